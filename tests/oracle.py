@@ -33,11 +33,11 @@ def _saturate(value):
 
 
 def floor_int(value):
-    """Floor of a float as an integer, held within +-FAR (infinities included)."""
+    """Floor of a float as an integer; an infinity stops at +-FAR."""
     value = float(value)
     if math.isinf(value):
         return FAR if value > 0 else -FAR
-    return _saturate(math.floor(value))
+    return math.floor(value)
 
 
 def ceil_int(value):
@@ -62,14 +62,14 @@ def round_half_even(value):
 
 def round_by_adding_half_f32(value):
     """Truncation of ``value + 0.5`` (``- 0.5`` below zero) in float32, as OpenCV's dnn rounds."""
-    return trunc_int(F32(value) + (F32(0.5) if value >= 0 else F32(-0.5)))
+    return _saturate(trunc_int(F32(value) + (F32(0.5) if value >= 0 else F32(-0.5))))
 
 
 def _floor_rule(lo, hi, scale, bins):
     start, extent = lo * scale, (hi - lo) * scale
     if not (math.isfinite(start) and math.isfinite(extent)):
         return None
-    start, n = floor_int(start), max(floor_int(extent), 1)
+    start, n = _saturate(floor_int(start)), max(_saturate(floor_int(extent)), 1)
     if n >= bins:
         cells = n // bins
         edges = [(start + p * cells, start + (p + 1) * cells) for p in range(bins)]
@@ -138,7 +138,10 @@ def _mmcv(lo, hi, scale, bins):
         return (float(start), float(end)), [(0, 0)] * bins
     size = (end - start) / F32(bins)
     edges = [
-        (floor_int(F32(p) * size + start), ceil_int(F32(p + 1) * size + start))
+        (
+            _saturate(floor_int(F32(p) * size + start)),
+            _saturate(ceil_int(F32(p + 1) * size + start)),
+        )
         for p in range(bins)
     ]
     return (float(start), float(end)), edges

@@ -56,7 +56,7 @@ REFUSED = [
     case("B18-all-nan", ValueError, "rois", 1, "nan", rois=rois(1, slice(1, 5), NAN)),
     case("B18-nan-float32", ValueError, "rois", 1, "nan", rois=rois(1, 4, NAN, np.float32)),
     case("B18-inf-minus-inf", ValueError, "rois", 0, "inf", rois=rois(0, [1, 3], INF)),
-    case("B18-in-a-list", ValueError, "rois", 1, "nan", rois=[BOXES, boxes(1, 2, NAN)]),
+    case("B18-in-a-list", ValueError, "rois", 5, "nan", rois=[BOXES, boxes(1, 2, NAN)]),
     case("B34-nan-every-rule", ValueError, "rois", 3, "nan", rois=rois(3, 2, NAN), rule="mmcv"),
     # batch indices
     case("B12-index-equals-n", ValueError, "rois", 2, "2", rois=rois(2, 0, 2)),
@@ -119,6 +119,7 @@ REFUSED = [
     case("B42-address-space", OverflowError, "output_size", output_size=2**11,
          features=np.broadcast_to(np.float32(0), (1, 2**20, 1, 1)),
          rois=np.broadcast_to(BOXES[0], (2**20, 4))),
+    case("B41-beyond-int32", OverflowError, "output_size", output_size=(2**31, 1), rois=rois()[:0]),
     case("B08-negative", ValueError, "output_size", "-1", output_size=-1),
     case("B08-negative-width", ValueError, "output_size", "-3", output_size=(2, -3)),
     case("B11-zero", ValueError, "output_size", "0", output_size=0),
@@ -294,10 +295,9 @@ def test_b05_empty_boxes_stay_valid():
     assert fastroi.roi_pool(FEATURES, [BOXES[:0], BOXES[:0]], (2, 3)).shape == (0, 3, 2, 3)
 
 
-@pytest.mark.parametrize("output_size", [(65536, 65536), (2**31, 1), (1, 2**31)])
-def test_b41_large_output_without_boxes(output_size):
-    pooled = fastroi.roi_pool(ONE_IMAGE, BOXES[:0], output_size)
-    assert pooled.shape == (0, 3, *output_size)
+def test_b41_large_output_without_boxes():
+    pooled = fastroi.roi_pool(ONE_IMAGE, BOXES[:0], (65536, 65536))
+    assert pooled.shape == (0, 3, 65536, 65536)
 
 
 def test_b38_float32_column_cannot_name_every_image():

@@ -10,7 +10,8 @@ import fastroi
 
 def sparse(dtype, *shape):
     size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE
+    no_reserve = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named since Python 3.13
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | no_reserve
     return np.frombuffer(mmap.mmap(-1, size, flags), dtype).reshape(shape)
 
 def checked():

@@ -1,6 +1,7 @@
 """Ctrl-C stops a long call at once, and the library works afterwards."""
 
 import json
+import os
 
 import pytest
 from helpers import run_python
@@ -54,8 +55,10 @@ def test_latency(reduce, threads):
     done = run_python(SCRIPT.format(reduce=reduce, threads=threads, repeats=5), timeout=120)
     delays = json.loads(done.stdout)
     assert None not in delays, "a call ran to its end although it was interrupted"
-    assert sorted(delays)[len(delays) // 2] < 0.2
-    assert max(delays) < 1
+    # On a machine with more runnable threads than processors the calling thread waits for its turn.
+    crowding = max(1.0, os.getloadavg()[0] / os.cpu_count())
+    assert sorted(delays)[len(delays) // 2] < 0.2 * crowding
+    assert max(delays) < 1 * crowding
 
 
 def test_a_handler_that_returns_lets_the_call_finish():

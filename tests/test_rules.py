@@ -187,12 +187,17 @@ def test_float32_rules_overflow_where_float32_does(rule):
     assert all(end <= start for start, end in ranges)
 
 
-@pytest.mark.parametrize("extent", (0, 1, 7, 2**40))
+@pytest.mark.parametrize("extent", (0, 1, 7, 2**31 - 1))
 def test_ranges_stay_inside_the_map(rule, rng, extent):
     for lo, _, hi, _ in awkward_boxes(rng, 400, 30, 30, 0.25).tolist():
         for start, end in _core.axis_ranges(rule, lo, hi, 0.25, 5, extent)[1]:
             assert 0 <= start <= extent
             assert 0 <= end <= extent
+
+
+def test_an_axis_has_at_most_two_to_the_31_cells(rule):
+    with pytest.raises(OverflowError, match=str(2**31)):
+        _core.axis_ranges(rule, 0.0, 1.0, 1.0, 3, 2**31)
 
 
 def test_unknown_rule():
