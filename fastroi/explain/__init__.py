@@ -254,8 +254,8 @@ def explain(box, output_size, spatial_scale, *, rule="floor", map_size=None) -> 
     spatial_scale : float or (float, float)
         Cells per image pixel, ``1 / stride``; a pair is ``(scale_h, scale_w)``.
     rule : str
-        One of `fastroi.ROI_POOL_RULES`. The default is the floor rule, that of the article
-        "Understanding Region of Interest - RoI Pooling" (K. Erdem, 2020).
+        One of `fastroi.ROI_POOL_RULES`; by default the floor rule, with which introductions to RoI
+        pooling show the two roundings.
     map_size : int or (int, int), optional
         ``(H, W)`` of the feature map in cells. With it the bins are clipped as the operator clips
         them and what lies off the map is told apart.

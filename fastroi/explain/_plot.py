@@ -69,7 +69,7 @@ def plot_many(explanations, *, image=None, view=None, title=None):
     columns = count if count <= 3 else math.ceil(count / math.ceil(count / 3))
     rows = math.ceil(count / columns)
     headroom = _headroom(explanations)
-    figure = _figure(columns, window, rows, headroom)
+    figure = _figure(columns, window, rows, headroom, square=image is not None, title=title)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for spare in panels[count:]:
         spare.remove()
@@ -99,14 +99,21 @@ def save(figure, path) -> None:
         figure.savefig(path, dpi=150, bbox_inches="tight", metadata=metadata)
 
 
-def _figure(columns, window, rows=1, headroom=1) -> Figure:
+def without_display() -> None:
+    """Draw to files only, whatever backend the environment names."""
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+
+
+def _figure(columns, window, rows=1, headroom=1, square=False, title=None) -> Figure:
     from matplotlib import pyplot
 
     left, top, right, bottom = window
-    aspect = min(max((bottom - top) / (right - left), 0.4), 1.6)
+    aspect = min(max((bottom - top) / (right - left), 1.0 if square else 0.4), 1.6)
     lane = _LANE_POINTS / 72
     panel = (_PANEL_INCHES - 0.4 - headroom * lane) * aspect + 0.9 + headroom * lane
-    size = _PANEL_INCHES * columns, panel * rows + 0.6
+    size = _PANEL_INCHES * columns, panel * rows + (1.0 if title else 0.6)
     figure = pyplot.figure(figsize=size, layout="constrained")
     figure.get_layout_engine().set(h_pad=0.1)
     return figure
@@ -180,7 +187,8 @@ def _grid(ax, map_size, window):
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     x1, y1, x2, y2 = window
     if map_size is not None:
-        x1, y1, x2, y2 = max(left, 0), max(top, 0), min(right, map_size[1]), min(bottom, map_size[0])
+        x1, y1 = max(left, 0), max(top, 0)
+        x2, y2 = min(right, map_size[1]), min(bottom, map_size[0])
         ax.set_facecolor("#ededed")
         size = max(x2 - x1, 0), max(y2 - y1, 0)
         ax.add_patch(Rectangle((x1, y1), *size, facecolor="white", edgecolor="none", zorder=0.5))
