@@ -213,6 +213,7 @@ private:
         const bool direct = channels_last(features_) && features_.channels >= widths(*execution_.kernels)[0].lanes;
         const int widest = direct ? execution_.kernels->direct_width : execution_.kernels->packed_width;
         blocks_ = cut_channels<T>(features_.channels, widths(*execution_.kernels), widest);
+        if (blocks_.empty()) return;  // no channels: a plan, but no work
         for (const ChannelBlock<T>& block : blocks_) block_lanes_ = std::max(block_lanes_, block.kernels->lanes);
         int64_t touched = 0;
         for (ImageRois& rois : images_) {
