@@ -253,8 +253,8 @@ def test_pool_bad_coco(files, capsys, message, change):
         ("line 3: 4 columns, but the first row has 5", "0,1,2,3,4\n\n0,1,2,3\n"),
         ("line 1: expected 4 or 5 columns", "1,2,3\n"),
         ("has neither x1,y1,x2,y2 nor", "left,top,right,bottom\n1,2,3,4\n"),
-        ("row 1", "0,1,2,3,4\n0,1,nan,3,4\n"),
-        ("row 1", "0,1,2,3,4\n5,1,2,3,4\n"),
+        ("rois[1]", "0,1,2,3,4\n0,1,nan,3,4\n"),
+        ("rois[1]", "0,1,2,3,4\n5,1,2,3,4\n"),
         ("after line 0", "\0\xff\n"),
     ],
 )
@@ -555,7 +555,8 @@ def test_explain_with_the_image(tmp_path):
     Image.fromarray(_photo.photograph()).save(tmp_path / "photo.png")
     figure = tmp_path / "figure.png"
     assert main([*ARTICLE, "--image", str(tmp_path / "photo.png"), "-o", str(figure)]) == 0
-    assert Image.open(figure).size[0] > 1000
+    with Image.open(figure) as image:
+        assert image.size[0] > 1000
 
 
 def test_explain_without_matplotlib(tmp_path):
