@@ -69,7 +69,17 @@ def plot_many(explanations, *, image=None, view=None, title=None):
     columns = count if count <= 3 else math.ceil(count / math.ceil(count / 3))
     rows = math.ceil(count / columns)
     headroom = _headroom(explanations)
-    figure = _figure(columns, window, rows, headroom, square=image is not None, title=title)
+    handles = _key(explanations)
+    key_columns = _key_columns(len(handles), columns)
+    figure = _figure(
+        columns,
+        window,
+        rows,
+        headroom,
+        square=image is not None,
+        title=title,
+        key_rows=math.ceil(len(handles) / key_columns),
+    )
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for spare in panels[count:]:
         spare.remove()
@@ -77,11 +87,10 @@ def plot_many(explanations, *, image=None, view=None, title=None):
         _image_panel(panels.pop(0), image, explanations[0], headroom)
     for ax, explanation in zip(panels, explanations):
         _panel(ax, explanation, window, headroom)
-    handles = _key(explanations)
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=_legend_columns(len(handles), columns),
+        ncols=key_columns,
         frameon=False,
         fontsize=10,
     )
@@ -106,17 +115,25 @@ def without_display() -> None:
     pyplot.switch_backend("agg")
 
 
-def _figure(columns, window, rows=1, headroom=1, square=False, title=None) -> Figure:
+def _figure(columns, window, rows=1, headroom=1, square=False, title=None, key_rows=4):
+    """Make an empty figure in which panels of the window's shape leave little room unused."""
     from matplotlib import pyplot
 
     left, top, right, bottom = window
     aspect = min(max((bottom - top) / (right - left), 1.0 if square else 0.4), 1.6)
     lane = _LANE_POINTS / 72
-    panel = (_PANEL_INCHES - 0.4 - headroom * lane) * aspect + 0.9 + headroom * lane
-    size = _PANEL_INCHES * columns, panel * rows + (1.0 if title else 0.6)
+    panel = (_panel_inches(columns) - 0.4 - headroom * lane) * aspect + 1.0 + headroom * lane
+    size = (
+        _panel_inches(columns) * columns,
+        panel * rows + 0.15 + 0.21 * key_rows + (0.4 if title else 0),
+    )
     figure = pyplot.figure(figsize=size, layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.1)
+    figure.get_layout_engine().set(h_pad=0.06, hspace=0.08 if rows > 1 else 0)
     return figure
+
+
+def _panel_inches(columns) -> float:
+    return 5.4 if columns == 1 else _PANEL_INCHES
 
 
 def _headroom(explanations) -> int:
@@ -125,9 +142,9 @@ def _headroom(explanations) -> int:
     return max(len(set(_lanes(list(dict.fromkeys(_full(axis)))))) for axis in axes)
 
 
-def _legend_columns(entries, panels) -> int:
+def _key_columns(entries, panels) -> int:
     """As many columns as fit, then as few as keep the number of rows."""
-    rows = math.ceil(entries / max(1, int(panels * _PANEL_INCHES / 2.3)))
+    rows = math.ceil(entries / int(panels * _panel_inches(panels) / 2.3))
     return math.ceil(entries / rows)
 
 
