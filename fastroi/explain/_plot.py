@@ -9,7 +9,6 @@ from ._text import number, scale_text
 
 try:
     from matplotlib.collections import LineCollection
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch, PathPatch, Rectangle
     from matplotlib.path import Path
