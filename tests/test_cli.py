@@ -533,6 +533,13 @@ def test_explain_negative_box(capsys):
 MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
 
 
+def test_explain_very_many_bins(tmp_path):
+    start = time.monotonic()
+    arguments = "explain --box 0 0 90000 90000 --stride 1 --output-size 30000".split()
+    assert main([*arguments, "--rule", "acl", "-o", str(tmp_path / "figure.png")]) == 0
+    assert time.monotonic() - start < 10
+
+
 @pytest.mark.parametrize("ending", MAGIC)
 def test_explain_figure(tmp_path, ending):
     figure = tmp_path / f"figure{ending}"
@@ -579,8 +586,8 @@ def test_explain_without_matplotlib(tmp_path):
         ("not allowed with", [*ARTICLE, "--scale", "1"]),
         ("not allowed with", [*ARTICLE, "--map-size", "1", "1"]),
         ("--rule", [*ARTICLE, "--rule", "caffeine"]),
-        ("is none of .png", [*ARTICLE, "-o", "figure.bmp"]),
-        ("is none of .png", [*ARTICLE, "-o", "figure"]),
+        ("ends in none of .png", [*ARTICLE, "-o", "figure.bmp"]),
+        ("ends in none of .png", [*ARTICLE, "-o", "figure"]),
         ("goes with -o", [*ARTICLE, "--title", "x"]),
         ("goes with -o", [*ARTICLE, "--image", "x.png"]),
         ("goes with -o", [*ARTICLE, "--whole-map"]),

@@ -96,4 +96,6 @@ class _Version(argparse.Action):
 def _one_line(error) -> str:
     if isinstance(error, MemoryError) and not str(error):
         return "out of memory"
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__

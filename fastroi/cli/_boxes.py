@@ -52,7 +52,7 @@ def read_boxes(path, images, xywh=False):
         if xywh:
             raise UsageError("argument --xywh: a COCO file is xywh anyway")
         return _from_coco(path, images)
-    raise UsageError(f"argument BOXES: {ending or 'no ending'!r} is none of {' '.join(FORMATS)}")
+    raise UsageError(f"argument BOXES: {str(path)!r} ends in none of {' '.join(FORMATS)}")
 
 
 def load_array(path):

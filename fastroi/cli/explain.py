@@ -103,9 +103,8 @@ def read_image(path):
 
 
 def _check_output(arguments):
-    suffix = Path(arguments.output).suffix.lower() if arguments.output else ".png"
-    if suffix not in _FIGURES:
-        raise UsageError(f"argument -o: {suffix or 'no ending'!r} is none of {' '.join(_FIGURES)}")
+    if arguments.output and Path(arguments.output).suffix.lower() not in _FIGURES:
+        raise UsageError(f"argument -o: {arguments.output!r} ends in none of {' '.join(_FIGURES)}")
     for option, value in (("--image", arguments.image), ("--title", arguments.title)):
         if value is not None and not arguments.output:
             raise UsageError(f"argument {option}: it goes with -o")

@@ -35,10 +35,13 @@ QUANTISED_BOX = dict(color="black", linewidth=1.8, linestyle=(0, (5, 2)), label=
 BIN = dict(color="#1a1a1a", linewidth=1.0, label="bins")
 _GRID = "#c9c9c9"
 _MOST_GRID_LINES = 80
+_MOST_BINS_DRAWN = 10_000
+_MOST_BARS = 200
 _MARGIN = 1.0
 _PANEL_INCHES = 4.2
 _LANE_POINTS = 13.0
 _LABEL_POINTS = 5.0
+_MOST_LANES = 8
 
 
 def plot_one(explanation, ax=None, *, view=None, legend=True):
@@ -138,7 +141,7 @@ def _panel_inches(columns) -> float:
 def _headroom(explanations) -> int:
     """Lanes that the widest ruler needs; all panels leave room for as many."""
     axes = [axis for e in explanations for axis in (e.x, e.y)]
-    return max(len(set(_lanes(list(dict.fromkeys(_full(axis)))))) for axis in axes)
+    return min(_MOST_LANES, max(len(set(_lanes(_distinct(axis)))) for axis in axes))
 
 
 def _key_columns(entries, panels) -> int:
@@ -242,12 +245,14 @@ def _outline(x1, y1, x2, y2, style, zorder) -> Rectangle:
 def _bin_outlines(e) -> LineCollection:
     """Outlines of the bins, a little inside their cells so that overlapping bins can be told."""
     lines = []
-    for row, (y1, y2) in enumerate(e.y.pooled):
-        for column, (x1, x2) in enumerate(e.x.pooled):
-            if x2 > x1 and y2 > y1:
-                inset_x, inset_y = 0.07 + 0.07 * (column % 2), 0.07 + 0.07 * (row % 2)
-                a, b, c, d = x1 + inset_x, y1 + inset_y, x2 - inset_x, y2 - inset_y
-                lines.append([(a, b), (c, b), (c, d), (a, d), (a, b)])
+    columns, rows = _distinct(e.x), _distinct(e.y)
+    if len(columns) * len(rows) > _MOST_BINS_DRAWN:
+        columns = rows = []
+    for row, (y1, y2) in enumerate(rows):
+        for column, (x1, x2) in enumerate(columns):
+            inset_x, inset_y = 0.07 + 0.07 * (column % 2), 0.07 + 0.07 * (row % 2)
+            a, b, c, d = x1 + inset_x, y1 + inset_y, x2 - inset_x, y2 - inset_y
+            lines.append([(a, b), (c, b), (c, d), (a, d), (a, b)])
     return LineCollection(lines, colors=BIN["color"], linewidths=BIN["linewidth"], zorder=4)
 
 
@@ -255,6 +260,9 @@ def _ruler(ax, axis, window, name):
     """Draw the ranges of the bins above or right of the panel."""
     counted = Counter(_full(axis))
     ranges = list(counted)
+    lanes = _lanes(ranges)
+    if len(ranges) > _MOST_BARS or max(lanes, default=0) >= _MOST_LANES:
+        return
     labels = [_label(*pair, counted[pair]) for pair in ranges]
     room = _points_per_cell(window)
     labelled = len(ranges) <= 24 and all(
@@ -262,7 +270,7 @@ def _ruler(ax, axis, window, name):
         for (start, end), label in zip(ranges, labels)
     )
     drawn = Counter()
-    for (start, end), lane, label in zip(ranges, _lanes(ranges), labels):
+    for (start, end), lane, label in zip(ranges, lanes, labels):
         color = "#c6c6c6" if (drawn[lane] + lane) % 2 else "#dedede"
         drawn[lane] += 1
         _ruler_bar(ax, name, start, end, lane, color, label if labelled else "")
@@ -310,6 +318,11 @@ def _ruler_bar(ax, name, start, end, lane, color, label):
             ha="center",
             va="center_baseline" if along_x else "center",
         )
+
+
+def _distinct(axis) -> list[tuple[int, int]]:
+    """The bins that hold a cell, equal ones once."""
+    return list(dict.fromkeys(_full(axis)))
 
 
 def _lanes(ranges) -> list[int]:
