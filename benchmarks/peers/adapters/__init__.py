@@ -56,6 +56,8 @@ class Adapter:
         What a reader of the table must know about layouts and memory.
     isa : str
         Instruction set, where the package tells.
+    checked : bool
+        False where what is run has no values to compare.
     """
 
     version: str
@@ -63,3 +65,4 @@ class Adapter:
     rules: dict[str, str] = field(default_factory=dict)
     notes: str = ""
     isa: str = ""
+    checked: bool = True

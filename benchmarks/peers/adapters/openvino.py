@@ -69,5 +69,4 @@ def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
         ov.__version__,
         {"roi_pool": pool, "roi_align": align, "ps_roi_pool": ps_pool, "crop_and_resize": crop},
         notes="NCHW in and out, output tensor shared with NumPy; float32 forced",
-        isa=" ".join(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
     )
