@@ -20,17 +20,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
-import fastroi  # noqa: E402
-from benchmarks import (  # noqa: E402
+import fastroi
+
+from benchmarks import (
     bench_calls,
     bench_operators,
     bench_package,
     callgrind_gate,
     cases,
 )
-from benchmarks.calls import fastroi_call  # noqa: E402
-from benchmarks.peers import __main__ as command  # noqa: E402
-from benchmarks.peers import environments, reference, report, session  # noqa: E402
+from benchmarks.calls import fastroi_call
+from benchmarks.peers import __main__ as command
+from benchmarks.peers import environments, reference, report, session
 
 EVERY_CASE = [case for group in cases.SETS.values() for case in group]
 PRESENT = [case for case in EVERY_CASE if hasattr(fastroi, case.op)]

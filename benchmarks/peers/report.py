@@ -67,8 +67,8 @@ def markdown(data: dict) -> str:
     """Render a session as Markdown."""
     machine, packages = data["machine"], data["packages"]
     lines = [
-        f"{machine['cpu']}, {machine['cores']} cores, {' '.join(machine['isa'])}; "
-        f"Python {machine['python']}, NumPy {machine['numpy']}.", "",
+        (f"{machine['cpu']}, {machine['cores']} cores, {' '.join(machine['isa'])}; "
+         f"Python {machine['python']}, NumPy {machine['numpy']}."), "",
         "| package | version | instruction set | how it is run |", "|---|---|---|---|",
     ]
     lines += [f"| {who} | {about['version']} | {about['isa'] or MISSING} | {about['notes']} |"
@@ -92,8 +92,8 @@ def _timing_tables(results) -> list[str]:
                 if w != "floor"]
         counts = " / ".join(str(count) for count in threads)
         lines += ["", f"## {title}", "",
-                  f"Median ms per call at {counts} thread(s), rounds interleaved. `*`: the values "
-                  "are not those of the operator.", "",
+                  (f"Median ms per call at {counts} thread(s), rounds interleaved. `*`: the "
+                   "values are not those of the operator."), "",
                   "| workload, operator | floor | " + " | ".join(whos)
                   + " | fastest correct peer / fastroi | fastroi / floor |",
                   "|---" * (len(whos) + 4) + "|"]
@@ -107,8 +107,8 @@ def _timing_tables(results) -> list[str]:
 def agreement_table(records) -> list[str]:
     """Return the lines of the table operator x package x RoIs x differences."""
     lines = ["", "## Agreement of the packages with the float64 reference", "",
-             "| operator | workload's map | package | rule | RoIs | RoIs that differ "
-             "| largest difference |",
+             ("| operator | workload's map | package | rule | RoIs | RoIs that differ "
+              "| largest difference |"),
              "|---|---|---|---|---|---|---|"]
     for record in records:
         head = f"| {record['op']} | {record['case']} | {record['who']} | "

@@ -42,7 +42,7 @@ class Client:
             environment.update(KEEP_MEMORY)
         command = [python, str(WORKER), adapter, str(threads), "fresh" if fresh else "preallocated",
                    *(variants.split("+") if variants else ())]
-        self.log = tempfile.TemporaryFile("w+")
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, env=environment)
         self.about = self._answer()
