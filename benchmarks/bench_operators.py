@@ -9,13 +9,13 @@ import numpy as np
 from . import cases
 from .calls import fastroi_call
 
-OPS = tuple(dict.fromkeys(case.op for case in cases.MAIN))
-WORKLOADS = tuple(dict.fromkeys(case.workload for case in cases.MAIN))
 PARAM_NAMES = ("op", "workload", "dtype", "layout", "isa", "threads")
+BEST_ISAS = ("avx512", "neon")
+"""The widest instruction set of each architecture."""
 
 
-def selected_call(op, workload, dtype, layout, isa, threads):
-    """Return (case, call, the entered ISA selection); NotImplementedError makes asv skip.
+def selection(op, workload, dtype, layout, isa, threads):
+    """Return (case, context manager that forces the ISA); NotImplementedError makes asv skip.
 
     The lists of parameters never depend on what is installed, so that recorded series keep their
     names: what this version or machine lacks is skipped here.
@@ -26,12 +26,11 @@ def selected_call(op, workload, dtype, layout, isa, threads):
         case = cases.find(op, workload)
     except KeyError as error:
         raise NotImplementedError(str(error)) from error
+    if not hasattr(fastroi, op):
+        raise NotImplementedError(f"fastroi has no {op}")
     if isa not in fastroi.simd.supported():
         raise NotImplementedError(f"this machine does not run {isa}")
-    call = fastroi_call(case, layout=layout, dtype=dtype, threads=threads)
-    selection = fastroi.simd.use(isa)
-    selection.__enter__()
-    return case, call, selection
+    return case, fastroi.simd.use(isa)
 
 
 class Operator:
@@ -39,67 +38,96 @@ class Operator:
 
     param_names = PARAM_NAMES
     timeout = 120
+    forced = None
 
     def setup(self, op, workload, dtype, layout, isa, threads):
-        self.case, self.call, self.selection = selected_call(
-            op, workload, dtype, layout, isa, threads
-        )
+        self.case, forced = selection(op, workload, dtype, layout, isa, threads)
+        forced.__enter__()
+        self.forced = forced
+        options = {"layout": layout, "dtype": dtype, "threads": threads}
+        self.call = fastroi_call(self.case, **options)
+        self.fresh_call = fastroi_call(self.case, preallocated=False, **options)
         self.call()
 
     def teardown(self, *params):
-        self.selection.__exit__(None, None, None)
+        if self.forced is not None:  # asv tears down what it skipped as well
+            self.forced.__exit__(None, None, None)
 
 
-class PreallocatedOutput(Operator):
-    """ms of a call that writes into `out=`, float32."""
+def axes(op, dtypes=("float32",)):
+    """Return the parameters of one operator over all its workloads."""
+    workloads = tuple(case.workload for case in cases.MAIN if case.op == op)
+    return (op,), workloads, dtypes, cases.LAYOUTS, cases.ISAS, cases.THREADS
 
-    params = (OPS, WORKLOADS, ("float32",), cases.LAYOUTS, cases.ISAS, cases.THREADS)
+
+class Timed(Operator):
+    """Seconds of a call: into `out=`, and with a result allocated by the call."""
+
     warmup_time = 0.02
     sample_time = 0.02
     rounds = 2
     repeat = (3, 10, 0.5)
 
-    def time_call(self, *params):
+    def run_preallocated(self, *params):
         self.call()
 
+    def run_fresh(self, *params):
+        self.fresh_call()
 
-class Double(PreallocatedOutput):
-    """The same in float64, on the article's map."""
+
+class RoiPool(Timed):
+    params = axes("roi_pool")
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class RoiAlign(Timed):
+    params = axes("roi_align")
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class RoiAlignRotated(Timed):
+    params = axes("roi_align_rotated")
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class PsRoiPool(Timed):
+    params = axes("ps_roi_pool")
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class PsRoiAlign(Timed):
+    params = axes("ps_roi_align")
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class CropAndResize(Timed):
+    params = axes("crop_and_resize")
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class Double(Timed):
+    """float64 on the article's map."""
 
     params = (("roi_pool", "roi_align"), ("A7",), ("float64",), cases.LAYOUTS, cases.ISAS,
               cases.THREADS)
+    time_preallocated = Timed.run_preallocated
 
 
-class FreshOutput:
-    """ms of a call that allocates its result, as most callers do."""
+class Resources(Operator):
+    """Throughput and memory of every case at its best instruction set."""
 
-    params = (OPS, WORKLOADS, ("float32",), ("NCHW",), cases.ISAS, cases.THREADS)
-    param_names = PARAM_NAMES
-    timeout = 120
-    warmup_time = 0.02
-    sample_time = 0.02
-    rounds = 2
-    repeat = (3, 10, 0.5)
+    params = (tuple(dict.fromkeys(case.op for case in cases.MAIN)),
+              tuple(dict.fromkeys(case.workload for case in cases.MAIN)),
+              ("float32",), ("NCHW",), BEST_ISAS, cases.THREADS)
 
-    def setup(self, op, workload, dtype, layout, isa, threads):
-        case, _, self.selection = selected_call(op, workload, dtype, layout, isa, threads)
-        self.call = fastroi_call(case, layout=layout, dtype=dtype, threads=threads,
-                                 preallocated=False)
-        self.call()
-
-    def teardown(self, *params):
-        self.selection.__exit__(None, None, None)
-
-    def time_call(self, *params):
-        self.call()
-
-
-class Throughput(Operator):
-    """GB/s of bytes that must move (map once, output once) over the best time of a call."""
-
-    params = (OPS, WORKLOADS, ("float32",), ("NCHW",), cases.ISAS, cases.THREADS)
-
-    def track_gigabytes_per_second(self, *params):
+    def track_throughput(self, *params):
+        """GB/s of the bytes that must move, map once and output once, in the best of 7 calls."""
         times = []
         for _ in range(7):
             start = time.perf_counter()
@@ -107,22 +135,17 @@ class Throughput(Operator):
             times.append(time.perf_counter() - start)
         return sum(self.case.bytes_moved(np.dtype(params[2]).itemsize)) / min(times) / 1e9
 
-    track_gigabytes_per_second.unit = "GB/s"
-
-
-class Memory(Operator):
-    """Peak resident size of the process; compare with the same map and output untouched."""
-
-    params = (OPS, WORKLOADS, ("float32",), ("NCHW",), cases.ISAS, cases.THREADS)
-
     def peakmem_call(self, *params):
+        """Peak resident size of the process; `Arrays` is the part that is not fastroi's."""
         self.call()
 
+    track_throughput.unit = "GB/s"
 
-class MemoryOfArrays:
-    """Peak resident size with map and output alone: the part that is not fastroi's."""
 
-    params = (OPS, WORKLOADS, ("float32",), ("NCHW",))
+class Arrays:
+    """Peak resident size of a process that only holds the map and an output."""
+
+    params = Resources.params[:4]
     param_names = PARAM_NAMES[:4]
 
     def setup(self, op, workload, dtype, layout):

@@ -9,12 +9,27 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
 ISAS = ("avx512", "avx2", "neon", "baseline")
 LAYOUTS = ("NCHW", "NHWC")
 THREADS = (1, 2)
+
+
+def _generator(workload: str, what: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(f"{workload}/{what}".encode()))
+
+
+@lru_cache(maxsize=2)
+def _map(workload, shape, layout, dtype) -> np.ndarray:
+    values = _generator(workload, "map").standard_normal(shape, dtype="float32")
+    if layout == "NHWC":
+        values = np.ascontiguousarray(values.transpose(0, 2, 3, 1))
+    values = values.astype(dtype, copy=False)
+    values.flags.writeable = False
+    return values
 
 
 @dataclass(frozen=True)
@@ -89,19 +104,13 @@ class Case:
         """Return the same case with at most `max_rois` boxes on each image."""
         return replace(self, rois_per_image=min(self.rois_per_image, max_rois))
 
-    def _generator(self, what: str) -> np.random.Generator:
-        return np.random.default_rng(zlib.crc32(f"{self.workload}/{what}".encode()))
-
     def features(self, layout: str | None = None, dtype="float32") -> np.ndarray:
-        """Return the standard normal map, contiguous in `layout`."""
-        values = self._generator("map").standard_normal(self.map_shape, dtype="float32")
-        if (layout or self.layout) == "NHWC":
-            values = np.ascontiguousarray(values.transpose(0, 2, 3, 1))
-        return values.astype(dtype, copy=False)
+        """Return the standard normal map, contiguous in `layout` and read-only."""
+        return _map(self.workload, self.map_shape, layout or self.layout, str(np.dtype(dtype)))
 
     def boxes(self) -> np.ndarray:
         """Return float32 (K, 5) rows [batch, x1, y1, x2, y2] in image pixels."""
-        rng = self._generator("boxes")
+        rng = _generator(self.workload, "boxes")
         size = np.array(self.image_size[::-1], dtype=float)
         kind, low, high = self.sides
         shape = (self.roi_count, 2)
@@ -120,7 +129,7 @@ class Case:
     def rotated_boxes(self) -> np.ndarray:
         """Return float32 (K, 6) rows [batch, cx, cy, w, h, angle]: pixels and degrees."""
         boxes = self.boxes()
-        angles = self._generator("angles").uniform(-180, 180, len(boxes))
+        angles = _generator(self.workload, "angles").uniform(-180, 180, len(boxes))
         centre = (boxes[:, 1:3] + boxes[:, 3:5]) / 2
         return np.column_stack([boxes[:, 0], centre, boxes[:, 3:5] - boxes[:, 1:3], angles]).astype(
             "float32"

@@ -14,7 +14,7 @@ trap 'kill $server' EXIT
 sleep 1
 graphs="summarygrid
 bench_calls.CallOverhead.time_call
-bench_operators.PreallocatedOutput.time_call"
+bench_operators.RoiPool.time_preallocated"
 for graph in $graphs; do
     case $graph in
         summarygrid) address='http://127.0.0.1:8765/#/' ;;

@@ -161,6 +161,8 @@ def test_asv_class_runs_once(suite, monkeypatch):
         try:
             instance.setup(*params)
         except NotImplementedError:
+            if hasattr(instance, "teardown"):
+                instance.teardown(*params)
             continue
         methods = [name for name in dir(instance)
                    if name.startswith(("time_", "track_", "peakmem_"))]
@@ -170,7 +172,7 @@ def test_asv_class_runs_once(suite, monkeypatch):
         if hasattr(instance, "teardown"):
             instance.teardown(*params)
         ran += 1
-    assert ran, "no combination of parameters can run here"
+    assert ran or not set(suite.params[0]) & set(dir(fastroi)), "no combination can run here"
     assert len(suite.param_names) == len(suite.params)
 
 
