@@ -122,7 +122,7 @@ def build_inputs():
         "map_wide": np.concatenate([wide_ramp, -wide_ramp - 1], axis=1),
         "map_normal": rng.standard_normal((2, 5, height, width)).astype(np.float32),
         "map_ps": rng.standard_normal((2, 18, height, width)).astype(np.float32),
-        "map_ps_ramp": np.tile(np.stack([ramp, -ramp - 1]), (1, 9, 1, 1)).astype(np.float32),
+        "map_ps_ramp": np.tile(np.stack([ramp, -ramp - 1]), (2, 9, 1, 1)).astype(np.float32),
         "map_ps4": rng.standard_normal((2, 32, height, width)).astype(np.float32),
         "map_relu": np.maximum(rng.standard_normal((2, 3, height, width)), 0).astype(np.float32),
     }

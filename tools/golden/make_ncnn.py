@@ -55,14 +55,14 @@ def main():
                      {"feature": feature, "rois": f"rois_{box_set}_{label}"},
                      {"pooled_width": size[1], "pooled_height": size[0],
                       "spatial_scale": SCALES[label]})
-    for version in (0, 1):
-        for aligned in (False, True):
-            for ratio in (0, 2):
-                args = {"pooled_width": 2, "pooled_height": 3, "spatial_scale": 1.0,
-                        "sampling_ratio": ratio, "aligned": aligned, "version": version}
-                params = {0: 2, 1: 3, 2: 1.0, 3: ratio, 4: int(aligned), 5: version}
-                recorder.add("ROIAlign", call("ROIAlign", params),
-                             {"feature": "map_normal", "rois": "rois_edge_ordered_1"}, args)
+    # version 0, the default, reads beyond the map for boxes that leave it: nothing to record
+    for aligned in (False, True):
+        for ratio in (0, 2):
+            args = {"pooled_width": 2, "pooled_height": 3, "spatial_scale": 1.0,
+                    "sampling_ratio": ratio, "aligned": aligned, "version": 1}
+            params = {0: 2, 1: 3, 2: 1.0, 3: ratio, 4: int(aligned), 5: 1}
+            recorder.add("ROIAlign", call("ROIAlign", params),
+                         {"feature": "map_normal", "rois": "rois_edge_ordered_1"}, args)
     for label in ("1", "0_3"):
         args = {"pooled_width": 3, "pooled_height": 3, "spatial_scale": SCALES[label],
                 "output_dim": 2}
