@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "peers" / "golden"
-INPUTS = GOLDEN / "inputs.npz"
 MAX_FILE_BYTES = 300_000
 SEED = 20261122
 
@@ -105,9 +104,13 @@ def _random_cells(rng, count, height, width):
     return boxes
 
 
-def build_inputs():
-    """All maps and boxes, by name."""
-    rng = np.random.default_rng(SEED)
+def build_inputs(seed=SEED, boxes_per_set=160, huge_boxes=0):
+    """All maps and boxes, by name.
+
+    The vectors kept in the repository use the defaults; comparisons with a package that is at hand
+    ask for thousands of boxes and other seeds.
+    """
+    rng = np.random.default_rng(seed)
     height, width = 12, 15
     ramp = np.arange(height * width, dtype=np.float32).reshape(height, width)
     edge = np.empty((2, 4, height, width), np.float32)
@@ -131,14 +134,16 @@ def build_inputs():
         inputs[f"pyramid_{level}"] = values.astype(np.float32)
 
     edge_cells = _with_batch(EDGE_CELLS, 2)
-    random_cells = _with_batch(_random_cells(rng, 160, height, width), 2)
+    random_cells = _with_batch(_random_cells(rng, boxes_per_set, height, width), 2)
     lengths = [(2.0, 1.0, 2.0 + n - 1, 1.0 + n - 1) for n in OVERRUN_LENGTHS]
     lengths += [(0.0, 3.0, n - 1.0, 9.0) for n in range(1, 131, 3)]
+    huge = np.exp(rng.uniform(np.log(20), np.log(2000), size=(huge_boxes, 4)))
+    huge = np.vstack([HUGE_CELLS, huge * (-1, -1, 1, 1)])
     sets = {
         "edge": edge_cells,
         "random": random_cells,
         "overrun": _with_batch(lengths, 1),
-        "huge": _with_batch(HUGE_CELLS, 2),
+        "huge": _with_batch(huge, 2),
     }
     for name, cells in sets.items():
         for label, scale in (("1", 1.0), ("1_4", 0.25), ("0_3", 0.3)):
@@ -152,7 +157,7 @@ def build_inputs():
                 inputs[f"rois_{name}_ordered_{label}"] = boxes[proper].astype(np.float32)
 
     # normalised y1, x1, y2, x2 for crop_and_resize: inside, beyond, flipped, degenerate, corners
-    unit = rng.uniform(-0.2, 1.2, size=(60, 4))
+    unit = rng.uniform(-0.2, 1.2, size=(boxes_per_set * 3 // 8, 4))
     hand = [(0, 0, 1, 1), (1, 1, 0, 0), (0.5, 0.5, 0.5, 0.5), (0, 1, 1, 0), (-0.5, -0.5, 0.5, 0.5),
             (0.25, 0.25, 1.5, 1.5), (1, 1, 1, 1), (0, 0, 0, 0), (1.0000001, 0, 1.0000001, 1),
             (0.1, 0.1, 1.0, 1.0), (0.3, 0.7, 1.0, 1.0), (0.7, 0.1, 1.0, 1.0), (0, 0, 0.9, 0.9),
@@ -169,13 +174,14 @@ def build_inputs():
     squares = [(3.0, 5.0, 3.0 + s, 5.0 + s) for s in sides]
     oblong = [(2.0, 1.0, 2.0 + 448, 1.0 + 112), (0.0, 0.0, 4.0, 60.0), (10, 10, 10, 10),
               (30, 30, 10, 50), (30, 30, 10, 10), (-20, -30, 90, 80), (400, 300, 700, 500)]
-    mixed = np.exp(rng.uniform(np.log(6), np.log(400), size=(60, 2)))
-    corner = rng.uniform(-20, 200, size=(60, 2))
+    count = boxes_per_set * 3 // 8
+    mixed = np.exp(rng.uniform(np.log(6), np.log(400), size=(count, 2)))
+    corner = rng.uniform(-20, 200, size=(count, 2))
     boxes = np.vstack([squares, oblong, np.column_stack([corner, corner + mixed])])
     inputs["rois_levels"] = _with_batch(boxes, 2).astype(np.float32)
 
     # rotated: index, centre x, centre y, width, height, angle in radians
-    count = 80
+    count = boxes_per_set // 2
     centre = rng.uniform(-3, 17, size=(count, 2))
     size = np.exp(rng.uniform(np.log(0.1), np.log(20), size=(count, 2)))
     angle = rng.uniform(-4, 4, size=count)
@@ -189,30 +195,25 @@ def build_inputs():
     return inputs
 
 
-def write_inputs():
-    GOLDEN.mkdir(parents=True, exist_ok=True)
-    _save(INPUTS, build_inputs())
+def write_inputs(path, **sizes):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **build_inputs(**sizes))
 
 
-def load_inputs():
-    with np.load(INPUTS) as data:
-        return {name: data[name] for name in data.files}
-
-
-def _save(path, arrays):
-    """An .npz whose bytes do not depend on the time of writing (NumPy stores 1980)."""
-    np.savez_compressed(path, **arrays)
-    size = path.stat().st_size
-    if size >= MAX_FILE_BYTES:
-        raise SystemExit(f"{path.name}: {size} bytes, the limit is {MAX_FILE_BYTES}")
-    print(f"{path.name}: {size} bytes, {len(arrays)} arrays")
+def places():
+    """The input file and the folder of the results: the repository's, or those on the command line."""
+    if len(sys.argv) == 1:
+        return GOLDEN / "inputs.npz", GOLDEN
+    return Path(sys.argv[1]), Path(sys.argv[2])
 
 
 class Recorder:
     """Collects the results of one package and writes them as one vector file."""
 
     def __init__(self, package, **versions):
-        self.inputs = load_inputs()
+        self.input_file, self.folder = places()
+        with np.load(self.input_file) as data:
+            self.inputs = {name: data[name] for name in data.files}
         self.package = package
         self.versions = {"python": platform.python_version(), "numpy": np.__version__, **versions}
         self.cases = []
@@ -246,13 +247,18 @@ class Recorder:
             "package": self.package,
             "versions": self.versions,
             "platform": f"{platform.system()} {platform.machine()}",
-            "inputs_sha256": hashlib.sha256(INPUTS.read_bytes()).hexdigest(),
+            "inputs_sha256": hashlib.sha256(self.input_file.read_bytes()).hexdigest(),
             "cases": self.cases,
         }
-        path = GOLDEN / f"{self.package}{suffix}.npz"
-        _save(path, {"meta": np.array(json.dumps(meta, sort_keys=True)), **self.arrays})
+        path = self.folder / f"{self.package}{suffix}.npz"
+        meta = np.array(json.dumps(meta, sort_keys=True))
+        np.savez_compressed(path, meta=meta, **self.arrays)
+        size = path.stat().st_size
+        if self.folder == GOLDEN and size >= MAX_FILE_BYTES:
+            raise SystemExit(f"{path.name}: {size} bytes, the limit is {MAX_FILE_BYTES}")
+        print(f"{path.name}: {size} bytes, {len(self.cases)} cases")
         self.cases, self.arrays = [], {}
 
 
 if __name__ == "__main__":
-    write_inputs()
+    write_inputs(GOLDEN / "inputs.npz")
