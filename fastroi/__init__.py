@@ -1,0 +1,17 @@
+"""fastroi: exact, explained and fast Region-of-Interest operators for NumPy arrays."""
+
+import os as _os
+
+from . import _core, ops, simd
+from ._threads import get_num_threads, set_num_threads
+from ._version import __version__
+from .ops import *  # noqa: F403
+
+simd._activate_from_environment()
+
+__all__ = [*ops.__all__, "__version__", "get_include", "get_num_threads", "set_num_threads", "simd"]
+
+
+def get_include():
+    """Directory of ``fastroi.h`` and ``fastroi_capsule.h``, for the include path of another extension."""
+    return _os.path.join(_os.path.dirname(__file__), "include")

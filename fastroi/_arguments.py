@@ -1,0 +1,240 @@
+"""From what users pass to what the core takes: shapes, dtypes, layouts, outputs. Shared by every operator.
+
+Everything that needs no look at a box is checked here; boxes are checked by the core, on its own copy.
+"""
+
+import math
+import operator
+import sys
+
+import numpy as np
+
+_FEATURE_CODES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
+_UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+_FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+_MAX_BINS = 2**31 - 1
+_SHARING_EFFORT = 100_000
+
+LAYOUTS = ("NCHW", "NHWC")
+
+
+def plain_array(value, name):
+    """`value` as an ndarray without copying one; refuses the kinds whose meaning an ndarray would lose."""
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, (np.ma.MaskedArray, np.matrix)):
+        raise TypeError(f"{name}: a {type(value).__name__} is not accepted; pass a plain ndarray")
+    if value is None:
+        raise TypeError(f"{name}: None is not an array")
+    if hasattr(value, "__cuda_array_interface__"):
+        raise TypeError(f"{name}: a GPU array; fastroi computes on NumPy arrays here")
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"{name}: cannot be read as an array ({error})") from None
+
+
+def unsigned(array):
+    """The same memory as unsigned integers of the same width, as the core's memoryviews take it."""
+    return array.view(_UNSIGNED[array.itemsize])
+
+
+def checked_choice(value, choices, name):
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name}: {value!r} is not one of {', '.join(map(repr, choices))}")
+    return value
+
+
+class Features:
+    """A feature map in the logical order N, C, H, W, whatever its layout in memory."""
+
+    __slots__ = ("array", "channels_last", "code", "source")
+
+    def __init__(self, features, layout):
+        source = plain_array(features, "features")
+        code = _FEATURE_CODES.get(source.dtype)
+        if code is None:
+            raise TypeError(f"features: dtype {source.dtype.str} is not float32 or float64 in native byte order; use .astype")
+        checked_choice(layout, LAYOUTS, "layout")
+        array = source[None] if source.ndim == 3 else source
+        if array.ndim != 4:
+            raise ValueError(f"features: {source.ndim} dimensions; 4 (or 3 for one image) required")
+        self.source = source
+        self.code = code
+        self.channels_last = layout == "NHWC"
+        self.array = array.transpose(0, 3, 1, 2) if self.channels_last else array
+
+    @property
+    def images(self):
+        return self.array.shape[0]
+
+    @property
+    def channels(self):
+        return self.array.shape[1]
+
+
+class Boxes:
+    """K boxes of four or five coordinates with an image index each, in their own precision."""
+
+    __slots__ = ("array", "batch_indices", "sources")
+
+    def __init__(self, rois, batch_indices, images, coordinates=4):
+        if isinstance(rois, (list, tuple)) and _is_list_of_tables(rois):
+            rois, batch_indices = _join_tables(rois, batch_indices, images, coordinates)
+        source = plain_array(rois, "rois")
+        if source.ndim != 2 or source.shape[1] not in (coordinates, coordinates + 1):
+            raise ValueError(f"rois: shape {source.shape}; (K, {coordinates}) or (K, {coordinates + 1}) required")
+        self.sources = [source]
+        self.batch_indices = None
+        if batch_indices is not None:
+            self.batch_indices = _index_vector(batch_indices, source, coordinates)
+            self.sources.append(self.batch_indices)
+        elif source.dtype.kind == "f" and source.itemsize < 4 and source.shape[1] > coordinates and images > 2048:
+            raise TypeError(f"rois: {source.dtype} cannot tell {images} batch indices apart; pass batch_indices")
+        self.array = _box_numbers(source)
+
+    def __len__(self):
+        return self.array.shape[0]
+
+
+def _is_list_of_tables(rois):
+    return bool(rois) and all(getattr(table, "ndim", None) == 2 for table in rois)
+
+
+def _join_tables(tables, batch_indices, images, coordinates):
+    if batch_indices is not None:
+        raise ValueError("batch_indices: given, but rois is already a list with one array per image")
+    if len(tables) != images:
+        raise ValueError(f"rois: a list of {len(tables)} arrays for {images} images")
+    tables = [plain_array(table, f"rois[{i}]") for i, table in enumerate(tables)]
+    for i, table in enumerate(tables):
+        if table.shape[1] != coordinates:
+            raise ValueError(f"rois[{i}]: shape {table.shape}; (Ki, {coordinates}) required")
+        _check_box_dtype(table.dtype, f"rois[{i}]")
+    return np.concatenate(tables), np.repeat(np.arange(images), [len(table) for table in tables])
+
+
+def _check_box_dtype(dtype, name):
+    if dtype.kind not in "fiu" or not dtype.isnative or dtype.itemsize > 8:
+        raise TypeError(f"{name}: dtype {dtype.str} is not a native real number of at most 64 bits")
+
+
+def _box_numbers(source):
+    if source.dtype is _FLOAT32 or source.dtype is _FLOAT64:
+        return source
+    _check_box_dtype(source.dtype, "rois")
+    return source.astype(_FLOAT64 if source.dtype != _FLOAT32 else _FLOAT32)
+
+
+def _index_vector(batch_indices, rois, coordinates):
+    array = plain_array(batch_indices, "batch_indices")
+    if rois.shape[1] != coordinates:
+        raise ValueError("batch_indices: given, but rois already has a batch column")
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"batch_indices: dtype {array.dtype.str} is not an integer type")
+    if array.shape != (len(rois),):
+        raise ValueError(f"batch_indices: shape {array.shape}; ({len(rois)},) required")
+    if array.dtype.kind == "u" and array.itemsize == 8 and array.size and array.max() > 2**63 - 1:
+        row = int(array.argmax())
+        raise ValueError(f"batch_indices[{row}]: batch index {array[row]} is out of range")
+    return array if array.dtype is _INT64 else array.astype(_INT64)
+
+
+def _extent(value, name):
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: {value!r} is not an integer")
+    try:
+        extent = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: {value!r} is not an integer") from None
+    if extent < 1:
+        raise ValueError(f"{name}: {extent} is not positive")
+    if extent > _MAX_BINS:
+        raise OverflowError(f"{name}: {extent} exceeds {_MAX_BINS}")
+    return extent
+
+
+def output_extents(output_size):
+    """(PH, PW) of an int or a pair."""
+    if isinstance(output_size, (tuple, list)) or (isinstance(output_size, np.ndarray) and output_size.ndim):
+        if len(output_size) != 2:
+            raise ValueError(f"output_size: {len(output_size)} numbers; an int or (PH, PW) required")
+        return _extent(output_size[0], "output_size"), _extent(output_size[1], "output_size")
+    extent = _extent(output_size, "output_size")
+    return extent, extent
+
+
+def _scale(value):
+    if isinstance(value, (bool, str, complex)):
+        raise TypeError(f"spatial_scale: {value!r} is not a real number")
+    try:
+        scale = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"spatial_scale: {value!r} is not a real number") from None
+    if not (scale > 0 and math.isfinite(scale)):
+        raise ValueError(f"spatial_scale: {value!r}; it must be positive and finite")
+    return scale
+
+
+def scales(spatial_scale):
+    """(scale_h, scale_w) in map cells per image pixel."""
+    if isinstance(spatial_scale, (tuple, list)):
+        if len(spatial_scale) != 2:
+            raise ValueError(f"spatial_scale: {len(spatial_scale)} numbers; one or (scale_h, scale_w) required")
+        return _scale(spatial_scale[0]), _scale(spatial_scale[1])
+    scale = _scale(spatial_scale)
+    return scale, scale
+
+
+class Output:
+    """The result array in its layout, and the logical K, C, PH, PW view of it that the core fills."""
+
+    __slots__ = ("array", "view")
+
+    def __init__(self, out, count, channels, extents, dtype, channels_last, inputs=(), name="out"):
+        shape = (count, *extents, channels) if channels_last else (count, channels, *extents)
+        if math.prod(shape) * dtype.itemsize > sys.maxsize:
+            raise OverflowError(f"{name}: a result of shape {shape} exceeds the address space")
+        if out is None:
+            self.array = np.empty(shape, dtype)
+        else:
+            self.array = _checked_out(out, shape, dtype, inputs, name)
+        self.view = self.array.transpose(0, 3, 1, 2) if channels_last else self.array
+
+
+def _checked_out(out, shape, dtype, inputs, name):
+    if type(out) is not np.ndarray and not isinstance(out, np.memmap):
+        raise TypeError(f"{name}: {type(out).__name__} is not an ndarray")
+    if out.dtype != dtype:
+        raise TypeError(f"{name}: dtype {out.dtype}; {dtype} required")
+    if out.shape != shape:
+        raise ValueError(f"{name}: shape {out.shape}; {shape} required")
+    if not out.flags.writeable:
+        raise ValueError(f"{name}: the array is read-only")
+    if overlaps_itself(out):
+        raise ValueError(f"{name}: its elements overlap one another in memory")
+    for other in inputs:
+        if overlaps(out, other):
+            raise ValueError(f"{name}: shares memory with an input or another output")
+    return out
+
+
+def overlaps(a, b):
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=_SHARING_EFFORT)
+    except np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError:
+        return True
+
+
+def overlaps_itself(array):
+    """True if two elements of a strided array may be the same memory (a stride shorter than the axes inside it)."""
+    if array.flags.c_contiguous or array.size == 0:
+        return False
+    reach = array.itemsize
+    for stride, extent in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1):
+        if stride < reach:
+            return True
+        reach += stride * (extent - 1)
+    return False

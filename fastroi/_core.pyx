@@ -1,0 +1,209 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""Typed memoryviews over the C ABI of fastroi.h. No rule, no default and no arithmetic lives here.
+
+Arrays arrive as unsigned integers of their item size plus a dtype code: any strides, read-only where they are inputs, and
+any future 16-bit float needs no second path.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from fastroi.capi cimport *
+
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() nogil  # declared without `except`: the pending exception is raised after the call returns
+
+
+ctypedef const uint32_t[:, :, :, :] input32_t
+ctypedef const uint64_t[:, :, :, :] input64_t
+
+_EXCEPTIONS = {
+    FASTROI_INVALID_VALUE: ValueError,
+    FASTROI_INVALID_TYPE: TypeError,
+    FASTROI_OVERFLOW: OverflowError,
+    FASTROI_OUT_OF_MEMORY: MemoryError,
+}
+
+
+cdef int interrupted(void *context) noexcept nogil:
+    with gil:
+        return PyErr_CheckSignals() != 0
+
+
+cdef int pending_exception() except -1:
+    return -1
+
+
+cdef int check(fastroi_status status, fastroi_error *error) except -1:
+    if status == FASTROI_OK:
+        return 0
+    if status == FASTROI_CANCELLED:
+        return pending_exception()
+    raise _EXCEPTIONS[status](error.message.decode("utf-8", "replace"))
+
+
+cdef inline void set_shape(fastroi_tensor *t, int dtype, Py_ssize_t *shape, Py_ssize_t *strides) noexcept:
+    t.dtype = dtype
+    for i in range(4):
+        t.shape[i] = shape[i]
+        t.strides[i] = strides[i]
+
+
+cdef fastroi_tensor input_tensor(array, int dtype):
+    """`array`: unsigned view of 4 or 8 bytes an item; kept alive by the caller."""
+    cdef fastroi_tensor t
+    cdef input32_t narrow
+    cdef input64_t wide
+    if array.itemsize == 4:
+        narrow = array
+        t.data = <void *>&narrow[0, 0, 0, 0]
+        set_shape(&t, dtype, narrow.shape, narrow.strides)
+    else:
+        wide = array
+        t.data = <void *>&wide[0, 0, 0, 0]
+        set_shape(&t, dtype, wide.shape, wide.strides)
+    return t
+
+
+cdef fastroi_tensor output_tensor(array, int dtype):
+    cdef fastroi_tensor t
+    cdef uint32_t[:, :, :, :] narrow
+    cdef uint64_t[:, :, :, :] wide
+    if array.itemsize == 4:
+        narrow = array
+        t.data = <void *>&narrow[0, 0, 0, 0]
+        set_shape(&t, dtype, narrow.shape, narrow.strides)
+    else:
+        wide = array
+        t.data = <void *>&wide[0, 0, 0, 0]
+        set_shape(&t, dtype, wide.shape, wide.strides)
+    return t
+
+
+cdef fastroi_boxes box_table(rois, const int64_t[:] batch_indices):
+    """`rois`: unsigned view of float32 or float64 rows."""
+    cdef fastroi_boxes b
+    cdef const uint32_t[:, :] narrow
+    cdef const uint64_t[:, :] wide
+    memset(&b, 0, sizeof(b))
+    if rois.itemsize == 4:
+        narrow = rois
+        b.data, b.dtype = <const void *>&narrow[0, 0], FASTROI_FLOAT32
+        b.count, b.columns = narrow.shape[0], <int32_t>narrow.shape[1]
+        b.strides[0], b.strides[1] = narrow.strides[0], narrow.strides[1]
+    else:
+        wide = rois
+        b.data, b.dtype = <const void *>&wide[0, 0], FASTROI_FLOAT64
+        b.count, b.columns = wide.shape[0], <int32_t>wide.shape[1]
+        b.strides[0], b.strides[1] = wide.strides[0], wide.strides[1]
+    if batch_indices is not None:
+        b.batch_indices = <const void *>&batch_indices[0]
+        b.batch_dtype = FASTROI_INT64
+        b.batch_stride = batch_indices.strides[0]
+    return b
+
+
+cdef fastroi_exec execution(int num_threads, bytes simd):
+    cdef fastroi_exec e
+    memset(&e, 0, sizeof(e))
+    e.struct_size = sizeof(e)
+    e.num_threads = num_threads
+    e.cancel = interrupted
+    if simd is not None:
+        e.simd = simd
+    return e
+
+
+def roi_pool(features, rois, batch_indices, out, argmax, int dtype, int rule, int reduce, double scale_h, double scale_w,
+             int num_threads, bytes simd):
+    cdef fastroi_tensor map_ = input_tensor(features, dtype), result = output_tensor(out, dtype), offsets
+    cdef fastroi_boxes boxes = box_table(rois, batch_indices)
+    cdef fastroi_exec exec_ = execution(num_threads, simd)
+    cdef fastroi_roi_pool_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    cdef const fastroi_tensor *where = NULL
+    if argmax is not None:
+        offsets = output_tensor(argmax, FASTROI_INT64)
+        where = &offsets
+    params.struct_size = sizeof(params)
+    params.rule, params.reduce, params.scale_h, params.scale_w = rule, reduce, scale_h, scale_w
+    with nogil:
+        status = fastroi_roi_pool(&map_, &boxes, &params, &result, where, &exec_, &error)
+    check(status, &error)
+
+
+def axis_ranges(str rule, double lo, double hi, double scale, int64_t bins, int64_t extent):
+    """((lo, hi), ((start, end), ...)): the quantised interval in map cells and the half-open range of each bin.
+
+    extent: cells of the map on this axis, which the ranges are clipped to; -1 leaves them unclipped.
+    """
+    cdef double interval[2]
+    cdef fastroi_error error
+    cdef int64_t *edges
+    cdef int32_t code = rule_code(rule)
+    if not 0 < bins < 1 << 31:
+        raise ValueError(f"output_size: {bins}; it must be in [1, 2^31 - 1]")
+    edges = <int64_t *>malloc(2 * bins * sizeof(int64_t))
+    if edges == NULL:
+        raise MemoryError()
+    try:
+        check(fastroi_axis_ranges(code, lo, hi, scale, bins, extent, interval, edges, &error), &error)
+        return (interval[0], interval[1]), tuple([(edges[2 * p], edges[2 * p + 1]) for p in range(bins)])
+    finally:
+        free(edges)
+
+
+def roi_pool_rules():
+    """Names of the RoIPool rules; a rule's index is its code."""
+    return tuple(names(fastroi_roi_pool_rule_name))
+
+
+cdef int32_t rule_code(str rule) except -1:
+    rules = roi_pool_rules()
+    if rule not in rules:
+        raise ValueError(f"rule: {rule!r} is not one of {', '.join(map(repr, rules))}")
+    return rules.index(rule)
+
+
+cdef list names(const char *(*name)(int32_t) noexcept nogil):
+    cdef int32_t i = 0
+    result = []
+    while name(i) != NULL:
+        result.append(name(i).decode())
+        i += 1
+    return result
+
+
+def simd_compiled():
+    return tuple(names(fastroi_simd_compiled))
+
+
+def simd_supported():
+    return tuple(names(fastroi_simd_supported))
+
+
+def simd_active():
+    return fastroi_simd_active().decode()
+
+
+def simd_activate(str name):
+    cdef fastroi_error error
+    cdef bytes encoded = name.encode()
+    check(fastroi_simd_activate(encoded, &error), &error)
+
+
+def default_threads():
+    return fastroi_default_threads()
+
+
+def build_info():
+    """How this library was built: version, compiler, openmp, abi_version."""
+    return {
+        "version": fastroi_version().decode(),
+        "compiler": fastroi_compiler().decode(),
+        "openmp": bool(fastroi_has_openmp()),
+        "abi_version": fastroi_abi_version(),
+    }

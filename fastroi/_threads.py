@@ -1,0 +1,72 @@
+"""Thread counts: argument > set_num_threads > FASTROI_NUM_THREADS > OpenMP's maximum at the time of the call."""
+
+import operator
+import os
+
+from . import _core
+
+MAX_THREADS = 1024
+
+
+def checked_num_threads(value, name="num_threads"):
+    if isinstance(value, bool):
+        raise TypeError(f"{name}: {value!r} is not an integer")
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}: {value!r} is not an integer") from None
+    if not 1 <= count <= MAX_THREADS:
+        raise ValueError(f"{name}: {count} is outside [1, {MAX_THREADS}]")
+    return count
+
+
+def _from_environment():
+    text = os.environ.get("FASTROI_NUM_THREADS")
+    if not text:
+        return 0
+    try:
+        return checked_num_threads(int(text), "FASTROI_NUM_THREADS")
+    except ValueError:
+        raise ValueError(f"FASTROI_NUM_THREADS: {text!r} is not an integer in [1, {MAX_THREADS}]") from None
+
+
+_chosen = _from_environment()
+
+
+class set_num_threads:
+    """Set how many threads calls use by default; as a context manager, until its end.
+
+    Parameters
+    ----------
+    num_threads : int or None
+        1 to 1024. None returns to OpenMP's own maximum, capped by CPU affinity and cgroup quota.
+
+    Examples
+    --------
+    >>> import fastroi
+    >>> with fastroi.set_num_threads(1):
+    ...     fastroi.get_num_threads()
+    1
+    """
+
+    def __init__(self, num_threads):
+        global _chosen
+        self._previous = _chosen
+        _chosen = 0 if num_threads is None else checked_num_threads(num_threads)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        global _chosen
+        _chosen = self._previous
+
+
+def get_num_threads():
+    """Threads that a call with ``num_threads=None`` would use now."""
+    return _chosen or _core.default_threads()
+
+
+def resolve_num_threads(value):
+    """The argument of a call as the core takes it; 0 leaves the choice to the core."""
+    return _chosen if value is None else checked_num_threads(value)

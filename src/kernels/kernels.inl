@@ -1,0 +1,424 @@
+// The kernels, once, over Vec<T>. Included by each isa_*.cpp after its vec_*.h; everything is in an anonymous namespace,
+// so that no two instruction sets share a symbol. A plan is a proof that indices are in bounds: nothing here checks,
+// allocates or fails.
+//
+// Words: a block is NV vectors of channel lanes, one map cell or one bin; a column pass reduces the rows of a bin row for
+// every touched column into `scratch`, and a bin pass then reduces each bin's columns out of it.
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernel_table.h"
+
+namespace fastroi {
+namespace {
+
+template <class T, int NV>
+struct Block {
+    using V = Vec<T>;
+    static constexpr int lanes = NV * V::lanes;
+    static constexpr ptrdiff_t bytes = NV * sizeof(V);
+    V v[NV];
+
+    static Block load(const void* p) {
+        Block b;
+        for (int i = 0; i < NV; i++) b.v[i] = V::load((const char*)p + i * (ptrdiff_t)sizeof(V));
+        return b;
+    }
+    void store(void* p) const {
+        for (int i = 0; i < NV; i++) v[i].store((char*)p + i * (ptrdiff_t)sizeof(V));
+    }
+    static Block filled(T x) {
+        Block b;
+        for (int i = 0; i < NV; i++) b.v[i] = V::broadcast(x);
+        return b;
+    }
+    void raise_to(const Block& candidate) {
+        for (int i = 0; i < NV; i++) v[i] = V::max(candidate.v[i], v[i]);
+    }
+    void add_product(V weight, const Block& cell) {
+        for (int i = 0; i < NV; i++) v[i] = V::multiply_add(weight, cell.v[i], v[i]);
+    }
+    static Block product(V weight, const Block& cell) {
+        Block b;
+        for (int i = 0; i < NV; i++) b.v[i] = V::multiply(weight, cell.v[i]);
+        return b;
+    }
+};
+
+template <class T>
+constexpr T minus_infinity = -(T)__builtin_inff();
+
+inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+inline const unsigned char* cell_address(const MapTile& map, int64_t y, int64_t x) {
+    return map.origin + y * map.row_stride + x * map.column_stride;
+}
+
+inline unsigned char* bin_address(const BinTile& bins, int64_t ph, int64_t pw) {
+    return bins.data + ph * bins.row_stride + pw * bins.column_stride;
+}
+
+// --- max over ranges -------------------------------------------------------------------------------------------------
+
+// Reads exactly N cells `step` bytes apart from a range of count <= N, its last cell again where it is shorter: a maximum
+// does not mind, and a trip count that is the same for every bin of a RoI spares the branch predictor.
+template <class T, int NV, int N>
+inline Block<T, NV> max_of_at_most(const unsigned char* first, ptrdiff_t step, int64_t count, Block<T, NV> best) {
+    for (int i = 0; i < N; i++) best.raise_to(Block<T, NV>::load(first + smaller(i, count - 1) * step));
+    return best;
+}
+
+template <class T, int NV>
+inline Block<T, NV> max_of(const unsigned char* first, ptrdiff_t step, int64_t count, Block<T, NV> best) {
+    for (int64_t i = 0; i < count; i++) best.raise_to(Block<T, NV>::load(first + i * step));
+    return best;
+}
+
+// The maximum of one range, at most `longest` cells long; `longest` is the RoI's, so the branch is too.
+template <class T, int NV>
+inline Block<T, NV> max_of_range(const unsigned char* first, ptrdiff_t step, int64_t count, int64_t longest,
+                                 Block<T, NV> best) {
+    switch (longest) {
+        case 1: return max_of_at_most<T, NV, 1>(first, step, count, best);
+        case 2: return max_of_at_most<T, NV, 2>(first, step, count, best);
+        case 3: return max_of_at_most<T, NV, 3>(first, step, count, best);
+        case 4: return max_of_at_most<T, NV, 4>(first, step, count, best);
+        default: return max_of<T, NV>(first, step, count, best);
+    }
+}
+
+template <class T, int NV, int N>
+inline void column_maxima_of_at_most(const unsigned char* first, const MapTile& map, int64_t rows, int64_t columns,
+                                     T* scratch) {
+    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
+    for (int64_t x = 0; x < columns; x++, first += map.column_stride)
+        max_of_at_most<T, NV, N>(first, map.row_stride, rows, lowest).store(scratch + x * Block<T, NV>::lanes);
+}
+
+template <class T, int NV>
+inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t longest, T* scratch) {
+    const unsigned char* first = cell_address(map, rows.start, columns.start);
+    const int64_t height = rows.end - rows.start, width = columns.end - columns.start;
+    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
+    switch (longest) {
+        case 1: return column_maxima_of_at_most<T, NV, 1>(first, map, height, width, scratch);
+        case 2: return column_maxima_of_at_most<T, NV, 2>(first, map, height, width, scratch);
+        case 3: return column_maxima_of_at_most<T, NV, 3>(first, map, height, width, scratch);
+        case 4: return column_maxima_of_at_most<T, NV, 4>(first, map, height, width, scratch);
+        default:
+            for (int64_t x = 0; x < width; x++, first += map.column_stride)
+                max_of<T, NV>(first, map.row_stride, height, lowest).store(scratch + x * Block<T, NV>::lanes);
+    }
+}
+
+inline int64_t longest_range(const RangeAxis& axis) {
+    int64_t longest = 0;
+    for (int64_t p = 0; p < axis.count; p++) {
+        const int64_t length = axis.bins[p].end - axis.bins[p].start;
+        if (length > longest) longest = length;
+    }
+    return longest;
+}
+
+template <class T, int NV>
+inline void fill_bin_row(const BinTile& bins, int64_t ph, int64_t count, T value) {
+    const Block<T, NV> block = Block<T, NV>::filled(value);
+    for (int64_t pw = 0; pw < count; pw++) block.store(bin_address(bins, ph, pw));
+}
+
+template <class T, int NV>
+inline void bin_maxima(const T* scratch, const RangeAxis& x, int64_t longest, const BinTile& bins, int64_t ph) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
+    for (int64_t pw = 0; pw < x.count; pw++) {
+        const Range r = x.bins[pw];
+        unsigned char* const bin = bin_address(bins, ph, pw);
+        if (is_empty(r)) {
+            Block<T, NV>::filled(0).store(bin);
+            continue;
+        }
+        const unsigned char* first = (const unsigned char*)(scratch + (r.start - x.hull.start) * lanes);
+        max_of_range<T, NV>(first, Block<T, NV>::bytes, r.end - r.start, longest, lowest).store(bin);
+    }
+}
+
+template <class T, int NV>
+void max_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, T* scratch) {
+    const int64_t tallest = longest_range(y), widest = longest_range(x);
+    for (int64_t ph = 0; ph < y.count; ph++) {
+        const Range rows = y.bins[ph];
+        if (is_empty(rows) || is_empty(x.hull)) {
+            fill_bin_row<T, NV>(bins, ph, x.count, 0);
+            continue;
+        }
+        column_maxima<T, NV>(map, rows, x.hull, tallest, scratch);
+        bin_maxima<T, NV>(scratch, x, widest, bins, ph);
+    }
+}
+
+inline int floor_log2(int64_t n) { return 63 - __builtin_clzll((unsigned long long)n); }
+
+// Two runs of 2^level rows cover any `height` rows; they overlap, which a maximum does not mind.
+template <class T, int NV>
+inline void doubled_column_maxima(const RowMaxima& maxima, Range rows, Range columns, T* scratch) {
+    const int level = floor_log2(rows.end - rows.start);
+    const MapTile& map = maxima.levels[level];
+    const unsigned char* top = cell_address(map, rows.start, columns.start);
+    const unsigned char* bottom = cell_address(map, rows.end - ((int64_t)1 << level), columns.start);
+    for (int64_t x = 0; x < columns.end - columns.start; x++) {
+        Block<T, NV> best = Block<T, NV>::load(top + x * map.column_stride);
+        best.raise_to(Block<T, NV>::load(bottom + x * map.column_stride));
+        best.store(scratch + x * Block<T, NV>::lanes);
+    }
+}
+
+template <class T, int NV>
+void max_ranges_doubled(const RowMaxima& maxima, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
+                        T* scratch) {
+    const int64_t widest = longest_range(x);
+    for (int64_t ph = 0; ph < y.count; ph++) {
+        const Range rows = y.bins[ph];
+        if (is_empty(rows) || is_empty(x.hull)) {
+            fill_bin_row<T, NV>(bins, ph, x.count, 0);
+            continue;
+        }
+        doubled_column_maxima<T, NV>(maxima, rows, x.hull, scratch);
+        bin_maxima<T, NV>(scratch, x, widest, bins, ph);
+    }
+}
+
+template <class T, int NV>
+void max_cells(const T* a, const T* b, T* dst, int64_t cells) {
+    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
+    for (int64_t i = 0; i < cells * Block<T, NV>::lanes; i += Block<T, NV>::lanes) {
+        Block<T, NV> best = lowest;
+        best.raise_to(Block<T, NV>::load(a + i));
+        best.raise_to(Block<T, NV>::load(b + i));
+        best.store(dst + i);
+    }
+}
+
+// --- argmax ----------------------------------------------------------------------------------------------------------
+
+// Bit i: lane i of the cell equals the maximum.
+template <class T, int NV>
+inline uint64_t lanes_equal(const unsigned char* cell, const unsigned char* maximum) {
+    uint64_t bits = 0;
+    for (int i = 0; i < NV; i++) {
+        const ptrdiff_t at = i * (ptrdiff_t)sizeof(Vec<T>);
+        bits |= (uint64_t)Vec<T>::equal_lanes(Vec<T>::load(cell + at), Vec<T>::load(maximum + at)) << (i * Vec<T>::lanes);
+    }
+    return bits;
+}
+
+// Row-major search for each lane's maximum; a lane leaves `open` at its first hit, and the search ends with the last lane.
+template <class T, int NV>
+inline void first_offsets(const MapTile& map, Range rows, Range columns, const unsigned char* maximum, int64_t map_width,
+                          int64_t* offsets) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    uint64_t open = lanes == 64 ? ~(uint64_t)0 : ((uint64_t)1 << (lanes % 64)) - 1;
+    for (int64_t y = rows.start; y < rows.end && open; y++)
+        for (int64_t x = columns.start; x < columns.end && open; x++) {
+            uint64_t hits = open & lanes_equal<T, NV>(cell_address(map, y, x), maximum);
+            open &= ~hits;
+            for (; hits; hits &= hits - 1) offsets[__builtin_ctzll(hits)] = y * map_width + x;
+        }
+}
+
+template <class T, int NV>
+void argmax_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, int64_t map_width,
+                   int64_t* offsets) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    for (int64_t ph = 0; ph < y.count; ph++)
+        for (int64_t pw = 0; pw < x.count; pw++, offsets += lanes) {
+            for (int i = 0; i < lanes; i++) offsets[i] = -1;
+            first_offsets<T, NV>(map, y.bins[ph], x.bins[pw], bin_address(bins, ph, pw), map_width, offsets);
+        }
+}
+
+// --- sum over taps ---------------------------------------------------------------------------------------------------
+
+template <class T, int NV>
+inline Block<T, NV> weighted_rows(const unsigned char* column, ptrdiff_t row_stride, const TapAxis<T>& y, int32_t first,
+                                  int32_t end) {
+    Block<T, NV> sum = Block<T, NV>::product(Vec<T>::broadcast(y.weight[first]),
+                                             Block<T, NV>::load(column + y.cells[y.position[first]] * row_stride));
+    for (int32_t t = first + 1; t < end; t++)
+        sum.add_product(Vec<T>::broadcast(y.weight[t]),
+                        Block<T, NV>::load(column + y.cells[y.position[t]] * row_stride));
+    return sum;
+}
+
+template <class T, int NV>
+inline void bin_sums(const T* scratch, const TapAxis<T>& x, const BinTile& bins, int64_t ph) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    for (int64_t pw = 0; pw < x.count; pw++) {
+        Block<T, NV> sum = Block<T, NV>::filled(0);
+        for (int32_t t = x.first[pw]; t < x.first[pw + 1]; t++)
+            sum.add_product(Vec<T>::broadcast(x.weight[t]), Block<T, NV>::load(scratch + x.position[t] * lanes));
+        sum.store(bin_address(bins, ph, pw));
+    }
+}
+
+template <class T, int NV>
+void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins, T* scratch) {
+    for (int64_t ph = 0; ph < y.count; ph++) {
+        const int32_t first = y.first[ph], end = y.first[ph + 1];
+        if (first == end || x.cell_count == 0) {
+            fill_bin_row<T, NV>(bins, ph, x.count, 0);
+            continue;
+        }
+        for (int64_t i = 0; i < x.cell_count; i++)
+            weighted_rows<T, NV>(map.origin + x.cells[i] * map.column_stride, map.row_stride, y, first, end)
+                .store(scratch + i * Block<T, NV>::lanes);
+        bin_sums<T, NV>(scratch, x, bins, ph);
+    }
+}
+
+// --- planar <-> blocked ----------------------------------------------------------------------------------------------
+
+// Moves one group-row tile: `lane_rows` are lanes apart in memory, the moving axis is contiguous. Reads V::lanes rows of
+// R elements, writes R vectors `to_stride` bytes apart.
+template <class T>
+inline void transpose_tile(const unsigned char* from, ptrdiff_t from_stride, unsigned char* to, ptrdiff_t to_stride) {
+    using V = Vec<T>;
+    constexpr int R = 16 / sizeof(T);
+    V v[R];
+    for (int i = 0; i < R; i++) v[i] = V::load_groups(from + i * from_stride, R * from_stride);
+    V::transpose_groups(v);
+    for (int i = 0; i < R; i++) v[i].store(to + i * to_stride);
+}
+
+template <class T, int NV>
+inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t columns, T* dst) {
+    constexpr int R = 16 / sizeof(T);
+    for (int j = 0; j < NV; j++) {
+        const unsigned char* from = row + j * Vec<T>::lanes * channel_stride;
+        unsigned char* to = (unsigned char*)dst + j * (ptrdiff_t)sizeof(Vec<T>);
+        for (int64_t x = 0; x < columns; x += R) {
+            const int64_t at = smaller(x, columns - R);
+            transpose_tile<T>(from + at * (ptrdiff_t)sizeof(T), channel_stride, to + at * Block<T, NV>::bytes,
+                              Block<T, NV>::bytes);
+        }
+    }
+}
+
+template <class T, int NV>
+inline void pack_row_strided(const PlanarBlock& map, const unsigned char* row, int64_t columns, T* dst) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    for (int64_t x = 0; x < columns; x++, row += map.column_stride, dst += lanes) {
+        if (map.channel_stride == (ptrdiff_t)sizeof(T)) {
+            memcpy(dst, row, map.channels * sizeof(T));
+        } else {
+            for (int64_t c = 0; c < map.channels; c++) memcpy(dst + c, row + c * map.channel_stride, sizeof(T));
+        }
+        for (int64_t c = map.channels; c < lanes; c++) dst[c] = 0;
+    }
+}
+
+template <class T, int NV>
+void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    constexpr int64_t R = 16 / sizeof(T);
+    int64_t height = rows.end - rows.start, width = columns.end - columns.start;
+    const unsigned char* row = map.data + rows.start * map.row_stride + columns.start * map.column_stride;
+    const bool contiguous = map.column_stride == (ptrdiff_t)sizeof(T);
+    if (contiguous && map.row_stride == width * (ptrdiff_t)sizeof(T)) {
+        width *= height;
+        height = 1;
+    }
+    const bool transposed = contiguous && map.channels == lanes && width >= R;
+    for (int64_t y = 0; y < height; y++, row += map.row_stride, dst += width * lanes) {
+        if (transposed)
+            pack_row_transposed<T, NV>(row, map.channel_stride, width, dst);
+        else
+            pack_row_strided<T, NV>(map, row, width, dst);
+    }
+}
+
+// Whole cache lines past the cache; the ragged ends, which a neighbour shares, the ordinary way.
+template <class T>
+inline void stream_copy(const T* src, unsigned char* dst, int64_t bytes) {
+    const unsigned char* from = (const unsigned char*)src;
+    const int64_t head = smaller(bytes, (int64_t)(-(uintptr_t)dst & 63));
+    memcpy(dst, from, head);
+    int64_t at = head;
+    for (; at + 64 <= bytes; at += 64)
+        for (int i = 0; i < 64; i += (int)sizeof(Vec<T>)) Vec<T>::load(from + at + i).stream(dst + at + i);
+    memcpy(dst + at, from + at, bytes - at);
+}
+
+template <class T>
+inline void copy_run(const T* src, unsigned char* dst, int64_t count, bool stream) {
+    if (stream)
+        stream_copy<T>(src, dst, count * (int64_t)sizeof(T));
+    else
+        memcpy(dst, src, count * sizeof(T));
+}
+
+// staging[lane * count + bin]; a tile may spill into the next lane's start, which is written after it.
+template <class T, int NV>
+inline void transpose_bins(const unsigned char* bins, int64_t count, T* staging) {
+    constexpr int R = 16 / sizeof(T);
+    constexpr int W = Vec<T>::lanes;
+    for (int lane = 0; lane < Block<T, NV>::lanes; lane += R)
+        for (int64_t b = 0; b < count; b += W) {
+            const int64_t at = count < W ? 0 : smaller(b, count - W);
+            transpose_tile<T>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T), Block<T, NV>::bytes,
+                              (unsigned char*)(staging + lane * count + at), count * (ptrdiff_t)sizeof(T));
+        }
+}
+
+template <class T, int NV>
+inline void scatter_bins(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out) {
+    for (int64_t ph = 0; ph < rows; ph++)
+        for (int64_t pw = 0; pw < columns; pw++) {
+            const T* bin = (const T*)bin_address(bins, ph, pw);
+            unsigned char* to = out.data + ph * out.row_stride + pw * out.column_stride;
+            for (int64_t lane = out.first_lane; lane < out.end_lane; lane++)
+                memcpy(to + lane * out.channel_stride, bin + lane, sizeof(T));
+        }
+}
+
+template <class T, int NV>
+void unpack(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging) {
+    const int64_t count = rows * columns, plane = count * (int64_t)sizeof(T);
+    if (out.column_stride != (ptrdiff_t)sizeof(T) || (rows > 1 && out.row_stride != columns * (ptrdiff_t)sizeof(T)))
+        return scatter_bins<T, NV>(bins, rows, columns, out);
+    transpose_bins<T, NV>(bins.data, count, staging);
+    if (out.channel_stride == plane) {
+        copy_run<T>(staging + out.first_lane * count, out.data + out.first_lane * plane,
+                    (out.end_lane - out.first_lane) * count, out.stream);
+    } else {
+        for (int64_t lane = out.first_lane; lane < out.end_lane; lane++)
+            copy_run<T>(staging + lane * count, out.data + lane * out.channel_stride, count, out.stream);
+    }
+}
+
+// --- the table -------------------------------------------------------------------------------------------------------
+
+template <class T, int bytes>
+constexpr BlockKernels<T> block_kernels() {
+    constexpr int NV = bytes / sizeof(Vec<T>);
+    return {Block<T, NV>::lanes,
+            pack<T, NV>,
+            max_ranges<T, NV>,
+            max_ranges_doubled<T, NV>,
+            max_cells<T, NV>,
+            argmax_ranges<T, NV>,
+            sum_taps<T, NV>,
+            unpack<T, NV>};
+}
+
+constexpr KernelTable kernel_table(const char* name, int packed_width, int direct_width) {
+    return {name,
+            packed_width,
+            direct_width,
+            end_streaming,
+            {block_kernels<float, 64>(), block_kernels<float, 128>(), block_kernels<float, 256>()},
+            {block_kernels<double, 64>(), block_kernels<double, 128>(), block_kernels<double, 256>()}};
+}
+
+}  // namespace
+}  // namespace fastroi

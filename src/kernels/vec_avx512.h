@@ -1,0 +1,75 @@
+// 64-byte vectors: AVX-512 F, BW, DQ, VL.
+#pragma once
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+namespace fastroi {
+namespace {
+
+template <class T>
+struct Vec;
+
+template <>
+struct Vec<float> {
+    static constexpr int lanes = 16;
+    __m512 n;
+
+    static Vec load(const void* p) { return {_mm512_loadu_ps(p)}; }
+    void store(void* p) const { _mm512_storeu_ps(p, n); }
+    void stream(void* p) const { _mm512_stream_ps((float*)p, n); }
+    static Vec broadcast(float x) { return {_mm512_set1_ps(x)}; }
+    // NaN in `candidate` leaves `best`.
+    static Vec max(Vec candidate, Vec best) { return {_mm512_max_ps(candidate.n, best.n)}; }
+    static Vec multiply(Vec a, Vec b) { return {_mm512_mul_ps(a.n, b.n)}; }
+    static Vec multiply_add(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.n, b.n, c.n)}; }
+    static uint32_t equal_lanes(Vec a, Vec b) { return _mm512_cmp_ps_mask(a.n, b.n, _CMP_EQ_OQ); }
+    // 16-byte group g from p + g * group_stride. A masked broadcast load costs a load port, not a shuffle.
+    static Vec load_groups(const void* p, ptrdiff_t group_stride) {
+        const char* q = (const char*)p;
+        __m512 v = _mm512_castps128_ps512(_mm_loadu_ps((const float*)q));
+        v = _mm512_mask_broadcast_f32x4(v, 0x00f0, _mm_loadu_ps((const float*)(q + group_stride)));
+        v = _mm512_mask_broadcast_f32x4(v, 0x0f00, _mm_loadu_ps((const float*)(q + 2 * group_stride)));
+        return {_mm512_mask_broadcast_f32x4(v, 0xf000, _mm_loadu_ps((const float*)(q + 3 * group_stride)))};
+    }
+    static void transpose_groups(Vec (&v)[4]) {
+        const __m512 a = _mm512_unpacklo_ps(v[0].n, v[1].n), b = _mm512_unpacklo_ps(v[2].n, v[3].n);
+        const __m512 c = _mm512_unpackhi_ps(v[0].n, v[1].n), d = _mm512_unpackhi_ps(v[2].n, v[3].n);
+        v[0].n = _mm512_shuffle_ps(a, b, 0x44);
+        v[1].n = _mm512_shuffle_ps(a, b, 0xee);
+        v[2].n = _mm512_shuffle_ps(c, d, 0x44);
+        v[3].n = _mm512_shuffle_ps(c, d, 0xee);
+    }
+};
+
+template <>
+struct Vec<double> {
+    static constexpr int lanes = 8;
+    __m512d n;
+
+    static Vec load(const void* p) { return {_mm512_loadu_pd(p)}; }
+    void store(void* p) const { _mm512_storeu_pd(p, n); }
+    void stream(void* p) const { _mm512_stream_pd((double*)p, n); }
+    static Vec broadcast(double x) { return {_mm512_set1_pd(x)}; }
+    static Vec max(Vec candidate, Vec best) { return {_mm512_max_pd(candidate.n, best.n)}; }
+    static Vec multiply(Vec a, Vec b) { return {_mm512_mul_pd(a.n, b.n)}; }
+    static Vec multiply_add(Vec a, Vec b, Vec c) { return {_mm512_fmadd_pd(a.n, b.n, c.n)}; }
+    static uint32_t equal_lanes(Vec a, Vec b) { return _mm512_cmp_pd_mask(a.n, b.n, _CMP_EQ_OQ); }
+    static Vec load_groups(const void* p, ptrdiff_t group_stride) {
+        const char* q = (const char*)p;
+        __m512d v = _mm512_castpd128_pd512(_mm_loadu_pd((const double*)q));
+        v = _mm512_mask_broadcast_f64x2(v, 0x0c, _mm_loadu_pd((const double*)(q + group_stride)));
+        v = _mm512_mask_broadcast_f64x2(v, 0x30, _mm_loadu_pd((const double*)(q + 2 * group_stride)));
+        return {_mm512_mask_broadcast_f64x2(v, 0xc0, _mm_loadu_pd((const double*)(q + 3 * group_stride)))};
+    }
+    static void transpose_groups(Vec (&v)[2]) {
+        const __m512d a = _mm512_unpacklo_pd(v[0].n, v[1].n);
+        v[1].n = _mm512_unpackhi_pd(v[0].n, v[1].n);
+        v[0].n = a;
+    }
+};
+
+inline void end_streaming() { _mm_sfence(); }
+
+}  // namespace
+}  // namespace fastroi

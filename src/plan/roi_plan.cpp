@@ -1,0 +1,150 @@
+#include "roi_plan.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "../refusal.h"
+#include "../threads.h"
+
+namespace fastroi {
+namespace {
+
+template <class Number>
+double read_as_double(const unsigned char* p) {
+    Number n;
+    memcpy(&n, p, sizeof n);
+    return (double)n;
+}
+
+double read_float16(const unsigned char* p) {
+    uint16_t bits;
+    memcpy(&bits, p, sizeof bits);
+    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+    const double sign = bits >> 15 ? -1 : 1;
+    if (exponent == 31) return fraction ? NAN : sign * INFINITY;
+    if (exponent == 0) return sign * std::ldexp(fraction, -24);
+    return sign * std::ldexp(1024 + fraction, exponent - 25);
+}
+
+using NumberReader = double (*)(const unsigned char*);
+
+NumberReader reader_of(int32_t dtype) {
+    switch (dtype) {
+        case FASTROI_FLOAT32: return read_as_double<float>;
+        case FASTROI_FLOAT64: return read_as_double<double>;
+        case FASTROI_FLOAT16: return read_float16;
+        case FASTROI_INT8: return read_as_double<int8_t>;
+        case FASTROI_INT16: return read_as_double<int16_t>;
+        case FASTROI_INT32: return read_as_double<int32_t>;
+        case FASTROI_INT64: return read_as_double<int64_t>;
+        case FASTROI_UINT8: return read_as_double<uint8_t>;
+        case FASTROI_UINT16: return read_as_double<uint16_t>;
+        case FASTROI_UINT32: return read_as_double<uint32_t>;
+        case FASTROI_UINT64: return read_as_double<uint64_t>;
+        default: return nullptr;
+    }
+}
+
+bool is_integer(int32_t dtype) { return dtype >= FASTROI_INT8 && dtype <= FASTROI_UINT64; }
+
+// The first image index that a floating dtype can no longer tell from its neighbour.
+int64_t exact_integers(int32_t dtype) {
+    return dtype == FASTROI_FLOAT16 ? 2048 : dtype == FASTROI_FLOAT32 ? 16777216 : INT64_MAX;
+}
+
+int64_t checked_image(double value, int64_t images, const char* argument, int64_t row) {
+    if (value != std::floor(value) || std::isinf(value))
+        refuse(FASTROI_INVALID_VALUE, row, "%s[%lld]: batch index %.17g is not an integer", argument, (long long)row, value);
+    if (value < 0 || value >= (double)images)
+        refuse(FASTROI_INVALID_VALUE, row, "%s[%lld]: batch index %.17g is outside [0, %lld)", argument, (long long)row,
+               value, (long long)images);
+    return (int64_t)value;
+}
+
+const char* const corner_names[2][max_box_coordinates] = {{"x1", "y1", "x2", "y2", ""}, {"cx", "cy", "w", "h", "angle"}};
+
+double checked_coordinate(double value, int coordinates, int i, int64_t row) {
+    if (!std::isfinite(value))
+        refuse(FASTROI_INVALID_VALUE, row, "rois[%lld]: %s is %g; box coordinates must be finite", (long long)row,
+               corner_names[coordinates - 4][i], value);
+    return value;
+}
+
+void check_box_table(const fastroi_boxes& boxes, int coordinates, int64_t images) {
+    if (boxes.count < 0) refuse(FASTROI_INVALID_VALUE, -1, "rois: count %lld is negative", (long long)boxes.count);
+    if (boxes.columns != coordinates && boxes.columns != coordinates + 1)
+        refuse(FASTROI_INVALID_VALUE, -1, "rois: %d columns; expected %d or %d", boxes.columns, coordinates, coordinates + 1);
+    if (!reader_of(boxes.dtype)) refuse(FASTROI_INVALID_TYPE, -1, "rois: unknown dtype code %d", boxes.dtype);
+    if (boxes.count > 0 && !boxes.data) refuse(FASTROI_INVALID_VALUE, -1, "rois: data is NULL");
+    if (boxes.columns == coordinates + 1 && boxes.batch_indices)
+        refuse(FASTROI_INVALID_VALUE, -1, "batch_indices: given, but rois already has a batch column");
+    if (boxes.columns == coordinates + 1 && images > exact_integers(boxes.dtype))
+        refuse(FASTROI_INVALID_TYPE, -1, "rois: its dtype cannot tell %lld batch indices apart; pass batch_indices",
+               (long long)images);
+    if (boxes.batch_indices && !is_integer(boxes.batch_dtype))
+        refuse(FASTROI_INVALID_TYPE, -1, "batch_indices: an integer dtype is required");
+    if (boxes.columns == coordinates && !boxes.batch_indices && images != 1 && boxes.count > 0)
+        refuse(FASTROI_INVALID_VALUE, -1, "batch_indices: required when rois has no batch column and there are %lld images",
+               (long long)images);
+}
+
+}  // namespace
+
+std::vector<Box> read_boxes(const fastroi_boxes& boxes, int coordinates, int64_t images) {
+    check_box_table(boxes, coordinates, images);
+    const NumberReader read = reader_of(boxes.dtype);
+    const NumberReader read_index = boxes.batch_indices ? reader_of(boxes.batch_dtype) : nullptr;
+    const int skipped = boxes.columns - coordinates;
+    std::vector<Box> result(boxes.count);
+    for (int64_t k = 0; k < boxes.count; k++) {
+        const unsigned char* row = (const unsigned char*)boxes.data + k * boxes.strides[0];
+        Box& box = result[k];
+        for (int i = 0; i < coordinates; i++)
+            box.coordinate[i] = checked_coordinate(read(row + (i + skipped) * boxes.strides[1]), coordinates, i, k);
+        if (skipped)
+            box.image = checked_image(read(row), images, "rois", k);
+        else if (read_index)
+            box.image = checked_image(read_index((const unsigned char*)boxes.batch_indices + k * boxes.batch_stride), images,
+                                      "batch_indices", k);
+    }
+    return result;
+}
+
+namespace {
+
+RangeAxis plan_range_axis(RangeRule rule, double lo, double hi, double scale, int64_t bins, int64_t extent, Range* out) {
+    const QuantisedAxis axis = quantise(rule, lo, hi, scale);
+    Range hull = {0, 0};
+    for (int64_t p = 0; p < bins; p++) {
+        out[p] = axis.outside ? Range{0, 0} : clipped(range_of_bin(rule, axis, p, bins), extent);
+        if (is_empty(out[p])) continue;
+        if (is_empty(hull)) hull = out[p];
+        if (out[p].start < hull.start) hull.start = out[p].start;
+        if (out[p].end > hull.end) hull.end = out[p].end;
+    }
+    return {out, bins, hull};
+}
+
+// Building a plan costs about this many nanoseconds a bin; a thread is worth waking for a hundred thousand.
+constexpr int64_t bins_per_thread = 8192;
+
+}  // namespace
+
+RangePlan::RangePlan(RangeRule rule, const Box* boxes, int64_t first, int64_t count, MapSize map, OutputSize output,
+                     double scale_y, double scale_x, int threads)
+    : ranges_(product(count, output.rows + output.columns, "output_size")), rois_(count) {
+    const int64_t per_roi = output.rows + output.columns;
+    const int64_t worth = count * per_roi / bins_per_thread;
+    const int parts = (int)(worth < 1 ? 1 : worth < threads ? worth : threads);
+    run_on_threads(parts, [&](int part) {
+        for (int64_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
+            const Box& box = boxes[first + i];
+            Range* const ranges = ranges_.data() + i * per_roi;
+            const double* const c = box.coordinate;
+            rois_[i] = {box.image, first + i, plan_range_axis(rule, c[1], c[3], scale_y, output.rows, map.rows, ranges),
+                        plan_range_axis(rule, c[0], c[2], scale_x, output.columns, map.columns, ranges + output.rows)};
+        }
+    });
+}
+
+}  // namespace fastroi

@@ -1,0 +1,37 @@
+// How anything below the C ABI says no: throw, with words that name the argument, the row and the value. Only capi.cpp
+// catches. May include nothing of ours but fastroi.h.
+#pragma once
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../fastroi/include/fastroi.h"
+
+namespace fastroi {
+
+struct Refusal {
+    fastroi_status status;
+    int64_t row;
+    char message[256];
+};
+
+[[noreturn]] __attribute__((format(printf, 3, 4))) inline void refuse(fastroi_status status, int64_t row,
+                                                                      const char* format, ...) {
+    Refusal refusal;
+    refusal.status = status;
+    refusal.row = row;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(refusal.message, sizeof refusal.message, format, arguments);
+    va_end(arguments);
+    throw refusal;
+}
+
+// a * b for sizes that are not negative; FASTROI_OVERFLOW naming `what` when it does not fit.
+inline int64_t product(int64_t a, int64_t b, const char* what) {
+    int64_t result;
+    if (__builtin_mul_overflow(a, b, &result)) refuse(FASTROI_OVERFLOW, -1, "%s: %lld x %lld exceeds int64", what, (long long)a, (long long)b);
+    return result;
+}
+
+}  // namespace fastroi

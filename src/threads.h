@@ -1,0 +1,24 @@
+// Threads, and nothing else: the only door to OpenMP.
+#pragma once
+#include <stdint.h>
+
+namespace fastroi {
+
+// What a call with num_threads = 0 uses: OpenMP's own maximum at this moment, capped by the cgroup quota.
+int default_threads();
+bool has_openmp();
+
+// Threads worth starting for a call: `wanted`, or 1 inside someone else's parallel region and in a child forked after
+// this process had run one (libgomp's pool does not survive a fork).
+int usable_threads(int wanted);
+
+// Calls body(context, i) for i in [0, threads), each on a thread of its own; i = 0 is the caller.
+void run_on_threads(int threads, void (*body)(void* context, int thread), void* context);
+
+template <class Body>
+void run_on_threads(int threads, const Body& body) {
+    run_on_threads(threads, [](void* context, int thread) { (*static_cast<const Body*>(context))(thread); },
+                   const_cast<void*>(static_cast<const void*>(&body)));
+}
+
+}  // namespace fastroi
