@@ -275,6 +275,50 @@ def compare(package, case, expected, inputs):
     return report
 
 
+@dataclass
+class Row:
+    """One line of the table of agreement."""
+
+    package: str
+    op: str
+    calls: int = 0
+    rois: int = 0
+    largest: float = 0.0
+    explained: Counter = field(default_factory=Counter)
+    unexplained: list = field(default_factory=list)
+
+    def add(self, name, report):
+        self.calls += 1
+        self.rois += report.rois
+        self.largest = max(self.largest, report.largest)
+        self.explained += report.explained
+        self.unexplained += [(name, *entry) for entry in report.unexplained]
+
+
+def tally(recorded, inputs):
+    """Replay every case that has a replay; one row per package and operator."""
+    rows = {}
+    for package, case, expected in recorded:
+        if (package, case["op"]) in REPLAYS and expected:
+            key = package, case["op"]
+            row = rows.setdefault(key, Row(*key))
+            row.add(f"{case['name']} {case['args']}", compare(package, case, expected, inputs))
+    return list(rows.values())
+
+
+def format_table(rows):
+    """The rows as text: package, operator, calls, RoIs, largest difference, disagreements."""
+    lines = [f"{'package':12} {'operator':42} {'calls':>5} {'RoIs':>7} {'largest':>9}  disagreements"]
+    for row in rows:
+        notes = [f"{count} x {kind}" for kind, count in sorted(row.explained.items())]
+        notes += [f"UNEXPLAINED {entry}" for entry in row.unexplained[:5]]
+        if len(row.unexplained) > 5:
+            notes.append(f"... {len(row.unexplained)} UNEXPLAINED in all")
+        lines.append(f"{row.package:12} {row.op:42} {row.calls:5} {row.rois:7} {row.largest:9.2e}  "
+                     + ("; ".join(notes) or "none"))
+    return "\n".join(lines)
+
+
 def explanation(package, case, arrays, want, have, row):
     """The documented kind of a disagreement, or None."""
     if package == "chainer" and case["op"] == "roi_max_pooling_2d":
