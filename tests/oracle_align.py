@@ -1,4 +1,4 @@
-"""Reference interpolating RoI operators, written from the definitions; nothing comes from fastroi.
+"""Reference interpolating RoI operators, written from the definitions, not from fastroi.
 
 Every operator returns ``out, magnitude, taps``: the values in float64, the sum of |weight * value|
 behind each of them, and the number of distinct rows plus columns that it reads, so that an
@@ -36,17 +36,17 @@ def zone(points, cells):
 def align_interval(lo, hi, scale, aligned, dtype=np.float64):
     """Start and extent on the map; None when a coordinate is not finite.
 
-    aligned: True (the half-pixel shift), False (none, extent at least 1) or "half_pixel"
-    (OpenVINO: the shift before and after scaling).
+    aligned: True (the half-pixel shift), False (none, extent at least 1), "image" (OpenVINO:
+    the shift before and after scaling) or "least_one" (as True, extent at least 1).
     """
     with np.errstate(all="ignore"):
-        before = dtype(0.5) if aligned == "half_pixel" else dtype(0)
+        before = dtype(0.5) if aligned == "image" else dtype(0)
         after = dtype(0.5) if aligned else dtype(0)
         start = (dtype(lo) + before) * dtype(scale) - after
         extent = (dtype(hi) + before) * dtype(scale) - after - start
     if not (np.isfinite(start) and np.isfinite(extent)):
         return None
-    return start, extent if aligned else max(extent, dtype(1))
+    return start, max(extent, dtype(1)) if aligned in (False, "least_one") else extent
 
 
 def align_points(interval, bins, ratio, dtype=np.float64):
@@ -136,7 +136,8 @@ def roi_align(features, rois, output_size, scale, ratio=-1, aligned=True, reduce
 
     reduce: "mean"; "max" (interpolate, then the maximum; a sample outside counts as 0);
     "max_corners" (ONNX: the largest of the four weighted corners of any sample);
-    "max_from_zero" (OpenVINO: as "max", never below 0). No sample at all gives 0.
+    "max_from_zero" (OpenVINO: as "max", never below 0); "max_inside" (Chainer: a sample outside
+    does not count). No sample at all gives 0.
     """
     (rows, columns), (ratio_y, ratio_x) = pair(output_size), pair(ratio)
     scale_y, scale_x = pair(scale)
@@ -188,24 +189,24 @@ def max_over_points(features, rois, points, reduce):
 
 
 def max_of_bin(image, row, column, reduce):
-    """Value and magnitude of the winning sample, per channel."""
-    channels = np.arange(image.shape[0])
+    """Value of the winning sample and magnitude of the largest, per channel."""
     values, magnitudes = [], []
     for y in row:
         for x in column:
             corners = sample_corners(image, y, x)
             if corners is None:
+                if reduce == "max_inside":
+                    continue
                 corners = np.zeros((image.shape[0], 4))
             values.append(corners.max(axis=1) if reduce == "max_corners" else corners.sum(axis=1))
             magnitudes.append(np.abs(corners).sum(axis=1))
     if not values:
         return np.zeros((2, image.shape[0]))
     values, magnitudes = np.array(values), np.array(magnitudes)
-    winner = values.argmax(axis=0)
-    best = values[winner, channels]
+    best = values.max(axis=0)
     if reduce == "max_from_zero":
         best = np.maximum(best, 0)
-    return np.stack([best, magnitudes[winner, channels]])
+    return np.stack([best, magnitudes.max(axis=0)])
 
 
 def roi_align_direct(features, rois, output_size, scale, ratio=-1, aligned=True):
@@ -248,8 +249,9 @@ def channel_map(out_channels, group, output_size, order="class"):
 def ps_ranges(rule, lo, hi, scale, bins, cells, dtype=np.float64):
     """Half-open cell ranges of PS-RoIPool.
 
-    rule: "rfcn" (corners rounded in the image, far one + 1), "rfcn_openvino" (1 added before
-    rounding) or "torchvision" (rounded on the map, no + 1, the last cell never pooled).
+    rule: "rfcn" (corners rounded in the image, far one + 1), "openvino" (1 added before rounding),
+    "chainercv" (not rounded) or "torchvision" (rounded on the map, no + 1, the last cell never
+    pooled).
     """
     with np.errstate(all="ignore"):
         if rule == "torchvision":
@@ -265,7 +267,9 @@ def ps_ranges(rule, lo, hi, scale, bins, cells, dtype=np.float64):
             cells -= 1
         else:
             near = dtype(round_half_away(dtype(lo)))
-            if rule == "rfcn_openvino":
+            if rule == "chainercv":
+                near, far = dtype(lo), dtype(hi)
+            elif rule == "openvino":
                 far = dtype(round_half_away(dtype(hi) + dtype(1)))
             else:
                 far = dtype(round_half_away(dtype(hi))) + dtype(1)
@@ -526,7 +530,7 @@ def rotated_points(roi, output_size, scale, ratio, aligned, clockwise, unit, dty
 
 def roi_align_rotated(features, rois, output_size, scale, ratio=-1, aligned=True, clockwise=False,
                       unit="radians", dtype=np.float64):
-    """rois (K, 6) [batch, cx, cy, w, h, angle]; positive angles turn counter-clockwise on screen."""
+    """rois (K, 6) [batch, cx, cy, w, h, angle]; positive angles turn counter-clockwise."""
     rows, columns = pair(output_size)
     out = np.zeros((2, len(rois), features.shape[1], rows, columns))
     for k, roi in enumerate(rois):
