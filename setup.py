@@ -3,13 +3,15 @@
 import os
 import platform
 import re
+import shlex
+import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).resolve().parent
-MACHINE = platform.machine().lower()
+MACHINE = os.environ.get("FASTROI_MACHINE", platform.machine()).lower()  # set it to cross-compile
 
 # One translation unit per instruction set, each with its own flags; everything else is compiled for the baseline.
 # GCC 12 takes the undefined operands inside its own AVX-512 intrinsics for ours, hence the two -Wno flags.
@@ -35,7 +37,9 @@ COMMON_FLAGS = ["-std=c++17", "-O3", "-ffp-contract=off", "-fno-math-errno", "-f
 KERNEL_FLAGS = [*COMMON_FLAGS, "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"]
 OPENMP_FLAGS = [] if os.environ.get("FASTROI_NO_OPENMP") else ["-fopenmp"]
 
-CORE_SOURCES = ["src/capi.cpp", "src/dispatch.cpp", "src/run.cpp", "src/threads.cpp", "src/plan/roi_plan.cpp"]
+CORE_SOURCES = [
+    "src/capi.cpp", "src/capsule_table.cpp", "src/dispatch.cpp", "src/run.cpp", "src/threads.cpp", "src/plan/roi_plan.cpp",
+]  # fmt: skip
 HEADERS = sorted(
     str(p.relative_to(ROOT))
     for pattern in ("src/**/*.h", "src/**/*.inl", "fastroi/include/*.h")
@@ -49,6 +53,22 @@ def kernel_source(isa):
 
 def version():
     return re.search(r'__version__ = "([^"]+)"', (ROOT / "fastroi/_version.py").read_text())[1]
+
+
+def core_flags():
+    return [*COMMON_FLAGS, f'-DFASTROI_VERSION="{version()}"', *OPENMP_FLAGS]
+
+
+def make_variables():
+    """The tables above for a Makefile: `python setup.py --make` (examples/plain_c shows its use)."""
+    variables = {
+        "FASTROI_CORE_SOURCES": CORE_SOURCES,
+        "FASTROI_CORE_FLAGS": core_flags(),
+        "FASTROI_ISAS": ISAS,
+        "FASTROI_LINK_FLAGS": OPENMP_FLAGS,
+        **{f"FASTROI_FLAGS_isa_{isa}": [*KERNEL_FLAGS, *flags] for isa, flags in ISAS.items()},
+    }
+    return "".join(f"{name} := {shlex.join(values)}\n" for name, values in variables.items())
 
 
 class BuildCore(build_ext):
@@ -74,13 +94,16 @@ def extensions():
         "fastroi._core",
         sources=["fastroi/_core.pyx", *CORE_SOURCES],
         depends=HEADERS,
+        include_dirs=["fastroi/include"],
         language="c++",
-        define_macros=[("FASTROI_VERSION", f'"{version()}"')],
-        extra_compile_args=[*COMMON_FLAGS, "-Wno-unused-function", *OPENMP_FLAGS],
+        extra_compile_args=[*core_flags(), "-Wno-unused-function"],
         extra_link_args=OPENMP_FLAGS,
     )
     return cythonize([core], language_level=3)
 
 
 if __name__ == "__main__":
-    setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCore})
+    if sys.argv[1:] == ["--make"]:
+        print(make_variables(), end="")
+    else:
+        setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCore})

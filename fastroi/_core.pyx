@@ -5,6 +5,7 @@ Arrays arrive as unsigned integers of their item size plus a dtype code: any str
 any future 16-bit float needs no second path.
 """
 
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
@@ -14,6 +15,15 @@ from fastroi.capi cimport *
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() nogil  # declared without `except`: the pending exception is raised after the call returns
+
+
+cdef extern from *:
+    """
+    extern "C" const void *fastroi_function_table(void);
+    """
+    const void *fastroi_function_table()
+
+_C_API = PyCapsule_New(<void *>fastroi_function_table(), "fastroi._core._C_API", NULL)  # for fastroi_capsule.h
 
 
 ctypedef const uint32_t[:, :, :, :] input32_t

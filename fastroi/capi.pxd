@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t
 
 
-cdef extern from "include/fastroi.h" nogil:
+cdef extern from "fastroi.h" nogil:
     ctypedef enum fastroi_status:
         FASTROI_OK
         FASTROI_INVALID_VALUE
