@@ -54,7 +54,7 @@ class Features:
         source = plain_array(features, "features")
         code = _FEATURE_CODES.get(source.dtype)
         if code is None:
-            raise TypeError(f"features: dtype {source.dtype.str} is not float32 or float64 in native byte order; use .astype")
+            raise TypeError(f"features: dtype {source.dtype} is not float32 or float64 in native byte order; use .astype")
         checked_choice(layout, LAYOUTS, "layout")
         array = source[None] if source.ndim == 3 else source
         if array.ndim != 4:
@@ -79,16 +79,20 @@ class Boxes:
     __slots__ = ("array", "batch_indices", "sources")
 
     def __init__(self, rois, batch_indices, images, coordinates=4):
+        # What the caller owns, for the check against `out`: a copy made here shares no memory, the original may.
+        self.sources = []
         if isinstance(rois, (list, tuple)) and _is_list_of_tables(rois):
+            self.sources += rois
             rois, batch_indices = _join_tables(rois, batch_indices, images, coordinates)
         source = plain_array(rois, "rois")
         if source.ndim != 2 or source.shape[1] not in (coordinates, coordinates + 1):
             raise ValueError(f"rois: shape {source.shape}; (K, {coordinates}) or (K, {coordinates + 1}) required")
-        self.sources = [source]
+        self.sources.append(source)
         self.batch_indices = None
         if batch_indices is not None:
-            self.batch_indices = _index_vector(batch_indices, source, coordinates)
-            self.sources.append(self.batch_indices)
+            indices = plain_array(batch_indices, "batch_indices")
+            self.sources.append(indices)
+            self.batch_indices = _index_vector(indices, source, coordinates)
         elif source.dtype.kind == "f" and source.itemsize < 4 and source.shape[1] > coordinates and images > 2048:
             raise TypeError(f"rois: {source.dtype} cannot tell {images} batch indices apart; pass batch_indices")
         self.array = _box_numbers(source)
@@ -116,7 +120,7 @@ def _join_tables(tables, batch_indices, images, coordinates):
 
 def _check_box_dtype(dtype, name):
     if dtype.kind not in "fiu" or not dtype.isnative or dtype.itemsize > 8:
-        raise TypeError(f"{name}: dtype {dtype.str} is not a native real number of at most 64 bits")
+        raise TypeError(f"{name}: dtype {dtype} is not a native real number of at most 64 bits")
 
 
 def _box_numbers(source):
@@ -126,12 +130,11 @@ def _box_numbers(source):
     return source.astype(_FLOAT64 if source.dtype != _FLOAT32 else _FLOAT32)
 
 
-def _index_vector(batch_indices, rois, coordinates):
-    array = plain_array(batch_indices, "batch_indices")
+def _index_vector(array, rois, coordinates):
     if rois.shape[1] != coordinates:
         raise ValueError("batch_indices: given, but rois already has a batch column")
     if array.dtype.kind not in "iu" and array.size:
-        raise TypeError(f"batch_indices: dtype {array.dtype.str} is not an integer type")
+        raise TypeError(f"batch_indices: dtype {array.dtype} is not an integer type")
     if array.shape != (len(rois),):
         raise ValueError(f"batch_indices: shape {array.shape}; ({len(rois)},) required")
     if array.dtype.kind == "u" and array.itemsize == 8 and array.size and array.max() > 2**63 - 1:
@@ -194,7 +197,7 @@ class Output:
     def __init__(self, out, count, channels, extents, dtype, channels_last, inputs=(), name="out"):
         shape = (count, *extents, channels) if channels_last else (count, channels, *extents)
         if math.prod(shape) * dtype.itemsize > sys.maxsize:
-            raise OverflowError(f"{name}: a result of shape {shape} exceeds the address space")
+            raise OverflowError(f"output_size: an array of shape {shape} exceeds the address space ({name})")
         if out is None:
             self.array = np.empty(shape, dtype)
         else:

@@ -145,15 +145,17 @@ void roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const 
     if (p.reduce == FASTROI_REDUCE_MEAN && argmax) refuse(FASTROI_INVALID_VALUE, -1, "argmax: a mean has none");
 
     const std::vector<Box> rois = read_boxes(*boxes, 4, map.images);
+    if (map.channels == 0) return;  // no value to write, and no block of channels to divide the work by
     const int64_t step = batch_size(result);
     for (int64_t first = 0; first < (int64_t)rois.size(); first += step) {
         const int64_t count = std::min<int64_t>(step, (int64_t)rois.size() - first);
         const RangePlan plan(rule, rois.data(), first, count, {map.rows, map.columns}, {result.rows, result.columns},
                              p.scale_h, p.scale_w, usable_threads(execution.threads));
+        const Job job{{map}, result, whole_window(result), execution};
         if (features->dtype == FASTROI_FLOAT32)
-            run_max_ranges<float>(plan, map, result, offsets, execution);
+            run_max_ranges<float>(plan, job, offsets);
         else
-            run_max_ranges<double>(plan, map, result, offsets, execution);
+            run_max_ranges<double>(plan, job, offsets);
     }
 }
 

@@ -20,6 +20,11 @@ constexpr int64_t stream_threshold = 12 << 20;     // outputs larger than this b
 constexpr int64_t cached_block_bytes = 512 << 10;  // a packed block larger than this wants its RoIs sorted by row
 constexpr int64_t pack_limit = 64 << 20;           // bytes of packed map per thread
 constexpr int64_t bins_limit = 64 << 10;           // bytes of bins per thread before they are unpacked
+constexpr int64_t strip_bytes = 384 << 10;         // a strip with its row maxima stays in the second-level cache
+constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in strips
+constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
+constexpr int64_t strip_bin_cost = 8;              // cells that revisiting a bin for each strip costs
+constexpr int max_levels = 32;
 constexpr int64_t kept_scratch = 64 << 20;         // a thread keeps its scratch between calls up to this size
 constexpr int64_t cells_between_polls = 100000;
 constexpr auto poll_interval = std::chrono::milliseconds(20);
@@ -105,38 +110,136 @@ private:
 
 // --- reductions: what is done with one RoI on one channel block --------------------------------------------------------
 
-template <class T>
-struct MaxOverRanges {
-    const RangePlan& plan;
-    int64_t map_columns;
+// What every reduction knows of its plan. `w` is a window; a group is its bin rows [first_bin, end_bin).
+template <class Plan>
+struct PlanView {
+    const Plan& plan;
 
     int64_t count() const { return (int64_t)plan.rois().size(); }
     int64_t image(int64_t i) const { return plan.rois()[i].image; }
     int64_t output(int64_t i) const { return plan.rois()[i].output; }
-    Range columns(int64_t i) const { return plan.rois()[i].x.hull; }
-    Range rows(int64_t i) const { return plan.rois()[i].y.hull; }
-    Range rows(int64_t i, int64_t first_bin, int64_t end_bin) const {
-        Range hull = {0, 0};
-        for (int64_t p = first_bin; p < end_bin; p++) hull = hull_of(hull, plan.rois()[i].y.bins[p]);
-        return hull;
-    }
-    int64_t scratch_cells(int64_t i) const { return length(columns(i)); }
+    const auto& y(int64_t i, const ChannelWindow& w) const { return plan.rois()[i].y[w.y_window]; }
+    const auto& x(int64_t i, const ChannelWindow& w) const { return plan.rois()[i].x[w.x_window]; }
+};
 
-    void reduce(const BlockKernels<T>& kernels, const MapTile& map, int64_t i, int64_t first_bin, int64_t end_bin,
+Range rows_of_bins(const RangeAxis& y, int64_t first_bin, int64_t end_bin) {
+    Range hull = {0, 0};
+    for (int64_t p = first_bin; p < end_bin; p++) hull = hull_of(hull, y.bins[p]);
+    return hull;
+}
+
+template <class T>
+Range rows_of_bins(const TapAxis<T>& y, int64_t first_bin, int64_t end_bin) {
+    Range hull = {0, 0};
+    for (int32_t t = y.first[first_bin]; t < y.first[end_bin]; t++) hull = hull_of(hull, {y.index[t], y.index[t] + 1});
+    return hull;
+}
+
+template <class T>
+Range rows_of_bins(const SampleAxis<T>& y, int64_t first_bin, int64_t end_bin) {
+    Range hull = {0, 0};
+    for (int32_t s = y.first[first_bin]; s < y.first[end_bin]; s++) {
+        const int32_t low = y.samples[s].low;
+        if (y.samples[s].weight != 0) hull = hull_of(hull, {low, low + 1});
+        if (y.samples[s].high_weight != 0) hull = hull_of(hull, {low + 1, low + 2});
+    }
+    return hull;
+}
+
+RangeAxis bins_of(RangeAxis axis, int64_t first_bin, int64_t end_bin) {
+    axis.bins += first_bin;
+    axis.count = end_bin - first_bin;
+    return axis;
+}
+
+template <class T>
+TapAxis<T> bins_of(TapAxis<T> axis, int64_t first_bin, int64_t end_bin) {
+    axis.first += first_bin;
+    axis.count = end_bin - first_bin;
+    return axis;
+}
+
+template <class T>
+SampleAxis<T> bins_of(SampleAxis<T> axis, int64_t first_bin, int64_t end_bin) {
+    axis.first += first_bin;
+    axis.absent += first_bin;
+    axis.count = end_bin - first_bin;
+    return axis;
+}
+
+template <class T>
+struct MaxOverRanges : PlanView<RangePlan> {
+    int64_t map_columns;
+
+    static constexpr bool strips = true;
+    static constexpr bool needs_row_maxima = true;
+
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
+                T* scratch) const {
+        kernels.max_ranges(map, y, x, bins, scratch);
+    }
+    void argmax(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
+                int64_t* offsets) const {
+        kernels.argmax_ranges(map, y, x, bins, map_columns, offsets);
+    }
+    void begin(const BlockKernels<T>& kernels, const RangeAxis& y, const RangeAxis& x, const BinTile& bins) const {
+        kernels.begin_maxima(y, x, bins);
+    }
+    void reduce_strip(const BlockKernels<T>& kernels, const MapTile* levels, const RangeAxis& y, const RangeAxis& x, Range strip,
+                      const BinTile& bins, T* scratch) const {
+        kernels.raise_to_strip(levels, y, x, strip, bins, scratch);
+    }
+
+    // Cells read by a direct scan, and by the row maxima; what one bin row of a RoI costs follows from them.
+    int64_t scanned_cells(int64_t i, const ChannelWindow& w) const {
+        int64_t rows = 0;
+        for (int64_t p = 0; p < y(i, w).count; p++) rows += length(y(i, w).bins[p]);
+        return rows * length(x(i, w).hull);
+    }
+    int64_t strip_cells(int64_t i, const ChannelWindow& w) const { return 2 * y(i, w).count * length(x(i, w).hull); }
+    int64_t tallest_bin(int64_t i, const ChannelWindow& w) const {
+        int64_t tallest = 0;
+        for (int64_t p = 0; p < y(i, w).count; p++) tallest = std::max(tallest, length(y(i, w).bins[p]));
+        return tallest;
+    }
+};
+
+template <class T>
+struct SumOverTaps : PlanView<TapPlan<T>> {
+    T outside;
+
+    static constexpr bool strips = true;
+    static constexpr bool needs_row_maxima = false;
+
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x,
                 const BinTile& bins, T* scratch) const {
-        kernels.max_ranges(map, bin_rows(i, first_bin, end_bin), plan.rois()[i].x, bins, scratch);
+        kernels.sum_taps(map, y, x, outside, bins, scratch);
     }
-    void argmax(const BlockKernels<T>& kernels, const MapTile& map, int64_t i, int64_t first_bin, int64_t end_bin,
-                const BinTile& bins, int64_t* offsets) const {
-        kernels.argmax_ranges(map, bin_rows(i, first_bin, end_bin), plan.rois()[i].x, bins, map_columns, offsets);
+    void begin(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
+        kernels.begin_sums(y, x, outside, bins);
+    }
+    void reduce_strip(const BlockKernels<T>& kernels, const MapTile* levels, const TapAxis<T>& y, const TapAxis<T>& x,
+                      Range strip, const BinTile& bins, T* scratch) const {
+        kernels.add_strip(levels[0], y, x, strip, bins, scratch);
     }
 
-private:
-    RangeAxis bin_rows(int64_t i, int64_t first_bin, int64_t end_bin) const {
-        RangeAxis y = plan.rois()[i].y;
-        y.bins += first_bin;
-        y.count = end_bin - first_bin;
-        return y;
+    int64_t scanned_cells(int64_t i, const ChannelWindow& w) const {
+        const TapAxis<T>& rows = this->y(i, w);
+        return rows.first[rows.count] * this->x(i, w).cell_count;
+    }
+    int64_t strip_cells(int64_t i, const ChannelWindow& w) const { return scanned_cells(i, w) / 4; }
+    int64_t tallest_bin(int64_t, const ChannelWindow&) const { return 1; }
+};
+
+template <class T>
+struct MaxOverSamples : PlanView<SamplePlan<T>> {
+    SampleMaximum mode;
+
+    static constexpr bool strips = false;
+
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x,
+                const BinTile& bins, T* scratch) const {
+        kernels.max_samples(map, y, x, mode, bins, scratch);
     }
 };
 
@@ -145,11 +248,14 @@ private:
 template <class T, class Reduction>
 class Run {
 public:
-    Run(const Reduction& reduction, const Tensor& features, const Tensor& out, const Tensor& argmax,
-        const Execution& execution)
-        : reduction_(reduction), features_(features), out_(out), argmax_(argmax), execution_(execution), stop_(execution) {
-        group_by_image();
-        cut();
+    Run(const Reduction& reduction, const Job& job, const Tensor& argmax)
+        : reduction_(reduction), job_(job), argmax_(argmax), stop_(job.execution) {
+        order_by_image();
+        for (int64_t w = 0; w < (int64_t)job_.windows.size(); w++) touch_window(w);
+        choose_blocks();
+        for (ImageRois& rois : images_) choose_access(rois);
+        choose_threads();
+        for (int64_t i = 0; i < (int64_t)images_.size(); i++) cut_image(i);
         plan_scratch();
     }
 
@@ -157,25 +263,30 @@ public:
         std::atomic<int64_t> next{0};
         const int64_t items = (int64_t)items_.size();
         run_on_threads((int)std::min<int64_t>(threads_, items), [&](int thread) {
-            unsigned char* const memory = thread_scratch.reserve(scratch_bytes_);
+            unsigned char* const memory = thread_scratch.reserve(scratch_.total);
             if (!memory) stop_.raise(FASTROI_OUT_OF_MEMORY);
-            const Buffers buffers = lay_out(memory);
             while (!stop_.raised()) {
                 const int64_t item = next.fetch_add(1, std::memory_order_relaxed);
                 if (item >= items) break;
-                process(items_[item], buffers, thread);
+                process(items_[item], lay_out(memory), thread);
             }
-            if (stream_) execution_.kernels->end_streaming();
+            if (stream_) job_.execution.kernels->end_streaming();
             thread_scratch.trim();
         });
         stop_.throw_if_raised();
     }
 
 private:
+    // Bytes of each part of a thread's scratch.
+    struct ScratchPlan {
+        int64_t packed = 0, columns = 0, bins = 0, staging = 0, offsets = 0, total = 0;
+    };
     struct Buffers {
         T *packed, *columns, *bins, *staging;
         int64_t* offsets;
     };
+
+    static constexpr int64_t element = sizeof(T);
 
     static const BlockKernels<T> (&widths(const KernelTable& table))[block_widths] {
         if constexpr (sizeof(T) == 4)
@@ -184,212 +295,368 @@ private:
             return table.f64;
     }
 
-    bool channels_last(const Tensor& t) const { return t.channel_stride == (ptrdiff_t)sizeof(T); }
+    static bool channels_last(const Tensor& t) { return t.channel_stride == (ptrdiff_t)element; }
 
-    void group_by_image() {
+    const ChannelWindow& window(const ImageRois& rois) const { return job_.windows[rois.window]; }
+    const Tensor& map_of(const ImageRois& rois) const { return job_.maps[rois.image / job_.maps[0].images]; }
+    int64_t bins_per_roi() const { return job_.out.rows * job_.out.columns; }
+    int64_t block_bytes() const { return block_lanes_ * element; }
+    int64_t touched_cells(int64_t roi, const ChannelWindow& w) const {
+        return length(reduction_.y(roi, w).hull) * length(reduction_.x(roi, w).hull);
+    }
+
+    // --- what is to be done ---
+
+    void order_by_image() {
         order_.resize(reduction_.count());
         std::iota(order_.begin(), order_.end(), (int64_t)0);
-        if (features_.images > 1)
+        if (job_.maps.size() > 1 || job_.maps[0].images > 1)
             std::stable_sort(order_.begin(), order_.end(),
                              [&](int64_t a, int64_t b) { return reduction_.image(a) < reduction_.image(b); });
-        for (int64_t i = 0; i < (int64_t)order_.size(); i++) add_to_image(i);
     }
 
-    void add_to_image(int64_t i) {
-        const int64_t roi = order_[i], image = reduction_.image(roi);
-        if (images_.empty() || images_.back().image != image)
-            images_.push_back({image, i, i, {0, 0}, {0, 0}, 0, Access::direct});
-        ImageRois& rois = images_.back();
-        rois.end = i + 1;
-        if (is_empty(reduction_.rows(roi)) || is_empty(reduction_.columns(roi))) return;
-        rois.rows = hull_of(rois.rows, reduction_.rows(roi));
-        rois.columns = hull_of(rois.columns, reduction_.columns(roi));
-        rois.touched_cells += touched_cells(roi);
-    }
-
-    int64_t touched_cells(int64_t roi) const { return length(reduction_.rows(roi)) * length(reduction_.columns(roi)); }
-
-    void cut() {
-        const bool direct = channels_last(features_) && features_.channels >= widths(*execution_.kernels)[0].lanes;
-        const int widest = direct ? execution_.kernels->direct_width : execution_.kernels->packed_width;
-        blocks_ = cut_channels<T>(features_.channels, widths(*execution_.kernels), widest);
-        for (const ChannelBlock<T>& block : blocks_) block_lanes_ = std::max(block_lanes_, block.kernels->lanes);
-        int64_t touched = 0;
-        for (ImageRois& rois : images_) {
-            choose_access(rois, direct);
-            touched += rois.touched_cells;
+    void touch_window(int64_t w) {
+        for (int64_t i = 0; i < (int64_t)order_.size(); i++) {
+            const int64_t roi = order_[i], image = reduction_.image(roi);
+            if (i == 0 || images_.back().image != image) images_.push_back({image, w, i, i, {0, 0}, {0, 0}, 0, Access::direct, 0});
+            ImageRois& rois = images_.back();
+            rois.end = i + 1;
+            const Range rows = reduction_.y(roi, job_.windows[w]).hull, columns = reduction_.x(roi, job_.windows[w]).hull;
+            if (is_empty(rows) || is_empty(columns)) continue;
+            rois.rows = hull_of(rois.rows, rows);
+            rois.columns = hull_of(rois.columns, columns);
+            rois.touched_cells += length(rows) * length(columns);
         }
-        const int64_t bytes = (touched + (int64_t)order_.size() * bins_per_roi()) * features_.channels * (int64_t)sizeof(T);
-        threads_ = usable_threads((int)std::min<int64_t>(execution_.threads, 1 + bytes / bytes_per_thread));
-        stream_ = (int64_t)order_.size() * features_.channels * bins_per_roi() * (int64_t)sizeof(T) > stream_threshold;
-        for (int64_t i = 0; i < (int64_t)images_.size(); i++) cut_image(i);
     }
 
-    int64_t bins_per_roi() const { return out_.rows * out_.columns; }
-    int64_t block_bytes() const { return block_lanes_ * (int64_t)sizeof(T); }
+    void choose_blocks() {
+        const KernelTable& table = *job_.execution.kernels;
+        direct_ = job_.out.channels >= widths(table)[0].lanes;
+        for (const Tensor& map : job_.maps) direct_ = direct_ && channels_last(map) && job_.windows[0].step == 1;
+        if constexpr (Reduction::strips) use_strips_ = !argmax_.data && strips_pay();
+        const int widest = use_strips_ ? 0 : direct_ ? table.direct_width : table.packed_width;
+        blocks_ = cut_channels<T>(job_.out.channels, widths(table), widest);
+        for (const ChannelBlock<T>& block : blocks_) block_lanes_ = std::max(block_lanes_, block.kernels->lanes);
+    }
 
-    void choose_access(ImageRois& rois, bool direct) {
+    // Strips read each cell from the cache that a whole-map scan of large bins would fetch from memory again and again.
+    bool strips_pay() const {
+        if (order_.empty() || job_.windows.size() > 1 || job_.out.rows * job_.out.columns > max_strip_bins) return false;
+        int64_t scanned = 0, in_strips = 0;
+        for (int64_t i : order_) {
+            scanned += reduction_.scanned_cells(i, job_.windows[0]);
+            in_strips += reduction_.strip_cells(i, job_.windows[0]) + strip_bin_cost * bins_per_roi();
+        }
+        for (const ImageRois& rois : images_) in_strips += rois.hull_cells() * (2 + 2 * levels_of(rois));
+        return scanned > in_strips;
+    }
+
+    int levels_of(const ImageRois& rois) const {
+        int64_t tallest = 1;
+        for (int64_t i = rois.first; i < rois.end; i++) tallest = std::max(tallest, reduction_.tallest_bin(order_[i], window(rois)));
+        int levels = 1;
+        while ((int64_t)2 << (levels - 1) <= tallest) levels++;
+        return levels;
+    }
+
+    void choose_access(ImageRois& rois) {
         const int64_t map_bytes = rois.hull_cells() * block_bytes();
-        rois.access = direct                                                                  ? Access::direct
-                      : rois.touched_cells < rois.hull_cells() || map_bytes > pack_limit ? Access::packed_roi
-                                                                                         : Access::packed_map;
-        if (rois.access == Access::packed_map && map_bytes > cached_block_bytes)
-            std::sort(order_.begin() + rois.first, order_.begin() + rois.end, [&](int64_t a, int64_t b) {
-                const int32_t ya = reduction_.rows(a).start, yb = reduction_.rows(b).start;
-                return ya < yb || (ya == yb && a < b);
-            });
+        if (use_strips_) {
+            rois.access = Access::strips;
+            rois.levels = Reduction::strips ? strip_levels(rois) : 0;
+        } else if (direct_) {
+            rois.access = Access::direct;
+        } else if (rois.touched_cells < rois.hull_cells() || map_bytes > pack_limit) {
+            rois.access = Access::packed_roi;
+        } else {
+            rois.access = Access::packed_map;
+        }
+        if (rois.access == Access::packed_map && map_bytes > cached_block_bytes && job_.windows.size() == 1) sort_by_row(rois);
     }
 
-    // A packed map serves all RoIs of an item, so items are few there and divide the channels; elsewhere they divide the RoIs.
+    int strip_levels(const ImageRois& rois) const {
+        if constexpr (Reduction::strips)
+            return levels_of(rois);
+        else
+            return 0;
+    }
+
+    void sort_by_row(const ImageRois& rois) {
+        std::sort(order_.begin() + rois.first, order_.begin() + rois.end, [&](int64_t a, int64_t b) {
+            const int32_t ya = reduction_.y(a, window(rois)).hull.start, yb = reduction_.y(b, window(rois)).hull.start;
+            return ya < yb || (ya == yb && a < b);
+        });
+    }
+
+    void choose_threads() {
+        int64_t touched = 0;
+        for (const ImageRois& rois : images_) touched += rois.touched_cells;
+        const int64_t written = (int64_t)order_.size() * bins_per_roi();
+        const int64_t bytes = (touched + written) * job_.out.channels * element;
+        threads_ = usable_threads((int)std::min<int64_t>(job_.execution.threads, 1 + bytes / bytes_per_thread));
+        stream_ = written * job_.out.channels * element > stream_threshold;
+    }
+
+    // Where a packed block serves many RoIs, items divide the channels first; elsewhere they divide the RoIs.
     void cut_image(int64_t index) {
         const ImageRois& rois = images_[index];
         const int64_t blocks = (int64_t)blocks_.size(), count = rois.end - rois.first;
+        if (blocks == 0) return;
         const int64_t wanted = 4 * threads_;
-        const bool packed = rois.access == Access::packed_map;
-        int64_t chunks = std::min(count, packed ? (wanted + blocks - 1) / blocks : 4 * wanted);
-        if (packed) chunks = std::min(chunks, 1 + rois.touched_cells / (2 * rois.hull_cells() + 1));
-        const int64_t blocks_per_item = packed || count < wanted ? 1 : blocks;
-        if (threads_ == 1) chunks = 1;
+        const bool shared = rois.access == Access::packed_map || rois.access == Access::strips;
+        int64_t chunks = threads_ == 1 ? 1 : std::min(count, shared ? (wanted + blocks - 1) / blocks : 4 * wanted);
+        if (shared) chunks = std::min(chunks, 1 + rois.touched_cells / (2 * rois.hull_cells() + 1));
+        if (rois.access == Access::strips) chunks = std::max(chunks, 1 + count * bins_per_roi() * block_bytes() / strip_bins_limit);
+        const int64_t blocks_per_item = shared || count < wanted ? 1 : blocks;
         for (int64_t b = 0; b < blocks; b += blocks_per_item)
             for (int64_t chunk = 0; chunk < chunks; chunk++)
                 items_.push_back({index, rois.first + count * chunk / chunks, rois.first + count * (chunk + 1) / chunks, b,
                                   std::min(b + blocks_per_item, blocks)});
     }
 
+    // --- scratch ---
+
     void plan_scratch() {
-        bin_rows_ = std::max<int64_t>(1, std::min(out_.rows, bins_limit / (out_.columns * block_bytes())));
-        int64_t packed_cells = 0, column_cells = 0;
+        bin_rows_ = std::max<int64_t>(1, std::min(job_.out.rows, bins_limit / (job_.out.columns * block_bytes())));
+        int64_t packed_cells = 0, column_cells = 0, rois_of_bins = 1;
         for (const ImageRois& rois : images_) {
             if (rois.access == Access::packed_map) packed_cells = std::max(packed_cells, rois.hull_cells());
+            if (rois.access == Access::strips)
+                packed_cells = std::max(packed_cells, rois.levels * length(rois.rows) * strip_width(rois));
             for (int64_t i = rois.first; i < rois.end; i++) {
                 if (rois.access == Access::packed_roi)
-                    packed_cells = std::max(packed_cells, tallest_rows(order_[i]) * length(reduction_.columns(order_[i])));
-                column_cells = std::max(column_cells, reduction_.scratch_cells(order_[i]));
+                    packed_cells = std::max(packed_cells, tallest_rows(order_[i], window(rois)) *
+                                                              length(reduction_.x(order_[i], window(rois)).hull));
+                column_cells = std::max(column_cells, length(reduction_.x(order_[i], window(rois)).hull));
             }
         }
-        const int64_t bins = product(bin_rows_, out_.columns, "output_size");
-        packed_bytes_ = round_up(product(packed_cells, block_bytes(), "features"));
-        columns_bytes_ = round_up(product(column_cells, block_bytes(), "features"));
-        bins_bytes_ = round_up(product(bins + block_lanes_, block_bytes(), "output_size"));
-        offsets_bytes_ = argmax_.data ? round_up(product(bins * block_lanes_, 8, "output_size")) : 0;
-        scratch_bytes_ = packed_bytes_ + columns_bytes_ + 2 * bins_bytes_ + offsets_bytes_;
+        if (use_strips_) {
+            bin_rows_ = job_.out.rows;
+            for (const WorkItem& item : items_) rois_of_bins = std::max(rois_of_bins, item.end - item.first);
+        }
+        const int64_t bins = product(bin_rows_, job_.out.columns, "output_size");
+        scratch_.packed = round_up(product(packed_cells, block_bytes(), "features"));
+        scratch_.columns = round_up(product(column_cells, block_bytes(), "features"));
+        scratch_.bins = round_up(product(product(rois_of_bins, bins, "output_size") + block_lanes_, block_bytes(), "output_size"));
+        scratch_.staging = round_up(product(bins + block_lanes_, block_bytes(), "output_size"));
+        scratch_.offsets = argmax_.data ? round_up(product(bins * block_lanes_, 8, "output_size")) : 0;
+        scratch_.total = scratch_.packed + scratch_.columns + scratch_.bins + scratch_.staging + scratch_.offsets;
+    }
+
+    // Columns of a strip: as many as the cache holds with all their row maxima.
+    int64_t strip_width(const ImageRois& rois) const {
+        const int64_t column_bytes = std::max<int64_t>(1, rois.levels * length(rois.rows) * block_bytes());
+        return std::max<int64_t>(1, std::min(length(rois.columns), strip_bytes / column_bytes));
     }
 
     // Rows that the tallest group of bin rows of a RoI touches.
-    int64_t tallest_rows(int64_t roi) const {
+    int64_t tallest_rows(int64_t roi, const ChannelWindow& w) const {
+        const auto& y = reduction_.y(roi, w);
+        if (bin_rows_ >= y.count) return length(y.hull);
         int64_t tallest = 0;
-        for (int64_t ph = 0; ph < out_.rows; ph += bin_rows_)
-            tallest = std::max(tallest, length(reduction_.rows(roi, ph, std::min(ph + bin_rows_, out_.rows))));
+        for (int64_t p = 0; p < y.count; p += bin_rows_)
+            tallest = std::max(tallest, length(rows_of_bins(y, p, std::min(p + bin_rows_, y.count))));
         return tallest;
     }
 
     Buffers lay_out(unsigned char* memory) const {
         Buffers b;
         b.packed = (T*)memory;
-        b.columns = (T*)(memory += packed_bytes_);
-        b.bins = (T*)(memory += columns_bytes_);
-        b.staging = (T*)(memory += bins_bytes_);
-        b.offsets = (int64_t*)(memory += bins_bytes_);
+        b.columns = (T*)(memory += scratch_.packed);
+        b.bins = (T*)(memory += scratch_.columns);
+        b.staging = (T*)(memory += scratch_.bins);
+        b.offsets = (int64_t*)(memory += scratch_.staging);
         return b;
     }
+
+    // --- doing it ---
 
     void process(const WorkItem& item, const Buffers& buffers, int thread) {
         const ImageRois& rois = images_[item.image_rois];
         for (int64_t b = item.first_block; b < item.end_block; b++) {
-            const ChannelBlock<T>& block = blocks_[b];
-            MapTile map{};
-            if (rois.access == Access::direct) map = tile_in_place(block, rois.image);
-            if (rois.access == Access::packed_map) map = pack(block, rois.image, rois.rows, rois.columns, buffers.packed);
-            for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
-                process_roi(block, rois, order_[i], map, buffers);
-                stop_.worked(thread, touched_cells(order_[i]) + bins_per_roi());
-            }
+            if (rois.access == Access::strips)
+                process_strips(blocks_[b], rois, item, buffers, thread);
+            else
+                process_block(blocks_[b], rois, item, buffers, thread);
         }
     }
 
-    const unsigned char* first_cell(const ChannelBlock<T>& block, int64_t image) const {
-        return features_.data + image * features_.image_stride + block.first_channel * features_.channel_stride;
+    void process_block(const ChannelBlock<T>& block, const ImageRois& rois, const WorkItem& item, const Buffers& buffers,
+                       int thread) {
+        MapTile map{};
+        if (rois.access == Access::direct) map = tile_in_place(block, rois);
+        if (rois.access == Access::packed_map) map = pack(block, rois, rois.rows, rois.columns, buffers.packed);
+        for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
+            process_roi(block, rois, order_[i], map, buffers);
+            stop_.worked(thread, touched_cells(order_[i], window(rois)) + bins_per_roi());
+        }
     }
 
-    MapTile tile_in_place(const ChannelBlock<T>& block, int64_t image) const {
-        return {first_cell(block, image), features_.row_stride, features_.column_stride};
+    const unsigned char* first_cell(const ChannelBlock<T>& block, const ImageRois& rois) const {
+        const Tensor& map = map_of(rois);
+        const ChannelWindow& w = window(rois);
+        return map.data + rois.image % map.images * map.image_stride + (w.first + block.first_channel * w.step) * map.channel_stride;
     }
 
-    // The returned origin is where cell (0, 0) would lie: the kernels address cells by their place on the whole map.
-    MapTile pack(const ChannelBlock<T>& block, int64_t image, Range rows, Range columns, T* dst) const {
-        const PlanarBlock planes{first_cell(block, image), features_.channel_stride, features_.row_stride,
-                                 features_.column_stride, block.channels};
+    MapTile tile_in_place(const ChannelBlock<T>& block, const ImageRois& rois) const {
+        return {first_cell(block, rois), map_of(rois).row_stride, map_of(rois).column_stride};
+    }
+
+    // Packs part of the map. The origin is where cell (0, 0) would lie: kernels address cells by their place on the whole map.
+    MapTile pack(const ChannelBlock<T>& block, const ImageRois& rois, Range rows, Range columns, T* dst) const {
+        const Tensor& map = map_of(rois);
+        const PlanarBlock planes{first_cell(block, rois), window(rois).step * map.channel_stride, map.row_stride,
+                                 map.column_stride, block.channels};
         block.kernels->pack(planes, rows, columns, dst);
-        const ptrdiff_t column_stride = block.kernels->lanes * (ptrdiff_t)sizeof(T);
+        return packed_tile(block, rows, columns, dst);
+    }
+
+    MapTile packed_tile(const ChannelBlock<T>& block, Range rows, Range columns, const T* packed) const {
+        const ptrdiff_t column_stride = block.kernels->lanes * element;
         const ptrdiff_t row_stride = length(columns) * column_stride;
-        const uintptr_t origin = (uintptr_t)dst - rows.start * row_stride - columns.start * column_stride;
+        const uintptr_t origin = (uintptr_t)packed - rows.start * row_stride - columns.start * column_stride;
         return {(const unsigned char*)origin, row_stride, column_stride};
+    }
+
+    unsigned char* first_output(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi, const Tensor& t) const {
+        const ChannelWindow& w = window(rois);
+        return t.data + reduction_.output(roi) * t.image_stride + block.first_channel * t.channel_stride +
+               w.bin_rows.start * t.row_stride + w.bin_columns.start * t.column_stride;
     }
 
     void process_roi(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi, const MapTile& map,
                      const Buffers& buffers) {
-        unsigned char* const out = out_.data + reduction_.output(roi) * out_.image_stride +
-                                   (block.first_channel) * out_.channel_stride;
-        const bool in_place = channels_last(out_) && block.first_lane == 0 && block.end_lane == block.kernels->lanes;
-        const int64_t step = in_place && rois.access != Access::packed_roi && !argmax_.data ? out_.rows : bin_rows_;
-        for (int64_t ph = 0; ph < out_.rows; ph += step) {
-            const int64_t end = std::min(ph + step, out_.rows);
+        const ChannelWindow& w = window(rois);
+        const auto& y = reduction_.y(roi, w);
+        const auto& x = reduction_.x(roi, w);
+        unsigned char* const out = first_output(block, rois, roi, job_.out);
+        const bool in_place = channels_last(job_.out) && block.first_lane == 0 && block.end_lane == block.kernels->lanes;
+        const int64_t step = in_place && rois.access != Access::packed_roi && !argmax_.data ? y.count : bin_rows_;
+        for (int64_t p = 0; p < y.count; p += step) {
+            const int64_t end = std::min(p + step, y.count);
             const MapTile tile = rois.access == Access::packed_roi
-                                     ? pack(block, rois.image, reduction_.rows(roi, ph, end), reduction_.columns(roi), buffers.packed)
+                                     ? pack(block, rois, end - p == y.count ? y.hull : rows_of_bins(y, p, end), x.hull, buffers.packed)
                                      : map;
-            const BinTile bins = in_place ? BinTile{out + ph * out_.row_stride, out_.row_stride, out_.column_stride}
-                                          : dense_bins(block, buffers.bins);
-            reduction_.reduce(*block.kernels, tile, roi, ph, end, bins, buffers.columns);
-            if (!in_place) {
-                const PlanarBins planes{out + ph * out_.row_stride, out_.channel_stride, out_.row_stride, out_.column_stride,
-                                        block.first_lane, block.end_lane, stream_};
-                block.kernels->unpack(bins, end - ph, out_.columns, planes, buffers.staging);
-            }
-            if (argmax_.data) write_argmax(block, tile, roi, ph, end, bins, buffers.offsets);
+            const BinTile bins = in_place ? BinTile{out + p * job_.out.row_stride, job_.out.row_stride, job_.out.column_stride}
+                                          : dense_bins(block, x.count, buffers.bins);
+            const auto group = bins_of(y, p, end);
+            reduction_.reduce(*block.kernels, tile, group, x, bins, buffers.columns);
+            if (!in_place) unpack(block, bins, end - p, x.count, out + p * job_.out.row_stride, buffers.staging);
+            if (argmax_.data) write_argmax(block, rois, tile, roi, p, group, x, bins, buffers.offsets);
         }
     }
 
-    BinTile dense_bins(const ChannelBlock<T>& block, T* bins) const {
-        const ptrdiff_t column_stride = block.kernels->lanes * (ptrdiff_t)sizeof(T);
-        return {(unsigned char*)bins, out_.columns * column_stride, column_stride};
+    BinTile dense_bins(const ChannelBlock<T>& block, int64_t columns, T* bins) const {
+        const ptrdiff_t column_stride = block.kernels->lanes * element;
+        return {(unsigned char*)bins, columns * column_stride, column_stride};
     }
 
-    void write_argmax(const ChannelBlock<T>& block, const MapTile& map, int64_t roi, int64_t first_bin, int64_t end_bin,
-                      const BinTile& bins, int64_t* offsets) const {
-        reduction_.argmax(*block.kernels, map, roi, first_bin, end_bin, bins, offsets);
-        unsigned char* const plane = argmax_.data + reduction_.output(roi) * argmax_.image_stride +
-                                     block.first_channel * argmax_.channel_stride;
-        for (int64_t ph = first_bin; ph < end_bin; ph++)
-            for (int64_t pw = 0; pw < out_.columns; pw++, offsets += block.kernels->lanes)
-                for (int64_t lane = block.first_lane; lane < block.end_lane; lane++)
-                    memcpy(plane + lane * argmax_.channel_stride + ph * argmax_.row_stride + pw * argmax_.column_stride,
-                           offsets + lane, sizeof *offsets);
+    void unpack(const ChannelBlock<T>& block, const BinTile& bins, int64_t rows, int64_t columns, unsigned char* out,
+                T* staging) const {
+        const PlanarBins planes{out, job_.out.channel_stride, job_.out.row_stride, job_.out.column_stride,
+                                block.first_lane, block.end_lane, stream_};
+        block.kernels->unpack(bins, rows, columns, planes, staging);
+    }
+
+    template <class Axis>
+    void write_argmax(const ChannelBlock<T>& block, const ImageRois& rois, const MapTile& map, int64_t roi, int64_t first_bin,
+                      const Axis& y, const Axis& x, const BinTile& bins, int64_t* offsets) const {
+        if constexpr (std::is_same_v<Axis, RangeAxis>) {
+            reduction_.argmax(*block.kernels, map, y, x, bins, offsets);
+            unsigned char* const plane = first_output(block, rois, roi, argmax_) + first_bin * argmax_.row_stride;
+            for (int64_t ph = 0; ph < y.count; ph++)
+                for (int64_t pw = 0; pw < x.count; pw++, offsets += block.kernels->lanes)
+                    for (int64_t lane = block.first_lane; lane < block.end_lane; lane++)
+                        memcpy(plane + lane * argmax_.channel_stride + ph * argmax_.row_stride + pw * argmax_.column_stride,
+                               offsets + lane, sizeof *offsets);
+        }
+    }
+
+    // Column strip by column strip over all RoIs of the item; their bins stay in scratch until the last strip is done.
+    void process_strips(const ChannelBlock<T>& block, const ImageRois& rois, const WorkItem& item, const Buffers& buffers,
+                        int thread) {
+        if constexpr (Reduction::strips) {
+            const int64_t roi_bins = bins_per_roi() * block.kernels->lanes;
+            const auto bins_at = [&](int64_t i) {
+                return dense_bins(block, job_.out.columns, buffers.bins + (i - item.first) * roi_bins);
+            };
+            const ChannelWindow& w = window(rois);
+            for (int64_t i = item.first; i < item.end; i++)
+                reduction_.begin(*block.kernels, reduction_.y(order_[i], w), reduction_.x(order_[i], w), bins_at(i));
+            const int64_t width = strip_width(rois);
+            for (int64_t x = rois.columns.start; x < rois.columns.end && !stop_.raised(); x += width) {
+                const Range strip = {(int32_t)x, (int32_t)std::min<int64_t>(x + width, rois.columns.end)};
+                MapTile levels[max_levels];
+                pack_strip(block, rois, strip, buffers.packed, levels);
+                for (int64_t i = item.first; i < item.end; i++) {
+                    reduction_.reduce_strip(*block.kernels, levels, reduction_.y(order_[i], w), reduction_.x(order_[i], w), strip,
+                                            bins_at(i), buffers.columns);
+                }
+                stop_.worked(thread, item.end - item.first + length(rois.rows) * length(strip) * rois.levels);
+            }
+            for (int64_t i = item.first; i < item.end && !stop_.raised(); i++)
+                unpack(block, bins_at(i), job_.out.rows, job_.out.columns, first_output(block, rois, order_[i], job_.out),
+                       buffers.staging);
+        }
+    }
+
+    void pack_strip(const ChannelBlock<T>& block, const ImageRois& rois, Range strip, T* packed, MapTile* levels) const {
+        levels[0] = pack(block, rois, rois.rows, strip, packed);
+        const int64_t width = length(strip), lanes = block.kernels->lanes;
+        int64_t rows = length(rois.rows);
+        for (int j = 1; j < rois.levels; j++) {
+            const int64_t reach = (int64_t)1 << (j - 1);
+            rows -= reach;
+            T* const next = packed + length(rois.rows) * width * lanes;
+            block.kernels->max_cells(packed, packed + reach * width * lanes, next, rows * width);
+            levels[j] = packed_tile(block, rois.rows, strip, next);
+            packed = next;
+        }
     }
 
     const Reduction& reduction_;
-    const Tensor features_, out_, argmax_;
-    const Execution execution_;
+    const Job& job_;
+    const Tensor argmax_;
     StopSign stop_;
     std::vector<int64_t> order_;
     std::vector<ImageRois> images_;
     std::vector<ChannelBlock<T>> blocks_;
     std::vector<WorkItem> items_;
+    ScratchPlan scratch_;
     int threads_ = 1;
-    bool stream_ = false;
+    bool stream_ = false, direct_ = false, use_strips_ = false;
     int64_t block_lanes_ = 1, bin_rows_ = 1;
-    int64_t packed_bytes_ = 0, columns_bytes_ = 0, bins_bytes_ = 0, offsets_bytes_ = 0, scratch_bytes_ = 0;
 };
 
 }  // namespace
 
-template <class T>
-void run_max_ranges(const RangePlan& plan, const Tensor& features, const Tensor& out, const Tensor& argmax,
-                    const Execution& execution) {
-    const MaxOverRanges<T> reduction{plan, features.columns};
-    Run<T, MaxOverRanges<T>>(reduction, features, out, argmax, execution)();
+std::vector<ChannelWindow> whole_window(const Tensor& out) {
+    return {{0, 1, 0, 0, {0, (int32_t)out.rows}, {0, (int32_t)out.columns}}};
 }
 
-template void run_max_ranges<float>(const RangePlan&, const Tensor&, const Tensor&, const Tensor&, const Execution&);
-template void run_max_ranges<double>(const RangePlan&, const Tensor&, const Tensor&, const Tensor&, const Execution&);
+template <class T>
+void run_max_ranges(const RangePlan& plan, const Job& job, const Tensor& argmax) {
+    const MaxOverRanges<T> reduction{{plan}, job.maps[0].columns};
+    Run<T, MaxOverRanges<T>>(reduction, job, argmax)();
+}
+
+template <class T>
+void run_sum_taps(const TapPlan<T>& plan, const Job& job, T outside) {
+    const SumOverTaps<T> reduction{{plan}, outside};
+    Run<T, SumOverTaps<T>>(reduction, job, Tensor{})();
+}
+
+template <class T>
+void run_max_samples(const SamplePlan<T>& plan, const Job& job, SampleMaximum mode) {
+    const MaxOverSamples<T> reduction{{plan}, mode};
+    Run<T, MaxOverSamples<T>>(reduction, job, Tensor{})();
+}
+
+template void run_max_ranges<float>(const RangePlan&, const Job&, const Tensor&);
+template void run_max_ranges<double>(const RangePlan&, const Job&, const Tensor&);
+template void run_sum_taps<float>(const TapPlan<float>&, const Job&, float);
+template void run_sum_taps<double>(const TapPlan<double>&, const Job&, double);
+template void run_max_samples<float>(const SamplePlan<float>&, const Job&, SampleMaximum);
+template void run_max_samples<double>(const SamplePlan<double>&, const Job&, SampleMaximum);
 
 }  // namespace fastroi

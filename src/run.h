@@ -2,8 +2,10 @@
 #pragma once
 #include <stdint.h>
 
+#include <vector>
+
 #include "kernels/kernel_table.h"
-#include "plan/roi_plan.h"
+#include "plan/tap_plan.h"
 
 namespace fastroi {
 
@@ -21,9 +23,35 @@ struct Execution {
     void* cancel_context;
 };
 
+// Which channels a window of bins reads: source channel = first + c * step for output channel c.
+struct ChannelWindow {
+    int64_t first, step;
+    int64_t y_window, x_window;  // index of the axes in the planned RoI
+    Range bin_rows, bin_columns;
+};
+
+// What every operator has: maps of one or several levels (image i of level l is the plan's image l * N + i), the output, the
+// windows (one covering all bins unless position-sensitive) and how to run.
+struct Job {
+    std::vector<Tensor> maps;
+    Tensor out;
+    std::vector<ChannelWindow> windows;
+    Execution execution;
+};
+
+// The one window of an operator that is not position-sensitive.
+std::vector<ChannelWindow> whole_window(const Tensor& out);
+
 // out = max over the plan's ranges; argmax.data may be null. T is float or double.
 template <class T>
-void run_max_ranges(const RangePlan& plan, const Tensor& features, const Tensor& out, const Tensor& argmax,
-                    const Execution& execution);
+void run_max_ranges(const RangePlan& plan, const Job& job, const Tensor& argmax);
+
+// out = sum over the plan's taps, `outside` for bins without any.
+template <class T>
+void run_sum_taps(const TapPlan<T>& plan, const Job& job, T outside);
+
+// out = max over the plan's sample points.
+template <class T>
+void run_max_samples(const SamplePlan<T>& plan, const Job& job, SampleMaximum mode);
 
 }  // namespace fastroi

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 
 #if defined(_OPENMP)
 #include <omp.h>
@@ -85,9 +86,18 @@ void run_on_threads(int threads, void (*body)(void*, int), void* context) {
 #if defined(_OPENMP)
     if (threads > 1) {
         pool_started.store(true);
+        std::atomic_flag failed = ATOMIC_FLAG_INIT;
+        std::exception_ptr failure;
         // OpenMP may grant fewer threads than asked for; every index still runs.
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
-        for (int i = 0; i < threads; i++) body(context, i);
+        for (int i = 0; i < threads; i++) {
+            try {
+                body(context, i);
+            } catch (...) {
+                if (!failed.test_and_set()) failure = std::current_exception();
+            }
+        }
+        if (failure) std::rethrow_exception(failure);
         return;
     }
 #endif

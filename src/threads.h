@@ -12,7 +12,8 @@ bool has_openmp();
 // this process had run one (libgomp's pool does not survive a fork).
 int usable_threads(int wanted);
 
-// Calls body(context, i) for i in [0, threads), each on a thread of its own; i = 0 is the caller.
+// Calls body(context, i) for i in [0, threads), each on a thread of its own; i = 0 is the caller. An exception of any of
+// them is carried over to the caller and thrown there.
 void run_on_threads(int threads, void (*body)(void* context, int thread), void* context);
 
 template <class Body>

@@ -40,15 +40,17 @@ std::vector<ChannelBlock<T>> cut_channels(int64_t channels, const BlockKernels<T
 enum class Access {
     direct,      // its channels are contiguous: read in place
     packed_map,  // a channel block of the touched part of the map is packed once and serves many RoIs
-    packed_roi   // each RoI packs what it touches: few or small RoIs on a large map
+    packed_roi,  // each RoI packs what it touches: few or small RoIs on a large map
+    strips       // column strips of the map, with row maxima, are packed in turn: large RoIs, whose bins wait in scratch
 };
 
-// The RoIs order[first..end) of one image, and the part of the map they touch.
+// The RoIs order[first..end) of one image, and the part of the map that they touch in one window.
 struct ImageRois {
-    int64_t image, first, end;
+    int64_t image, window, first, end;
     Range rows, columns;
     int64_t touched_cells;  // summed over the RoIs
     Access access;
+    int levels;  // of row maxima
 
     int64_t hull_cells() const { return (int64_t)(rows.end - rows.start) * (columns.end - columns.start); }
 };

@@ -20,11 +20,6 @@ struct BinTile {
     ptrdiff_t row_stride, column_stride;  // bytes
 };
 
-// Row maxima over 2^level rows, level by level: tile[j] cell (y, x) holds max over rows [y, y + 2^j).
-struct RowMaxima {
-    const MapTile* levels;
-};
-
 // A block of channels of one image, planar or strided in any way: channel lane c at data + c * channel_stride.
 struct PlanarBlock {
     const unsigned char* data;  // cell (0, 0) of the first channel
@@ -40,6 +35,13 @@ struct PlanarBins {
     bool stream;                   // bypass the cache: the output is larger than it
 };
 
+// What a maximum over sample points takes as its candidates.
+struct SampleMaximum {
+    bool corners;         // each weighted corner of a point by itself, not their sum
+    bool absent_is_zero;  // a point outside the map is a candidate of value 0; otherwise it is left out
+    bool from_zero;       // the maximum starts at 0, not at minus infinity
+};
+
 // Kernels of one element type at one block width. A block is `lanes` channels; every MapTile cell read and every bin
 // written is one block, so tails are the caller's business (overlapping or zero-padded blocks).
 template <class T>
@@ -52,19 +54,34 @@ struct BlockKernels {
     // bins = max over y x x, NaN ignored; an empty bin gets 0. scratch: one block per column of x.hull.
     void (*max_ranges)(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, T* scratch);
 
-    // The same out of row maxima: every bin reads two rows, however tall.
-    void (*max_ranges_doubled)(const RowMaxima& maxima, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
-                               T* scratch);
+    // The same in column strips: begin fills the bins, then each strip of columns raises them out of row maxima, reading two
+    // rows a bin, however tall it is.
+    void (*begin_maxima)(const RangeAxis& y, const RangeAxis& x, const BinTile& bins);
+    void (*raise_to_strip)(const MapTile* row_maxima, const RangeAxis& y, const RangeAxis& x, Range strip,
+                           const BinTile& bins, T* scratch);
 
-    // dst cell = max of the cells at a and b, `cells` blocks of each.
+    // dst cell = max of the cells at a and b, `cells` blocks of each. Row maxima of 2^j rows, row_maxima[j], come of those of
+    // 2^(j-1): cell (y, x) holds the maximum over rows [y, y + 2^j).
     void (*max_cells)(const T* a, const T* b, T* dst, int64_t cells);
 
     // offsets[bin * lanes + lane]: y * map_width + x of the first cell equal to the bin's maximum, -1 if none.
     void (*argmax_ranges)(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
                           int64_t map_width, int64_t* offsets);
 
-    // bins = sum over taps: columns of weighted rows first, then weighted columns. scratch: one block per x.cells entry.
-    void (*sum_taps)(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins, T* scratch);
+    // bins = sum over taps: columns of weighted rows first, then weighted columns; `outside` where an axis has no tap.
+    // scratch: one block per column of x.hull.
+    void (*sum_taps)(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins,
+                     T* scratch);
+
+    // The same sum in column strips, ascending: the strip that holds a bin's first tap starts it. A bin without taps is not
+    // touched: begin_sums fills it.
+    void (*begin_sums)(const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins);
+    void (*add_strip)(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip, const BinTile& bins,
+                      T* scratch);
+
+    // bins = max over the sample points of y x x, NaN ignored. scratch: one block per column of x.hull.
+    void (*max_samples)(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x, SampleMaximum mode,
+                        const BinTile& bins, T* scratch);
 
     // Transposes rows x columns bins of lanes into planes. staging: (rows * columns * lanes + lanes) elements.
     void (*unpack)(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging);

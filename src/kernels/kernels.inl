@@ -159,11 +159,11 @@ void max_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, cons
 
 inline int floor_log2(int64_t n) { return 63 - __builtin_clzll((unsigned long long)n); }
 
-// Two runs of 2^level rows cover any `height` rows; they overlap, which a maximum does not mind.
+// Two runs of 2^level rows cover any height; they overlap, which a maximum does not mind.
 template <class T, int NV>
-inline void doubled_column_maxima(const RowMaxima& maxima, Range rows, Range columns, T* scratch) {
+inline void doubled_column_maxima(const MapTile* row_maxima, Range rows, Range columns, T* scratch) {
     const int level = floor_log2(rows.end - rows.start);
-    const MapTile& map = maxima.levels[level];
+    const MapTile& map = row_maxima[level];
     const unsigned char* top = cell_address(map, rows.start, columns.start);
     const unsigned char* bottom = cell_address(map, rows.end - ((int64_t)1 << level), columns.start);
     for (int64_t x = 0; x < columns.end - columns.start; x++) {
@@ -173,18 +173,34 @@ inline void doubled_column_maxima(const RowMaxima& maxima, Range rows, Range col
     }
 }
 
+inline Range intersection(Range a, Range b) {
+    const Range r = {a.start > b.start ? a.start : b.start, a.end < b.end ? a.end : b.end};
+    return r.end > r.start ? r : Range{0, 0};
+}
+
 template <class T, int NV>
-void max_ranges_doubled(const RowMaxima& maxima, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
-                        T* scratch) {
-    const int64_t widest = longest_range(x);
+void begin_maxima(const RangeAxis& y, const RangeAxis& x, const BinTile& bins) {
+    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>), nothing = Block<T, NV>::filled(0);
+    for (int64_t ph = 0; ph < y.count; ph++)
+        for (int64_t pw = 0; pw < x.count; pw++)
+            (is_empty(y.bins[ph]) || is_empty(x.bins[pw]) ? nothing : lowest).store(bin_address(bins, ph, pw));
+}
+
+template <class T, int NV>
+void raise_to_strip(const MapTile* row_maxima, const RangeAxis& y, const RangeAxis& x, Range strip, const BinTile& bins,
+                    T* scratch) {
+    const Range columns = intersection(x.hull, strip);
+    if (is_empty(columns)) return;
     for (int64_t ph = 0; ph < y.count; ph++) {
-        const Range rows = y.bins[ph];
-        if (is_empty(rows) || is_empty(x.hull)) {
-            fill_bin_row<T, NV>(bins, ph, x.count, 0);
-            continue;
+        if (is_empty(y.bins[ph])) continue;
+        doubled_column_maxima<T, NV>(row_maxima, y.bins[ph], columns, scratch);
+        for (int64_t pw = 0; pw < x.count; pw++) {
+            const Range r = intersection(x.bins[pw], columns);
+            if (is_empty(r)) continue;
+            unsigned char* const bin = bin_address(bins, ph, pw);
+            const unsigned char* first = (const unsigned char*)(scratch + (r.start - columns.start) * Block<T, NV>::lanes);
+            max_of<T, NV>(first, Block<T, NV>::bytes, r.end - r.start, Block<T, NV>::load(bin)).store(bin);
         }
-        doubled_column_maxima<T, NV>(maxima, rows, x.hull, scratch);
-        bin_maxima<T, NV>(scratch, x, widest, bins, ph);
     }
 }
 
@@ -239,40 +255,245 @@ void argmax_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, c
 
 // --- sum over taps ---------------------------------------------------------------------------------------------------
 
-template <class T, int NV>
-inline Block<T, NV> weighted_rows(const unsigned char* column, ptrdiff_t row_stride, const TapAxis<T>& y, int32_t first,
-                                  int32_t end) {
-    Block<T, NV> sum = Block<T, NV>::product(Vec<T>::broadcast(y.weight[first]),
-                                             Block<T, NV>::load(column + y.cells[y.position[first]] * row_stride));
-    for (int32_t t = first + 1; t < end; t++)
-        sum.add_product(Vec<T>::broadcast(y.weight[t]),
-                        Block<T, NV>::load(column + y.cells[y.position[t]] * row_stride));
-    return sum;
-}
+// Columns to reduce, ascending, and the one that scratch starts with.
+struct Columns {
+    const int32_t* cells;
+    int64_t count;
+    int32_t first;
+};
 
-template <class T, int NV>
-inline void bin_sums(const T* scratch, const TapAxis<T>& x, const BinTile& bins, int64_t ph) {
-    constexpr int lanes = Block<T, NV>::lanes;
-    for (int64_t pw = 0; pw < x.count; pw++) {
-        Block<T, NV> sum = Block<T, NV>::filled(0);
-        for (int32_t t = x.first[pw]; t < x.first[pw + 1]; t++)
-            sum.add_product(Vec<T>::broadcast(x.weight[t]), Block<T, NV>::load(scratch + x.position[t] * lanes));
-        sum.store(bin_address(bins, ph, pw));
+// N weighted rows of every column; the weights and row offsets of a short list stay in registers.
+template <class T, int NV, int N>
+inline void weighted_rows_of(const MapTile& map, const int32_t* index, const T* weight, Columns columns, T* scratch) {
+    Vec<T> w[N];
+    ptrdiff_t row[N];
+    for (int t = 0; t < N; t++) {
+        w[t] = Vec<T>::broadcast(weight[t]);
+        row[t] = index[t] * map.row_stride;
+    }
+    for (int64_t i = 0; i < columns.count; i++) {
+        const unsigned char* column = map.origin + columns.cells[i] * map.column_stride;
+        Block<T, NV> sum = Block<T, NV>::product(w[0], Block<T, NV>::load(column + row[0]));
+        for (int t = 1; t < N; t++) sum.add_product(w[t], Block<T, NV>::load(column + row[t]));
+        sum.store(scratch + (columns.cells[i] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
     }
 }
 
 template <class T, int NV>
-void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins, T* scratch) {
+inline void weighted_rows(const MapTile& map, const int32_t* index, const T* weight, int32_t count, Columns columns,
+                          T* scratch) {
+    switch (count) {
+        case 1: return weighted_rows_of<T, NV, 1>(map, index, weight, columns, scratch);
+        case 2: return weighted_rows_of<T, NV, 2>(map, index, weight, columns, scratch);
+        case 3: return weighted_rows_of<T, NV, 3>(map, index, weight, columns, scratch);
+        case 4: return weighted_rows_of<T, NV, 4>(map, index, weight, columns, scratch);
+    }
+    for (int64_t i = 0; i < columns.count; i++) {
+        const unsigned char* column = map.origin + columns.cells[i] * map.column_stride;
+        Block<T, NV> sum = Block<T, NV>::product(Vec<T>::broadcast(weight[0]),
+                                                 Block<T, NV>::load(column + index[0] * map.row_stride));
+        for (int32_t t = 1; t < count; t++)
+            sum.add_product(Vec<T>::broadcast(weight[t]), Block<T, NV>::load(column + index[t] * map.row_stride));
+        sum.store(scratch + (columns.cells[i] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
+    }
+}
+
+// The bin's taps [first, end), added to `sum` if the bin has been started, else starting it.
+template <class T, int NV>
+inline Block<T, NV> weighted_columns(const T* scratch, int32_t first_column, const TapAxis<T>& x, int32_t first, int32_t end,
+                                     bool started, const void* bin) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    const auto cell = [&](int32_t t) { return Block<T, NV>::load(scratch + (x.index[t] - first_column) * (ptrdiff_t)lanes); };
+    Block<T, NV> sum;
+    if (started)
+        sum = Block<T, NV>::load(bin);
+    else
+        sum = Block<T, NV>::product(Vec<T>::broadcast(x.weight[first]), cell(first));
+    for (int32_t t = first + !started; t < end; t++) sum.add_product(Vec<T>::broadcast(x.weight[t]), cell(t));
+    return sum;
+}
+
+template <class T, int NV>
+inline void bin_sums(const T* scratch, const TapAxis<T>& x, T outside, const BinTile& bins, int64_t ph) {
+    for (int64_t pw = 0; pw < x.count; pw++) {
+        const int32_t first = x.first[pw], end = x.first[pw + 1];
+        unsigned char* const bin = bin_address(bins, ph, pw);
+        if (first == end)
+            Block<T, NV>::filled(outside).store(bin);
+        else
+            weighted_columns<T, NV>(scratch, x.hull.start, x, first, end, false, nullptr).store(bin);
+    }
+}
+
+template <class T, int NV>
+void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins, T* scratch) {
+    const Columns columns = {x.cells, x.cell_count, x.hull.start};
     for (int64_t ph = 0; ph < y.count; ph++) {
-        const int32_t first = y.first[ph], end = y.first[ph + 1];
-        if (first == end || x.cell_count == 0) {
-            fill_bin_row<T, NV>(bins, ph, x.count, 0);
+        const int32_t first = y.first[ph], count = y.first[ph + 1] - first;
+        if (count == 0 || x.cell_count == 0) {
+            fill_bin_row<T, NV>(bins, ph, x.count, outside);
             continue;
         }
-        for (int64_t i = 0; i < x.cell_count; i++)
-            weighted_rows<T, NV>(map.origin + x.cells[i] * map.column_stride, map.row_stride, y, first, end)
-                .store(scratch + i * Block<T, NV>::lanes);
-        bin_sums<T, NV>(scratch, x, bins, ph);
+        weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns, scratch);
+        bin_sums<T, NV>(scratch, x, outside, bins, ph);
+    }
+}
+
+template <class T, int NV>
+void begin_sums(const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins) {
+    for (int64_t ph = 0; ph < y.count; ph++)
+        for (int64_t pw = 0; pw < x.count; pw++)
+            if (y.first[ph] == y.first[ph + 1] || x.first[pw] == x.first[pw + 1])
+                Block<T, NV>::filled(outside).store(bin_address(bins, ph, pw));
+}
+
+// Position of the first of the ascending items[first..end) that is not below `bound`.
+inline int64_t lower_bound(const int32_t* items, int64_t first, int64_t end, int32_t bound) {
+    while (first < end) {
+        const int64_t middle = first + (end - first) / 2;
+        if (items[middle] < bound)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first;
+}
+
+template <class T>
+inline Columns columns_in_strip(const TapAxis<T>& x, Range strip) {
+    const int64_t begin = lower_bound(x.cells, 0, x.cell_count, strip.start);
+    return {x.cells + begin, lower_bound(x.cells, begin, x.cell_count, strip.end) - begin, strip.start};
+}
+
+template <class T, int NV>
+void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip, const BinTile& bins, T* scratch) {
+    const Columns columns = columns_in_strip(x, strip);
+    if (columns.count == 0) return;
+    for (int64_t ph = 0; ph < y.count; ph++) {
+        const int32_t first = y.first[ph], count = y.first[ph + 1] - first;
+        if (count == 0) continue;
+        weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns, scratch);
+        for (int64_t pw = 0; pw < x.count; pw++) {
+            const int32_t first_tap = x.first[pw], end_tap = x.first[pw + 1];
+            if (first_tap == end_tap || x.index[first_tap] >= strip.end || x.index[end_tap - 1] < strip.start) continue;
+            const int32_t begin = (int32_t)lower_bound(x.index, first_tap, end_tap, strip.start);
+            const int32_t end = (int32_t)lower_bound(x.index, begin, end_tap, strip.end);
+            if (begin == end) continue;
+            unsigned char* const bin = bin_address(bins, ph, pw);
+            weighted_columns<T, NV>(scratch, strip.start, x, begin, end, begin > first_tap, bin).store(bin);
+        }
+    }
+}
+
+// --- max over sample points --------------------------------------------------------------------------------------------
+
+// One candidate: weight * cells, or absent.
+template <class T, int NV>
+inline bool weighted_row(const MapTile& map, int32_t row, T weight, const SampleAxis<T>& x, T* scratch) {
+    if (weight == 0) return false;
+    for (int64_t i = 0; i < x.cell_count; i++) {
+        const Block<T, NV> cell = Block<T, NV>::load(cell_address(map, row, x.cells[i]));
+        Block<T, NV>::product(Vec<T>::broadcast(weight), cell).store(scratch + (x.cells[i] - x.hull.start) * Block<T, NV>::lanes);
+    }
+    return true;
+}
+
+template <class T, int NV>
+inline void interpolated_row(const MapTile& map, const Sample<T>& y, const SampleAxis<T>& x, T* scratch) {
+    for (int64_t i = 0; i < x.cell_count; i++) {
+        const unsigned char* const cell = cell_address(map, y.low, x.cells[i]);
+        Block<T, NV> sum = Block<T, NV>::filled(0);
+        if (y.weight != 0) sum = Block<T, NV>::product(Vec<T>::broadcast(y.weight), Block<T, NV>::load(cell));
+        if (y.high_weight != 0)
+            sum.add_product(Vec<T>::broadcast(y.high_weight), Block<T, NV>::load(cell + map.row_stride));
+        sum.store(scratch + (x.cells[i] - x.hull.start) * Block<T, NV>::lanes);
+    }
+}
+
+template <class T, int NV>
+inline void raise_bins_to_points(const T* row, const SampleAxis<T>& x, const BinTile& bins, int64_t ph) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    for (int64_t pw = 0; pw < x.count; pw++) {
+        Block<T, NV> best = Block<T, NV>::load(bin_address(bins, ph, pw));
+        for (int32_t s = x.first[pw]; s < x.first[pw + 1]; s++) {
+            const Sample<T>& point = x.samples[s];
+            const T* const cell = row + (point.low - x.hull.start) * (ptrdiff_t)lanes;
+            Block<T, NV> sum = Block<T, NV>::filled(0);
+            if (point.weight != 0) sum = Block<T, NV>::product(Vec<T>::broadcast(point.weight), Block<T, NV>::load(cell));
+            if (point.high_weight != 0)
+                sum.add_product(Vec<T>::broadcast(point.high_weight), Block<T, NV>::load(cell + lanes));
+            best.raise_to(sum);
+        }
+        best.store(bin_address(bins, ph, pw));
+    }
+}
+
+// A missing corner is one of weight zero: it takes part as a 0.
+template <class T, int NV>
+inline void raise_bins_to_corners(const T* row, const SampleAxis<T>& x, const BinTile& bins, int64_t ph) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    for (int64_t pw = 0; pw < x.count; pw++) {
+        Block<T, NV> best = Block<T, NV>::load(bin_address(bins, ph, pw));
+        for (int32_t s = x.first[pw]; s < x.first[pw + 1]; s++) {
+            const Sample<T>& point = x.samples[s];
+            const T* const cell = row + (point.low - x.hull.start) * (ptrdiff_t)lanes;
+            const T weights[2] = {point.weight, point.high_weight};
+            for (int corner = 0; corner < 2; corner++) {
+                if (weights[corner] == 0)
+                    best.raise_to(Block<T, NV>::filled(0));
+                else
+                    best.raise_to(Block<T, NV>::product(Vec<T>::broadcast(weights[corner]),
+                                                        Block<T, NV>::load(cell + corner * lanes)));
+            }
+        }
+        best.store(bin_address(bins, ph, pw));
+    }
+}
+
+template <class T, int NV>
+inline void raise_bins(const BinTile& bins, int64_t ph, int64_t pw, T value) {
+    unsigned char* const bin = bin_address(bins, ph, pw);
+    Block<T, NV> best = Block<T, NV>::load(bin);
+    best.raise_to(Block<T, NV>::filled(value));
+    best.store(bin);
+}
+
+template <class T, int NV>
+inline void max_samples_of_bin_row(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x, bool corners,
+                                   const BinTile& bins, int64_t ph, T* scratch) {
+    for (int32_t s = y.first[ph]; s < y.first[ph + 1]; s++) {
+        const Sample<T>& point = y.samples[s];
+        if (!corners) {
+            interpolated_row<T, NV>(map, point, x, scratch);
+            raise_bins_to_points<T, NV>(scratch, x, bins, ph);
+            continue;
+        }
+        const T weights[2] = {point.weight, point.high_weight};
+        for (int corner = 0; corner < 2; corner++) {
+            if (weighted_row<T, NV>(map, point.low + corner, weights[corner], x, scratch))
+                raise_bins_to_corners<T, NV>(scratch, x, bins, ph);
+            else
+                for (int64_t pw = 0; pw < x.count; pw++)
+                    if (x.first[pw] < x.first[pw + 1]) raise_bins<T, NV>(bins, ph, pw, 0);
+        }
+    }
+}
+
+template <class T, int NV>
+void max_samples(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x, SampleMaximum mode,
+                 const BinTile& bins, T* scratch) {
+    for (int64_t ph = 0; ph < y.count; ph++) {
+        fill_bin_row<T, NV>(bins, ph, x.count, mode.from_zero ? (T)0 : minus_infinity<T>);
+        max_samples_of_bin_row<T, NV>(map, y, x, mode.corners, bins, ph, scratch);
+        const bool row_has_points = y.first[ph] < y.first[ph + 1];
+        for (int64_t pw = 0; pw < x.count; pw++) {
+            const bool has_points = row_has_points && x.first[pw] < x.first[pw + 1];
+            const bool has_absent = y.absent[ph] || x.absent[pw];
+            if (!has_points)
+                Block<T, NV>::filled(0).store(bin_address(bins, ph, pw));
+            else if (has_absent && mode.absent_is_zero)
+                raise_bins<T, NV>(bins, ph, pw, 0);
+        }
     }
 }
 
@@ -404,10 +625,14 @@ constexpr BlockKernels<T> block_kernels() {
     return {Block<T, NV>::lanes,
             pack<T, NV>,
             max_ranges<T, NV>,
-            max_ranges_doubled<T, NV>,
+            begin_maxima<T, NV>,
+            raise_to_strip<T, NV>,
             max_cells<T, NV>,
             argmax_ranges<T, NV>,
             sum_taps<T, NV>,
+            begin_sums<T, NV>,
+            add_strip<T, NV>,
+            max_samples<T, NV>,
             unpack<T, NV>};
 }
 

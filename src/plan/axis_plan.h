@@ -20,30 +20,36 @@ struct RangeAxis {
     Range hull;
 };
 
-// One axis of one RoI as weighted taps. Bin p sums weight[t] * cell[position[t]] for t in [first[p], first[p+1]).
-// `cells` lists the touched map cells once each, ascending; `position` indexes that list, so that the partial sums of
-// one axis can be kept densely and shared by neighbouring bins.
+// One axis of one RoI as weighted taps: bin p sums weight[t] * cell[index[t]] for t in [first[p], first[p + 1]). Indices
+// ascend within a bin, equal ones are merged and no weight is zero; a bin without taps is outside. `cells` lists the touched
+// cells once each, ascending, so that partial sums are computed once and shared by neighbouring bins.
 template <class T>
 struct TapAxis {
     const int32_t* first;
-    const int32_t* position;
+    const int32_t* index;
     const T* weight;
     const int32_t* cells;
-    int64_t count;
-    int64_t cell_count;
+    int64_t count, cell_count;
+    Range hull;
 };
 
-// One axis of one RoI as samples of at most two taps: sample s of bin p, s in [first[p], first[p+1]), is
-// weight[2s] * cell[position[2s]] + weight[2s+1] * cell[position[2s+1]]; an absent second tap has position -1,
-// an absent sample (outside the map: contributes 0) has both absent.
+// One point on an axis: weight * cell[low] + high_weight * cell[low + 1]; a weight of zero means no such tap.
+template <class T>
+struct Sample {
+    int32_t low;
+    T weight, high_weight;
+};
+
+// One axis of one RoI as sample points: those of bin p are samples[first[p]] .. samples[first[p + 1]]. absent[p] says that
+// the bin also has points outside the map.
 template <class T>
 struct SampleAxis {
     const int32_t* first;
-    const int32_t* position;
-    const T* weight;
+    const Sample<T>* samples;
+    const unsigned char* absent;
     const int32_t* cells;
-    int64_t count;
-    int64_t cell_count;
+    int64_t count, cell_count;
+    Range hull;
 };
 
 }  // namespace fastroi

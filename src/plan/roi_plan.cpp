@@ -132,7 +132,7 @@ constexpr int64_t bins_per_thread = 8192;
 
 RangePlan::RangePlan(RangeRule rule, const Box* boxes, int64_t first, int64_t count, MapSize map, OutputSize output,
                      double scale_y, double scale_x, int threads)
-    : ranges_(product(count, output.rows + output.columns, "output_size")), rois_(count) {
+    : ranges_(product(count, output.rows + output.columns, "output_size")), axes_(2 * count), rois_(count) {
     const int64_t per_roi = output.rows + output.columns;
     const int64_t worth = count * per_roi / bins_per_thread;
     const int parts = (int)(worth < 1 ? 1 : worth < threads ? worth : threads);
@@ -141,8 +141,10 @@ RangePlan::RangePlan(RangeRule rule, const Box* boxes, int64_t first, int64_t co
             const Box& box = boxes[first + i];
             Range* const ranges = ranges_.data() + i * per_roi;
             const double* const c = box.coordinate;
-            rois_[i] = {box.image, first + i, plan_range_axis(rule, c[1], c[3], scale_y, output.rows, map.rows, ranges),
-                        plan_range_axis(rule, c[0], c[2], scale_x, output.columns, map.columns, ranges + output.rows)};
+            RangeAxis* const axes = axes_.data() + 2 * i;
+            axes[0] = plan_range_axis(rule, c[1], c[3], scale_y, output.rows, map.rows, ranges);
+            axes[1] = plan_range_axis(rule, c[0], c[2], scale_x, output.columns, map.columns, ranges + output.rows);
+            rois_[i] = {box.image, first + i, axes, axes + 1};
         }
     });
 }

@@ -22,11 +22,12 @@ struct Box {
 // Reads and checks every box: `coordinates` finite numbers a row (4: x1 y1 x2 y2) and an image index in [0, images).
 std::vector<Box> read_boxes(const fastroi_boxes& boxes, int coordinates, int64_t images);
 
-// One RoI of a plan: where it reads and where its result goes.
+// One RoI of a plan: where it reads and where its result goes. y and x point to one axis per window: a window is a run of
+// bins that reads the same channels, and only position-sensitive operators have more than one an axis.
 template <class Axis>
 struct PlannedRoi {
     int64_t image, output;
-    Axis y, x;
+    const Axis *y, *x;
 };
 
 struct MapSize {
@@ -47,6 +48,7 @@ public:
 
 private:
     std::vector<Range> ranges_;
+    std::vector<RangeAxis> axes_;
     std::vector<PlannedRoi<RangeAxis>> rois_;
 };
 

@@ -1,0 +1,1 @@
+"""Workloads, asv suite, peer comparison and instruction-count gate of fastroi."""

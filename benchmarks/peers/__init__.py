@@ -1,0 +1,1 @@
+"""Side-by-side runs: fastroi, other packages and the floor, interleaved in one session."""

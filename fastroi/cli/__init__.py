@@ -1,0 +1,101 @@
+"""The command line ``fastroi``: demo, explain, pool, info."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from . import demo, explain, info, pool
+from ._errors import UsageError
+
+__all__ = ["main"]
+
+_EPILOG = """\
+exit codes: 0 done, 1 bad data, 2 wrong arguments, 130 interrupted
+"""
+
+
+def main(argv=None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Arguments without the program's name; `sys.argv` by default.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 1 bad data, 130 interrupted. Wrong arguments leave through
+        `SystemExit` with code 2, as `argparse` does.
+
+    Examples
+    --------
+    >>> from fastroi.cli import main
+    >>> main("explain --xywh 296 192 200 145 --stride 32 --output-size 3".split())
+    ... # doctest: +ELLIPSIS
+    RoI pooling, rule "floor": 3x3 bins, spatial scale 1/32
+    ...
+    0
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except UsageError as error:
+        arguments.parser.error(_one_line(error))
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit; the reader is gone, so let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError) as error:
+        print(f"fastroi: error: {_one_line(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("fastroi: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fastroi",
+        description="Region-of-interest operators for NumPy arrays.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in (demo, explain, pool, info):
+        command = commands.add_parser(
+            module.__name__.rpartition(".")[2],
+            help=module.HELP,
+            description=module.DESCRIPTION,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run, parser=command)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings, dest):
+        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        import fastroi
+
+        print(f"fastroi {fastroi.__version__}")
+        parser.exit()
+
+
+def _one_line(error) -> str:
+    if isinstance(error, MemoryError) and not str(error):
+        return "out of memory"
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,436 @@
+"""What quantisation does to one box: coordinates, bins and areas, as numbers and as a picture."""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import asdict, dataclass
+
+from fastroi import _core
+
+from ._regions import KINDS, Rectangle, difference, divide, length, total_area, union
+
+__all__ = ["Areas", "Axis", "Cells", "Explanation", "explain", "plot_rules"]
+
+# Beyond this float64 no longer holds every whole number, so "which cell" has no answer.
+_LARGEST_COORDINATE = 2.0**52
+_MOST_BINS = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis of a box, from image pixels to the bins on the map.
+
+    Attributes
+    ----------
+    name : str
+        ``"x"`` or ``"y"``.
+    image : tuple of float
+        First and last coordinate of the box, in image pixels.
+    scale : float
+        Cells of the map per image pixel.
+    exact : tuple of float
+        ``image`` times ``scale``, in cells, not rounded.
+    quantised : tuple of float
+        The interval ``[start, end)`` the rule divides into bins, in cells. Whole numbers, except
+        under ``"mmcv"``, which does not round.
+    bins : tuple of (int, int)
+        The half-open cell ranges ``[start, end)`` of the bins, whatever the size of the map.
+    extent : int or None
+        Cells of the map along this axis, None if not given.
+    clipped : tuple of (int, int), or None
+        ``bins`` clipped to ``[0, extent]``, as the operator reads them; ``end <= start`` is an
+        empty bin. None without an extent.
+    """
+
+    name: str
+    image: tuple[float, float]
+    scale: float
+    exact: tuple[float, float]
+    quantised: tuple[float, float]
+    bins: tuple[tuple[int, int], ...]
+    extent: int | None
+    clipped: tuple[tuple[int, int], ...] | None
+
+    @property
+    def pooled(self) -> tuple[tuple[int, int], ...]:
+        """The ranges that are read: ``clipped`` where the map's size is known, else ``bins``."""
+        return self.bins if self.clipped is None else self.clipped
+
+    @property
+    def reads(self) -> int:
+        """Cells read over all bins; a cell in two bins counts twice."""
+        return sum(max(end - start, 0) for start, end in self.pooled)
+
+    @property
+    def covered(self) -> tuple[tuple[int, int], ...]:
+        """The cells in at least one bin, as disjoint ascending ranges."""
+        return tuple(union(self.pooled))
+
+    @property
+    def touched(self) -> tuple[int, int]:
+        """The range of cells the quantised interval touches, clipped to the map if it is known."""
+        start, end = math.floor(self.quantised[0]), math.ceil(self.quantised[1])
+        if self.extent is not None:
+            start, end = max(start, 0), min(end, self.extent)
+        return start, max(start, end)
+
+    @property
+    def dropped(self) -> tuple[tuple[int, int], ...]:
+        """The cells of `touched` that are in no bin, as ascending ranges."""
+        return tuple(difference(self.touched, self.covered))
+
+
+@dataclass(frozen=True, slots=True)
+class Areas:
+    """Areas in cells; a part of a cell counts as that part.
+
+    ``box`` is ``used + lost_first + lost_second + outside``. Every figure is computed as an exact
+    fraction of the float64 coordinates and rounded once.
+
+    Attributes
+    ----------
+    box : float
+        The true box on the map. 0 if it is reversed.
+    used : float
+        Part of the true box that some bin reads.
+    lost_first : float
+        Part cut off by the first rounding, of the box to whole cells.
+    lost_second : float
+        Part of both the true and the quantised box that no bin reads: the second rounding.
+    outside : float
+        Part that lies off the map; 0 when the map's size was not given.
+    gained_pooled : float
+        What the bins read although it is outside the true box.
+    gained_dropped : float
+        What the quantised box added to the true one and no bin reads.
+    """
+
+    box: float
+    used: float
+    lost_first: float
+    lost_second: float
+    outside: float
+    gained_pooled: float
+    gained_dropped: float
+
+    @property
+    def lost(self) -> float:
+        """Area of the true box that no bin reads though it is on the map."""
+        return self.lost_first + self.lost_second
+
+    @property
+    def gained(self) -> float:
+        """Area outside the true box that the quantised box or a bin takes in."""
+        return self.gained_pooled + self.gained_dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Whole cells.
+
+    Attributes
+    ----------
+    quantised : int
+        Cells the quantised box touches.
+    pooled : int
+        Distinct cells in at least one bin.
+    dropped : int
+        Cells of the quantised box in no bin.
+    reads : int
+        Cells over all bins; where bins overlap this exceeds ``pooled``.
+    empty_bins : int
+        Bins without a cell: their output is 0.
+    """
+
+    quantised: int
+    pooled: int
+    dropped: int
+    reads: int
+    empty_bins: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What one quantisation rule does to one box; made by `fastroi.explain`.
+
+    Attributes
+    ----------
+    box : tuple of float
+        ``(x1, y1, x2, y2)`` in image pixels.
+    output_size : tuple of int
+        ``(PH, PW)``.
+    spatial_scale : tuple of float
+        ``(scale_h, scale_w)``, cells per pixel.
+    rule : str
+        The quantisation rule.
+    map_size : tuple of int, or None
+        ``(H, W)`` of the feature map in cells.
+    x, y : Axis
+        Coordinates and bins along each axis.
+    areas : Areas
+        Areas in cells.
+    cells : Cells
+        Counts of whole cells.
+    """
+
+    box: tuple[float, float, float, float]
+    output_size: tuple[int, int]
+    spatial_scale: tuple[float, float]
+    rule: str
+    map_size: tuple[int, int] | None
+    x: Axis
+    y: Axis
+    areas: Areas
+    cells: Cells
+
+    def regions(self) -> dict[str, tuple[Rectangle, ...]]:
+        """Split the plane into what happens to it.
+
+        Returns
+        -------
+        dict
+            From each of ``"used"``, ``"lost_first"``, ``"lost_second"``, ``"outside"``,
+            ``"gained_pooled"``, ``"gained_dropped"`` to disjoint rectangles
+            ``(x1, y1, x2, y2)`` in cells. Their areas are the figures of `areas`.
+        """
+        return divide(self.x, self.y)
+
+    def to_dict(self) -> dict:
+        """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`."""
+        return _plain(asdict(self))
+
+    def plot(self, ax=None, *, view=None, legend=True):
+        """Draw the map's grid, the true box, the quantised box and the bins.
+
+        Dark blue is lost in quantising the box, light blue is lost in quantising the bins, green
+        is gained (hatched: gained and then dropped with the cells no bin reads).
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. A new figure by default.
+        view : {None, "map"}
+            The surroundings of the box, or the whole map (then its size must be known).
+        legend : bool
+            Put the key to the colours below the picture.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib; ``pip install 'fastroi[plot]'`` brings it.
+        """
+        from ._plot import plot_one
+
+        return plot_one(self, ax, view=view, legend=legend)
+
+    def __str__(self) -> str:
+        from ._text import table
+
+        return table(self)
+
+
+def explain(box, output_size, spatial_scale, *, rule="floor", map_size=None) -> Explanation:
+    """Show what RoI pooling's two roundings do to one box.
+
+    The quantised interval and the bins come from the code the pooling kernels use; the areas are
+    exact products of intervals. With T the true box, Q the quantised box, B the union of the bins
+    and M the map (the whole plane if unknown), in cells::
+
+        used           = |T & B|              lost_first     = |T & M - Q - B|
+        lost_second    = |T & Q & M - B|      outside        = |T - M|
+        gained_pooled  = |B - T|              gained_dropped = |Q & M - T - B|
+
+    Parameters
+    ----------
+    box : sequence of 4 float
+        ``x1, y1, x2, y2`` in image pixels.
+    output_size : int or (int, int)
+        Bins, ``PH`` and ``PW``.
+    spatial_scale : float or (float, float)
+        Cells per image pixel, ``1 / stride``; a pair is ``(scale_h, scale_w)``.
+    rule : str
+        One of `fastroi.ROI_POOL_RULES`; by default the floor rule, with which introductions to RoI
+        pooling show the two roundings.
+    map_size : int or (int, int), optional
+        ``(H, W)`` of the feature map in cells. With it the bins are clipped as the operator clips
+        them and what lies off the map is told apart.
+
+    Returns
+    -------
+    Explanation
+        An immutable object with ``x``, ``y``, ``areas``, ``cells``, a table as its `str`,
+        ``to_dict()`` and ``plot()``.
+
+    Raises
+    ------
+    ValueError
+        The box is not four finite numbers or reaches beyond 2**52 cells, a size or scale is not
+        positive, there are more than 65536 bins along an axis, or the rule is unknown.
+    TypeError
+        A size is not an integer.
+
+    Examples
+    --------
+    >>> import fastroi
+    >>> e = fastroi.explain((296, 192, 496, 337), 3, 1 / 32)
+    >>> e.x.exact, e.x.quantised, e.x.bins
+    ((9.25, 15.5), (9.0, 15.0), ((9, 11), (11, 13), (13, 15)))
+    >>> e.areas.box, e.areas.used, e.areas.lost_first, e.areas.lost_second
+    (28.3203125, 17.25, 5.3203125, 5.75)
+    >>> e.y.dropped
+    ((9, 10),)
+    """
+    x1, y1, x2, y2 = box = _four_numbers(box)
+    bins_h, bins_w = output_size = _size(output_size, "output_size")
+    if max(output_size) > _MOST_BINS:
+        raise ValueError(f"output_size: {output_size} has more than {_MOST_BINS} bins on an axis")
+    scale_h, scale_w = spatial_scale = _scales(spatial_scale)
+    height, width = map_size = (None, None) if map_size is None else _size(map_size, "map_size")
+    x = _axis("x", rule, (x1, x2), scale_w, bins_w, width)
+    y = _axis("y", rule, (y1, y2), scale_h, bins_h, height)
+    return Explanation(
+        box=box,
+        output_size=output_size,
+        spatial_scale=spatial_scale,
+        rule=rule,
+        map_size=None if height is None else map_size,
+        x=x,
+        y=y,
+        areas=_areas(x, y),
+        cells=_count(x, y),
+    )
+
+
+def plot_rules(explanations, *, image=None, view=None, title=None):
+    """Draw several explanations side by side in one figure with one key.
+
+    Parameters
+    ----------
+    explanations : iterable of Explanation
+        For example one box under several rules. All panels have the same size.
+    image : array_like, optional
+        The image the box was drawn on, (height, width) or (height, width, 3 or 4). It becomes the
+        first panel, with the map's cells and the first explanation's box on it.
+    view : {None, "map"}
+        The surroundings of the boxes, or the whole map.
+    title : str, optional
+        A heading over all panels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib; ``pip install 'fastroi[plot]'`` brings it.
+    ValueError
+        No explanation is given.
+
+    Examples
+    --------
+    >>> import fastroi
+    >>> from fastroi.explain import plot_rules
+    >>> rules = "floor", "fast_rcnn"
+    >>> parts = [fastroi.explain((296, 192, 496, 337), 3, 1 / 32, rule=r) for r in rules]
+    >>> plot_rules(parts).savefig("rules.png")  # doctest: +SKIP
+    """
+    from ._plot import plot_many
+
+    return plot_many(tuple(explanations), image=image, view=view, title=title)
+
+
+def _axis(name, rule, image, scale, bins, extent) -> Axis:
+    exact = (image[0] * scale, image[1] * scale)
+    for pixel, cell in zip(image, exact):
+        if not abs(cell) <= _LARGEST_COORDINATE:
+            raise ValueError(
+                f"box: {name} = {pixel!r} lies at {cell!r} cells; up to 2**52 can be explained"
+            )
+    quantised, ranges = _core.axis_ranges(rule, image[0], image[1], scale, bins, -1)
+    clipped = None
+    if extent is not None:
+        clipped = _ranges(_core.axis_ranges(rule, image[0], image[1], scale, bins, extent)[1])
+    return Axis(
+        name, image, scale, exact, tuple(map(float, quantised)), _ranges(ranges), extent, clipped
+    )
+
+
+def _ranges(ranges) -> tuple[tuple[int, int], ...]:
+    return tuple((int(start), int(end)) for start, end in ranges)
+
+
+def _areas(x: Axis, y: Axis) -> Areas:
+    rectangles = divide(x, y)
+    by_kind = {kind: total_area(rectangles[kind]) for kind in KINDS}
+    box = sum(by_kind[kind] for kind in ("used", "lost_first", "lost_second", "outside"))
+    return Areas(box=float(box), **{kind: float(area) for kind, area in by_kind.items()})
+
+
+def _count(x: Axis, y: Axis) -> Cells:
+    quantised = length([x.touched]) * length([y.touched])
+    kept = [length([axis.touched]) - length(axis.dropped) for axis in (x, y)]
+    full = [sum(end > start for start, end in axis.pooled) for axis in (x, y)]
+    return Cells(
+        quantised=quantised,
+        pooled=length(x.covered) * length(y.covered),
+        dropped=quantised - kept[0] * kept[1],
+        reads=x.reads * y.reads,
+        empty_bins=len(x.bins) * len(y.bins) - full[0] * full[1],
+    )
+
+
+def _four_numbers(box) -> tuple[float, float, float, float]:
+    values = tuple(box)
+    if len(values) != 4:
+        raise ValueError(f"box: expected x1, y1, x2, y2, got {len(values)} values")
+    values = tuple(float(value) for value in values)
+    for name, value in zip(("x1", "y1", "x2", "y2"), values):
+        if not math.isfinite(value):
+            raise ValueError(f"box: {name} = {value!r} is not finite")
+    return values
+
+
+def _pair(value, name) -> tuple:
+    try:
+        pair = tuple(value)
+    except TypeError:
+        return (value, value)
+    if len(pair) != 2:
+        raise ValueError(f"{name}: expected one number or two, got {len(pair)}")
+    return pair
+
+
+def _size(value, name) -> tuple[int, int]:
+    sizes = []
+    for size in _pair(value, name):
+        if isinstance(size, bool):
+            raise TypeError(f"{name}: {size!r} is not an integer")
+        try:
+            sizes.append(operator.index(size))
+        except TypeError:
+            raise TypeError(f"{name}: {size!r} is not an integer") from None
+    if min(sizes) < 1:
+        raise ValueError(f"{name}: {tuple(sizes)} is not positive")
+    return tuple(sizes)
+
+
+def _scales(value) -> tuple[float, float]:
+    scales = tuple(float(scale) for scale in _pair(value, "spatial_scale"))
+    for scale in scales:
+        if not (math.isfinite(scale) and scale > 0):
+            raise ValueError(f"spatial_scale: {scale!r} is not finite and positive")
+    return scales
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value

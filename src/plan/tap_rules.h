@@ -1,0 +1,261 @@
+// The interpolating rules: one interval of a box in, weighted cells of every bin out. All the semantics of RoIAlign, RoIWarp,
+// PrRoIPool and crop_and_resize live here; freestanding for the same reasons as rules.h.
+//
+// Every rule hands its taps to a sink, `sink(index, weight)`, ascending and merged. Real is the rule's arithmetic type.
+#pragma once
+#include "rules.h"
+
+namespace fastroi {
+
+// --- merging -----------------------------------------------------------------------------------------------------------
+
+// Adds up the taps of points that come in ascending order; a finished cell goes to the sink, scaled, unless it weighs nothing.
+template <class Sink>
+struct TapMerger {
+    Sink& sink;
+    double scale;
+    int64_t index = -2;
+    double weight = 0, next_weight = 0;
+
+    FASTROI_RULE void add(int64_t low, double low_weight, double high_weight) {
+        if (low != index) {
+            emit(index, weight);
+            if (low == index + 1) {
+                weight = next_weight;
+            } else {
+                emit(index + 1, next_weight);
+                weight = 0;
+            }
+            index = low;
+            next_weight = 0;
+        }
+        weight += low_weight;
+        next_weight += high_weight;
+    }
+    FASTROI_RULE void finish() {
+        emit(index, weight);
+        emit(index + 1, next_weight);
+    }
+
+private:
+    FASTROI_RULE void emit(int64_t cell, double total) {
+        if (total != 0) sink(cell, total * scale);
+    }
+};
+
+// --- RoIAlign ------------------------------------------------------------------------------------------------------------
+
+// How a box becomes an interval of the map: (x + before) * scale - after; extents below `least` are raised to it.
+struct AlignRule {
+    double before, after, least;
+};
+
+constexpr int64_t max_sampling_ratio = 1 << 20;
+
+template <class Real>
+struct AlignAxis {
+    Real start, bin;
+    int64_t grid;  // points per bin; 0: none
+    bool outside;
+};
+
+FASTROI_RULE float ceil_of(float v) { return (float)FASTROI_CEIL((double)v); }
+FASTROI_RULE double ceil_of(double v) { return FASTROI_CEIL(v); }
+
+template <class Real>
+FASTROI_RULE AlignAxis<Real> align_axis(const AlignRule& rule, double lo, double hi, double scale, int64_t bins,
+                                        int64_t sampling_ratio) {
+    const Real start = ((Real)lo + (Real)rule.before) * (Real)scale - (Real)rule.after;
+    const Real end = ((Real)hi + (Real)rule.before) * (Real)scale - (Real)rule.after;
+    Real extent = end - start;
+    if (!is_finite(start) || !is_finite(extent)) return {0, 0, 0, true};
+    if (extent < (Real)rule.least) extent = (Real)rule.least;
+    const Real bin = extent / (Real)bins;
+    const int64_t grid = sampling_ratio > 0 ? sampling_ratio : saturated((double)ceil_of(bin));
+    return {start, bin, grid < 0 ? 0 : grid, grid <= 0};
+}
+
+template <class Real>
+struct AlignPoint {
+    int64_t low;
+    Real weight, high_weight;
+    bool absent;
+};
+
+template <class Real>
+FASTROI_RULE AlignPoint<Real> align_point(Real v, int64_t extent) {
+    if (!(v >= -1 && v <= (Real)extent)) return {0, 0, 0, true};
+    if (v <= 0) v = 0;
+    int64_t low = (int64_t)v;
+    if (low >= extent - 1) return {extent - 1, 1, 0, false};
+    const Real fraction = v - (Real)low;
+    return {low, 1 - fraction, fraction, false};
+}
+
+// The i-th of the bin's grid points. As the reference writes it: start + p * bin + (i + .5) * bin / grid.
+template <class Real>
+FASTROI_RULE Real align_coordinate(const AlignAxis<Real>& a, int64_t p, int64_t i) {
+    return a.start + (Real)p * a.bin + ((Real)i + (Real)0.5) * a.bin / (Real)a.grid;
+}
+
+struct PointSpan {
+    int64_t first, end;
+};
+
+// The points that may lie on the map, a little generously: an adaptive grid can have 10^30 of them elsewhere.
+template <class Real>
+FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int64_t extent) {
+    const double step = (double)a.bin / (double)a.grid;
+    const double origin = (double)a.start + (double)p * (double)a.bin;
+    double first = (-2 - origin) / step - 2, end = ((double)extent + 1 - origin) / step + 2;
+    if (step < 0) {
+        const double swap = first;
+        first = end - 4;
+        end = swap + 4;
+    }
+    const double slack = 1 + (first < 0 ? -first : first) * 1e-6;
+    const double late = 1 + (end < 0 ? -end : end) * 1e-6;
+    const double grid = (double)a.grid;
+    first = FASTROI_FLOOR(first - slack);
+    end = FASTROI_CEIL(end + late);
+    if (!(first > 0)) first = 0;
+    if (!(end < grid)) end = grid;
+    if (!(first < end)) return {0, 0};
+    return {(int64_t)first, (int64_t)end};
+}
+
+// Calls visit(point) for each point of bin p that is on the map, in ascending order of coordinate, and returns whether some
+// point is not on the map.
+template <class Real, class Visit>
+FASTROI_RULE bool visit_align_points(const AlignAxis<Real>& a, int64_t p, int64_t extent, Visit&& visit) {
+    if (a.outside) return false;
+    const PointSpan span = points_near_map(a, p, extent);
+    const int64_t count = span.end - span.first;
+    bool absent = count < a.grid;
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t i = a.bin < 0 ? span.end - 1 - k : span.first + k;
+        const AlignPoint<Real> point = align_point(align_coordinate(a, p, i), extent);
+        if (point.absent)
+            absent = true;
+        else
+            visit(point);
+    }
+    return absent;
+}
+
+template <class Real, class Sink>
+FASTROI_RULE void align_taps(const AlignAxis<Real>& a, int64_t p, int64_t extent, Sink&& sink) {
+    TapMerger<Sink> merger{sink, a.grid > 0 ? 1.0 / (double)a.grid : 0};
+    visit_align_points(a, p, extent, [&](const AlignPoint<Real>& point) {
+        merger.add(point.low, (double)point.weight, (double)point.high_weight);
+    });
+    merger.finish();
+}
+
+// --- RoIWarp (MNC) -------------------------------------------------------------------------------------------------------
+
+struct WarpAxis {
+    double start, bin;
+    bool outside;
+};
+
+FASTROI_RULE WarpAxis warp_axis(double lo, double hi, double scale, int64_t bins) {
+    const double first = round_half_away(lo * scale), last = round_half_away(hi * scale);
+    if (!is_finite(first) || !is_finite(last)) return {0, 0, true};
+    const double extent = last - first > 0 ? last - first : 0;
+    return {first, extent / (double)bins, false};
+}
+
+// One point a bin, at the bin's start corner; the map reaches half a cell past its outer centres.
+template <class Sink>
+FASTROI_RULE void warp_taps(const WarpAxis& a, int64_t p, int64_t extent, Sink&& sink) {
+    double v = a.start + (double)p * a.bin;
+    if (a.outside || !(v >= -0.5 && v <= (double)extent - 0.5)) return;
+    if (v < 0) v = 0;
+    if (v > (double)(extent - 1)) v = (double)(extent - 1);
+    const int64_t low = (int64_t)v;
+    const double fraction = v - (double)low;
+    sink(low, 1 - fraction);
+    if (fraction > 0) sink(low + 1, fraction);
+}
+
+// --- PrRoIPool -----------------------------------------------------------------------------------------------------------
+
+struct PreciseAxis {
+    double start, bin;
+    bool outside;  // not finite, or of no length: the bins are 0
+};
+
+FASTROI_RULE PreciseAxis precise_axis(double lo, double hi, double scale, int64_t bins) {
+    const double start = lo * scale, end = hi * scale;
+    if (!is_finite(start) || !is_finite(end - start)) return {0, 0, true};
+    const double bin = (end - start) / (double)bins;
+    return {start, bin, !(bin > 0)};
+}
+
+// Integral over [lo, hi] of the rising half (towards `cell` from its left) or, mirrored, the falling half of the hat.
+FASTROI_RULE double half_hat_integral(double lo, double hi) {
+    const double from = lo > 0 ? lo : 0, to = hi < 1 ? hi : 1;
+    return to > from ? (to - from) * (to + from) * 0.5 : 0;
+}
+
+FASTROI_RULE double hat_integral(double lo, double hi, double cell) {
+    return half_hat_integral(lo - cell + 1, hi - cell + 1) + half_hat_integral(cell + 1 - hi, cell + 1 - lo);
+}
+
+template <class Sink>
+FASTROI_RULE void precise_taps(const PreciseAxis& a, int64_t p, int64_t extent, Sink&& sink) {
+    if (a.outside) return;
+    const double lo = a.start + (double)p * a.bin, hi = lo + a.bin;
+    const int64_t first = clamped(saturated(FASTROI_FLOOR(lo)), extent);
+    const int64_t end = clamped(saturated(FASTROI_CEIL(hi)) + 1, extent);
+    for (int64_t cell = first; cell < end; cell++) {
+        const double weight = hat_integral(lo, hi, (double)cell) / a.bin;
+        if (weight != 0) sink(cell, weight);
+    }
+}
+
+// --- crop_and_resize (TensorFlow) ----------------------------------------------------------------------------------------
+
+struct CropAxis {
+    float start, step;
+    bool centre;  // a single output cell samples the middle of the box
+    float middle;
+};
+
+// lo, hi: normalised, 0 the centre of the first cell and 1 that of the last; hi < lo mirrors.
+FASTROI_RULE CropAxis crop_axis(double lo, double hi, int64_t bins, int64_t extent) {
+    const float a = (float)lo, b = (float)hi, span = (float)(extent - 1);
+    const float step = bins > 1 ? (b - a) * span / (float)(bins - 1) : 0;
+    return {a * span, step, bins == 1, 0.5f * (a + b) * span};
+}
+
+FASTROI_RULE float crop_coordinate(const CropAxis& a, int64_t p) {
+    return a.centre ? a.middle : a.start + (float)p * a.step;
+}
+
+template <class Sink>
+FASTROI_RULE void crop_bilinear_taps(const CropAxis& a, int64_t p, int64_t extent, Sink&& sink) {
+    const float v = crop_coordinate(a, p);
+    if (!(v >= 0 && v <= (float)(extent - 1))) return;
+    const int64_t low = (int64_t)v;
+    const double fraction = (double)(v - (float)low);
+    sink(low, 1 - fraction);
+    if (fraction > 0 && low + 1 < extent) sink(low + 1, fraction);
+}
+
+template <class Sink>
+FASTROI_RULE void crop_nearest_taps(const CropAxis& a, int64_t p, int64_t extent, Sink&& sink) {
+    const float v = crop_coordinate(a, p);
+    if (!(v >= 0 && v <= (float)(extent - 1))) return;
+    sink((int64_t)round_half_away((double)v), 1.0);
+}
+
+// --- mean over ranges ----------------------------------------------------------------------------------------------------
+
+template <class Sink>
+FASTROI_RULE void range_mean_taps(Range r, Sink&& sink) {
+    for (int64_t cell = r.start; cell < r.end; cell++) sink(cell, 1.0 / (double)(r.end - r.start));
+}
+
+}  // namespace fastroi

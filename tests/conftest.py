@@ -1,0 +1,101 @@
+"""Fixtures that run a test on every instruction set, layout and dtype, and count what was run."""
+
+import os
+
+import numpy as np
+import pytest
+
+import fastroi
+
+LAYOUTS = ("NCHW", "NHWC")
+DTYPES = ("float32", "float64")
+
+_covered = {"instruction sets": set(), "layouts": set(), "dtypes": set()}
+_possible = {
+    "instruction sets": fastroi.simd.supported(),
+    "layouts": LAYOUTS,
+    "dtypes": DTYPES,
+}
+
+
+@pytest.fixture(params=fastroi.simd.supported())
+def isa(request):
+    """Each instruction set of this machine, in force while the test runs."""
+    with fastroi.simd.use(request.param):
+        assert fastroi.simd.active() == request.param
+        _covered["instruction sets"].add(request.param)
+        yield request.param
+
+
+@pytest.fixture(params=LAYOUTS)
+def layout(request):
+    _covered["layouts"].add(request.param)
+    return request.param
+
+
+@pytest.fixture(params=DTYPES)
+def dtype(request):
+    _covered["dtypes"].add(request.param)
+    return np.dtype(request.param)
+
+
+@pytest.fixture(params=fastroi.ROI_POOL_RULES)
+def rule(request):
+    return request.param
+
+
+@pytest.fixture
+def rng(request):
+    """A generator seeded by the test's name: the same numbers in any order or selection."""
+    return np.random.default_rng(list(request.node.nodeid.encode()))
+
+
+def pytest_configure(config):
+    wanted = [name for name in os.environ.get("FASTROI_REQUIRE_ISAS", "").split(",") if name]
+    missing = [name for name in wanted if name not in fastroi.simd.supported()]
+    if missing:
+        raise pytest.UsageError(
+            f"FASTROI_REQUIRE_ISAS asks for {', '.join(missing)}; "
+            f"supported here: {', '.join(fastroi.simd.supported())}"
+        )
+
+
+def pytest_report_header():
+    return (
+        f"fastroi {fastroi.__version__}; instruction sets compiled: "
+        f"{', '.join(fastroi.simd.compiled())}; supported: {', '.join(fastroi.simd.supported())}; "
+        f"active: {fastroi.simd.active()}; threads: {fastroi.get_num_threads()}"
+    )
+
+
+def _is_full_run(config):
+    """True when nothing narrowed the collection: no path, -k, -m of the caller, --lf and such."""
+    options = config.option
+    narrowed = options.keyword or options.collectonly or getattr(options, "lf", False)
+    default_marks = "not long" in options.markexpr
+    paths = [arg for arg in config.invocation_params.args if not str(arg).startswith("-")]
+    named = any("::" in path or path.endswith(".py") for path in map(str, paths))
+    return default_marks and not narrowed and not named
+
+
+def _gaps():
+    return {
+        what: [name for name in names if name not in _covered[what]]
+        for what, names in _possible.items()
+    }
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if exitstatus == pytest.ExitCode.OK and _is_full_run(session.config) and any(_gaps().values()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    gaps = _gaps()
+    for what, names in _possible.items():
+        seen = [name for name in names if name in _covered[what]]
+        line = f"{what} covered: {', '.join(seen) or 'none'}"
+        missed = gaps[what] and _is_full_run(config)
+        terminalreporter.write_line(
+            line + (f"; NOT COVERED: {', '.join(gaps[what])}" if missed else ""), red=bool(missed)
+        )

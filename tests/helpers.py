@@ -1,0 +1,149 @@
+"""Inputs shared by the tests: maps, boxes of every awkward kind, layouts, exact comparison."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import oracle
+
+import fastroi
+
+TAILS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 127, 128, 129)
+
+# (N, C, H, W), (PH, PW), spatial_scale. PH differs from PW wherever both axes have room for it.
+CONFIGURATIONS = (
+    ((2, 5, 13, 17), (3, 5), 1 / 16),
+    ((1, 3, 1, 1), (2, 3), 1 / 32),
+    ((3, 4, 1, 23), (1, 7), 0.1),
+    ((2, 17, 31, 1), (7, 2), 1.0),
+    ((1, 16, 9, 40), (2, 7), 1 / 8),
+    ((2, 7, 29, 12), (5, 1), 0.3),
+    ((1, 9, 38, 50), (3, 2), (1 / 16, 1 / 7)),
+    ((4, 8, 6, 5), (7, 6), 1 / 4),
+    ((1, 11, 64, 9), (4, 3), 3.0),
+    ((2, 6, 20, 33), (1, 1), 1 / 32),
+)
+
+HALF_STEPS = (-0.5, 0.5, 1.5, 2.5, -1.5, 0.49999997, 0.49999999999999994, 8388609.0, -2.5)
+
+
+def feature_map(rng, shape, dtype=np.float32):
+    """Half the images hold small integers, so that equal maxima are common; half are normal."""
+    values = rng.standard_normal(shape)
+    values[::2] = rng.integers(-9, 9, values[::2].shape)
+    return values.astype(dtype)
+
+
+def _pixel_boxes(rng, count, width, height, scale_x, scale_y):
+    """Boxes whose centres lie on and around the map and whose sides are log-uniform."""
+    centre = rng.uniform(-0.4, 1.4, (count, 2)) * (width / scale_x, height / scale_y)
+    cells = np.exp(rng.uniform(np.log(0.02), np.log(4.0), (count, 2))) * (width, height)
+    half = cells / (scale_x, scale_y) / 2
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def awkward_boxes(rng, count, height, width, scale):
+    """(count, 4) float64 boxes: ordinary, degenerate, reversed, off the map, ties, far away."""
+    scale_y, scale_x = scale if np.ndim(scale) else (scale, scale)
+    boxes = _pixel_boxes(rng, count, width, height, scale_x, scale_y)
+    kind = rng.integers(0, 12, count)
+    boxes[kind == 1, 2:] = boxes[kind == 1, :2]
+    boxes[kind == 2] = boxes[kind == 2][:, [2, 3, 0, 1]]
+    boxes[kind == 3, 0] += 3 * width / scale_x
+    boxes[kind == 3, 2] += 3 * width / scale_x
+    boxes[kind == 4, 1] -= 5 * height / scale_y
+    boxes[kind == 4, 3] -= 5 * height / scale_y
+    step = np.array([scale_x, scale_y, scale_x, scale_y])
+    ties = kind == 5
+    boxes[ties] = (np.round(boxes[ties] * step) + 0.5) / step
+    special = kind == 6
+    boxes[special] = rng.choice(HALF_STEPS, (int(special.sum()), 4)) / step
+    whole = (kind == 7) | (kind == 8)
+    boxes[whole] = np.round(boxes[whole])
+    far = kind == 9
+    boxes[far] *= 10.0 ** rng.uniform(0, 12, (int(far.sum()), 1))
+    overflow = np.flatnonzero(kind == 10)[: max(count // 100, 1)]
+    boxes[overflow] = rng.choice([-1e308, -3e38, 3e38, 1e308, 0.0], (len(overflow), 4))
+    return boxes
+
+
+def awkward_rois(rng, count, shape, scale):
+    """(count, 5) float64 [batch, x1, y1, x2, y2] for a map of `shape` (N, C, H, W)."""
+    images, _, height, width = shape
+    boxes = awkward_boxes(rng, count, height, width, scale)
+    return np.concatenate([rng.integers(0, images, (count, 1)), boxes], axis=1)
+
+
+def to_layout(features, layout):
+    """The same map, contiguous in `layout`; `features` is (N, C, H, W) or (C, H, W)."""
+    if layout == "NCHW":
+        return np.ascontiguousarray(features)
+    return np.ascontiguousarray(np.moveaxis(features, -3, -1))
+
+
+def from_layout(pooled, layout):
+    return pooled if layout == "NCHW" else np.moveaxis(pooled, -1, 1)
+
+
+def roi_pool(features, rois, output_size, scale, *, layout="NCHW", **options):
+    """`fastroi.roi_pool` of an NCHW map through `layout`, result brought back to (K, C, PH, PW)."""
+    result = fastroi.roi_pool(
+        to_layout(features, layout), rois, output_size, scale, layout=layout, **options
+    )
+    if options.get("return_argmax"):
+        return tuple(from_layout(part, layout) for part in result)
+    return from_layout(result, layout)
+
+
+def assert_same(actual, expected, rois=None):
+    """Equality of values (+0 equals -0, NaN equals NaN), reported by the first differing RoI."""
+    assert actual.shape == expected.shape
+    differ = ~((actual == expected) | ((actual != actual) & (expected != expected)))
+    if differ.any():
+        at = tuple(int(i) for i in np.argwhere(differ)[0])
+        box = "" if rois is None else f", roi {list(map(float, rois[at[0]]))}"
+        raise AssertionError(
+            f"{int(differ.sum())} of {differ.size} values differ; first at {at}: "
+            f"{actual[at]!r} instead of {expected[at]!r}{box}"
+        )
+
+
+def assert_mean_close(actual, expected, magnitude, taps):
+    """|error| <= (rows + columns + 2) * unit roundoff * mean of |v|, per bin."""
+    unit = 2.0**-24 if actual.dtype == np.float32 else 2.0**-53
+    bound = (taps[:, None] + 2) * unit * magnitude
+    error = np.abs(actual.astype(expected.dtype) - expected)
+    worst = np.max(error - bound, initial=-np.inf)
+    assert worst <= 0, f"mean exceeds its error bound by {worst}"
+
+
+def digest(*arrays):
+    """SHA-256 over shape, strides, dtype and every byte that the arrays can reach."""
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(repr((array.shape, array.strides, array.dtype.str)).encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def run_python(code, *, timeout=60, check=True, **environment):
+    """Run `code` in a fresh interpreter; a variable set to None is removed."""
+    env = dict(os.environ)
+    for name, value in environment.items():
+        env.pop(name, None)
+        if value is not None:
+            env[name] = str(value)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=timeout
+    )
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+def expected_max(features, rois, output_size, scale, rule):
+    """Oracle maximum in the features' dtype, with argmax."""
+    out, argmax, _ = oracle.roi_pool(features, rois, output_size, scale, rule)
+    return out.astype(features.dtype), argmax

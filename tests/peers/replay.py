@@ -1,0 +1,331 @@
+"""Replays the recorded calls of other packages through ``fastroi.compat`` and compares the results.
+
+A vector file says what a package returned for which inputs; the functions here make the same call
+through the profile of that package.  A disagreement is *explained* when it belongs to a named kind
+in ``EXPLANATIONS`` (documented in docs/compat.md), and a failure otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import fastroi
+from fastroi.compat import mxnet, onnx, openvino, paddle, tensorflow, torchvision
+
+GOLDEN = Path(__file__).resolve().parent / "golden"
+
+EXACT = 0.0
+#: Sums: the package's own rounding (single taps in float32, reciprocals) relative to max|map|.
+SUMS = 2e-6
+
+
+def load(path):
+    """The meta data of a vector file and its arrays by name."""
+    with np.load(path) as data:
+        arrays = {name: data[name] for name in data.files}
+    return json.loads(str(arrays.pop("meta"))), arrays
+
+
+def cases(folder=GOLDEN):
+    """Every recorded call as (file stem, case, tuple of results)."""
+    for path in sorted(Path(folder).glob("*.npz")):
+        if path.stem != "inputs":
+            meta, arrays = load(path)
+            for case in meta["cases"]:
+                yield meta["package"], case, tuple(arrays[name] for name in case["results"])
+
+
+# -- the calls ------------------------------------------------------------------------------------
+
+REPLAYS = {}
+
+
+def replays(package, op):
+    def register(function):
+        REPLAYS[package, op] = function
+        return function
+    return register
+
+
+def typed(args, *arrays):
+    return tuple(a.astype(args.get("dtype", "float32")) for a in arrays)
+
+
+def only(args, *names):
+    return {name: args[name] for name in names}
+
+
+def pair(args, height, width):
+    return args[height], args[width]
+
+
+@replays("torchvision", "roi_pool")
+@replays("torchvision", "roi_align")
+@replays("torchvision", "ps_roi_pool")
+@replays("torchvision", "ps_roi_align")
+def _torchvision(op, inputs, args):
+    features, boxes = typed(args, inputs["input"], inputs["boxes"])
+    rest = {key: value for key, value in args.items() if key != "dtype"}
+    return getattr(torchvision, op)(features, boxes, **rest)
+
+
+def _levels(inputs):
+    return {key: value for key, value in inputs.items() if key.startswith("level_")}
+
+
+@replays("torchvision", "multiscale_roi_align")
+def _torchvision_multiscale(op, inputs, args):
+    pooler = torchvision.MultiScaleRoIAlign(
+        list(_levels(inputs)), args["output_size"], args["sampling_ratio"],
+        canonical_scale=args["canonical_scale"], canonical_level=args["canonical_level"])
+    rows = inputs["boxes"]
+    boxes = [rows[rows[:, 0] == n, 1:] for n in range(2)]
+    return pooler(_levels(inputs), boxes, args["image_shapes"]), np.asarray(pooler.scales)
+
+
+@replays("onnxruntime", "MaxRoiPool")
+def _onnx_pool(op, inputs, args):
+    return onnx.max_roi_pool(inputs["X"], inputs["rois"], **args)
+
+
+@replays("onnxruntime", "RoiAlign")
+@replays("onnx", "RoiAlign")
+def _onnx_align(op, inputs, args):
+    features, boxes = typed(args, inputs["X"], inputs["rois"])
+    rest = _without(args, "dtype", "opset", "backend_test", "note")
+    if args.get("opset") == 10:
+        rest["coordinate_transformation_mode"] = "output_half_pixel"
+    if "batch_indices" in inputs:
+        return onnx.roi_align(features, boxes, inputs["batch_indices"], **rest)
+    return onnx.roi_align(features, np.ascontiguousarray(boxes[:, 1:]),
+                          boxes[:, 0].astype(np.int64), **rest)
+
+
+@replays("onnxruntime", "CropAndResize")
+def _onnx_crop(op, inputs, args):
+    return onnx.crop_and_resize(inputs["X"], inputs["rois"], inputs["batch_indices"], **args)
+
+
+def _unit_rois(inputs):
+    return np.column_stack([inputs["index"], inputs["boxes"][:, [1, 0, 3, 2]]]).astype(np.float32)
+
+
+def _without(args, *names):
+    return {key: value for key, value in args.items() if key not in names}
+
+
+@replays("openvino", "ROIPooling")
+def _openvino_pool(op, inputs, args):
+    coords = inputs["coords"] if "coords" in inputs else _unit_rois(inputs)
+    return openvino.roi_pooling(inputs["input"], coords, **_without(args, "coords"))
+
+
+@replays("openvino", "ROIAlign")
+def _openvino_align(op, inputs, args):
+    rois = inputs["rois"]
+    return openvino.roi_align(inputs["data"], rois[:, 1:], rois[:, 0].astype(np.int32), **args)
+
+
+@replays("openvino", "PSROIPooling")
+def _openvino_psroi(op, inputs, args):
+    coords = inputs["coords"] if "coords" in inputs else _unit_rois(inputs)
+    return openvino.psroi_pooling(inputs["input"], coords, **_without(args, "coords"))
+
+
+@replays("openvino", "DeformablePSROIPooling")
+def _openvino_deformable(op, inputs, args):
+    return openvino.deformable_psroi_pooling(inputs["feature_maps"], inputs["coords"],
+                                             offsets=inputs.get("offsets"), **args)
+
+
+@replays("openvino", "ROIAlignRotated")
+def _openvino_rotated(op, inputs, args):
+    rois = inputs["rois"]
+    return openvino.roi_align_rotated(inputs["data"], rois[:, 1:], rois[:, 0].astype(np.int32),
+                                      **args)
+
+
+@replays("openvino", "ExperimentalDetectronROIFeatureExtractor")
+def _openvino_extractor(op, inputs, args):
+    levels = [level[:1] for level in _levels(inputs).values()]
+    return openvino.experimental_detectron_roi_feature_extractor(
+        [inputs["rois"][:, 1:], *levels], **_without(args, "note"))
+
+
+@replays("tensorflow", "crop_and_resize")
+def _tensorflow(op, inputs, args):
+    image = inputs["image"].transpose(0, 2, 3, 1).astype(args["dtype"])
+    return tensorflow.crop_and_resize(image, inputs["boxes"], inputs["box_indices"],
+                                      **_without(args, "dtype", "layout"))
+
+
+def _by_image(rois, images):
+    order = np.argsort(rois[:, 0], kind="stable")
+    return rois[order, 1:], np.bincount(rois[:, 0].astype(int), minlength=images).astype(np.int32)
+
+
+@replays("paddle", "roi_pool")
+@replays("paddle", "roi_align")
+@replays("paddle", "psroi_pool")
+def _paddle(op, inputs, args):
+    boxes, count = _by_image(inputs["boxes"], len(inputs["x"]))
+    features, boxes = typed(args, inputs["x"], boxes)
+    return getattr(paddle, op)(features, boxes, count, **_without(args, "dtype", "rows"))
+
+
+@replays("paddle", "distribute_fpn_proposals")
+def _paddle_levels(op, inputs, args):
+    boxes, count = _by_image(inputs["fpn_rois"], 2)
+    levels, restore, counts = paddle.distribute_fpn_proposals(
+        boxes, rois_num=count, **_without(args, "rows", "results"))
+    return (*levels, restore, *counts)
+
+
+@replays("mxnet", "ROIPooling")
+@replays("mxnet", "contrib.ROIAlign")
+@replays("mxnet", "contrib.PSROIPooling")
+@replays("mxnet", "contrib.DeformablePSROIPooling")
+def _mxnet(op, inputs, args):
+    return getattr(mxnet, op.removeprefix("contrib."))(*inputs.values(), **args)
+
+
+@replays("mxnet", "contrib.RROIAlign")
+def _mxnet_rotated(op, inputs, args):
+    rois = inputs["rois"]
+    degrees = np.column_stack([rois[:, :5], np.degrees(rois[:, 5])]).astype(np.float32)
+    return mxnet.RROIAlign(inputs["data"], degrees, **_without(args, "note"))
+
+
+def native_pool(rule, feature, rois, size, reduce="max"):
+    """A rule of `fastroi.roi_pool` whose package has no profile."""
+    def run(op, inputs, args):
+        extents = size(args) if callable(size) else tuple(args[size])
+        return fastroi.roi_pool(inputs[feature], inputs[rois], extents, args["spatial_scale"],
+                                rule=rule, reduce=reduce)
+    return run
+
+
+REPLAYS["mnn", "roi_pooling"] = native_pool(
+    "mnn", "input", "roi", lambda a: pair(a, "pooled_height", "pooled_width"))
+REPLAYS["opencv", "ROIPooling"] = native_pool(
+    "opencv", "data", "rois", lambda a: pair(a, "pooled_h", "pooled_w"))
+REPLAYS["chainer", "roi_max_pooling_2d"] = native_pool("chainer", "x", "boxes", "outsize")
+REPLAYS["chainer", "roi_average_pooling_2d"] = native_pool("chainer", "x", "boxes", "outsize",
+                                                           "mean")
+
+# -- the comparison -------------------------------------------------------------------------------
+
+EXACT_OPS = {"roi_pool", "MaxRoiPool", "roi_pooling", "roi_max_pooling_2d",
+             "distribute_fpn_proposals"}
+
+
+def is_exact(case):
+    op, args = case["op"], case["args"]
+    return op in EXACT_OPS or (op == "ROIPooling" and args.get("method", "max") == "max")
+
+
+@dataclass
+class Report:
+    """What the comparison of one case found."""
+
+    rois: int = 0
+    largest: float = 0.0
+    explained: Counter = field(default_factory=Counter)
+    unexplained: list = field(default_factory=list)
+
+
+def difference(expected, got):
+    """|expected - got|, 0 where both are the same number or both NaN, inf where one is NaN."""
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(expected.astype(np.float64) - got.astype(np.float64))
+    same = (expected == got) | (np.isnan(expected) & np.isnan(got))
+    return np.where(same, 0.0, np.where(np.isnan(gap), np.inf, gap))
+
+
+def compare(package, case, expected, inputs):
+    """Replay one case; shapes, dtypes and values of all of its results."""
+    arrays = {key: inputs[name] for key, name in case["inputs"].items()}
+    if "backend_test" in case["args"]:
+        arrays, expected = dict(zip(("X", "rois", "batch_indices"), expected)), expected[3:]
+    got = REPLAYS[package, case["op"]](case["op"], arrays, case["args"])
+    got = got if isinstance(got, tuple) else (got,)
+    assert len(got) == len(expected)
+    report = Report(rois=len(expected[0]))
+    largest_value = max((float(np.abs(a).max()) for a in arrays.values() if a.ndim == 4), default=0)
+    bound = EXACT if is_exact(case) else SUMS * largest_value
+    for want, have in zip(expected, got, strict=True):
+        assert have.shape == want.shape, f"{have.shape} instead of {want.shape}"
+        assert have.dtype == want.dtype, f"{have.dtype} instead of {want.dtype}"
+        if want.dtype.kind in "iu":
+            assert np.array_equal(want, have)
+            continue
+        gap = difference(want, have).reshape(len(want), -1)
+        report.largest = max(report.largest, float(gap[gap <= bound].max(initial=0.0)))
+        for row in np.flatnonzero((gap > bound).any(axis=1)):
+            kind = explanation(package, case, arrays, want[row], have[row], int(row))
+            if kind:
+                report.explained[kind] += 1
+            else:
+                report.unexplained.append((int(row), float(gap[row].max())))
+    return report
+
+
+@dataclass
+class Row:
+    """One line of the table of agreement."""
+
+    package: str
+    op: str
+    calls: int = 0
+    rois: int = 0
+    largest: float = 0.0
+    explained: Counter = field(default_factory=Counter)
+    unexplained: list = field(default_factory=list)
+
+    def add(self, name, report):
+        self.calls += 1
+        self.rois += report.rois
+        self.largest = max(self.largest, report.largest)
+        self.explained += report.explained
+        self.unexplained += [(name, *entry) for entry in report.unexplained]
+
+
+def tally(recorded, inputs):
+    """Replay every case that has a replay; one row per package and operator."""
+    rows = {}
+    for package, case, expected in recorded:
+        if (package, case["op"]) in REPLAYS and expected:
+            key = package, case["op"]
+            row = rows.setdefault(key, Row(*key))
+            row.add(f"{case['name']} {case['args']}", compare(package, case, expected, inputs))
+    return list(rows.values())
+
+
+def format_table(rows):
+    """The rows as text: package, operator, calls, RoIs, largest difference, disagreements."""
+    lines = [f"{'package':12} {'operator':42} {'calls':>5} {'RoIs':>7} {'largest':>9}  disagreements"]
+    for row in rows:
+        notes = [f"{count} x {kind}" for kind, count in sorted(row.explained.items())]
+        notes += [f"UNEXPLAINED {entry}" for entry in row.unexplained[:5]]
+        if len(row.unexplained) > 5:
+            notes.append(f"... {len(row.unexplained)} UNEXPLAINED in all")
+        lines.append(f"{row.package:12} {row.op:42} {row.calls:5} {row.rois:7} {row.largest:9.2e}  "
+                     + ("; ".join(notes) or "none"))
+    return "\n".join(lines)
+
+
+def explanation(package, case, arrays, want, have, row):
+    """The documented kind of a disagreement, or None."""
+    if package == "chainer" and case["op"] == "roi_max_pooling_2d":
+        changed = want != have
+        if np.all(np.isneginf(want[changed])) and np.all(have[changed] == 0):
+            return "chainer gives -inf for an empty bin"
+    unset = np.isnan(want) | np.isinf(want)
+    if unset.any() and np.all(have[unset] == 0) and np.array_equal(want[~unset], have[~unset]):
+        return "no sample in the grid: NaN instead of 0"
+    return None

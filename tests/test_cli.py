@@ -1,0 +1,667 @@
+"""The command line, most of it in this process, what concerns the process in a child."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import fastroi
+from fastroi.cli import _photo, main, pool
+
+SCALE = 1 / 16
+
+
+def child(*arguments, code=None, **options):
+    """Run ``python -m fastroi``, or `code` with the arguments."""
+    start = ["-m", "fastroi"] if code is None else ["-c", code]
+    command = [sys.executable, *start, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two images of features and a hundred boxes, as files."""
+    random = np.random.default_rng(3)
+    features = random.standard_normal((2, 8, 12, 15)).astype(np.float32)
+    corners = random.uniform(-10, 230, (100, 2, 2))
+    corners = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    rois = np.concatenate([random.integers(0, 2, (100, 1)), corners], axis=1)
+    np.save(tmp_path / "features.npy", features)
+    np.save(tmp_path / "boxes.npy", rois)
+    return tmp_path, features, rois
+
+
+def pool_arguments(folder, boxes="boxes.npy", *more):
+    arguments = ["pool", folder / "features.npy", folder / boxes, "-o", folder / "out.npy"]
+    return [*map(str, arguments), "--scale", "1/16", "--output-size", "3x5", *map(str, more)]
+
+
+def assert_no_output(folder):
+    """Nothing new lies in the folder: no result and no temporary file."""
+    assert {path.name for path in folder.iterdir()} <= {
+        "features.npy",
+        "boxes.npy",
+        "boxes.csv",
+        "boxes.json",
+        "started",
+    }
+
+
+# --- pool -----------------------------------------------------------------------------------
+
+
+def test_pool(files, capsys):
+    folder, features, rois = files
+    assert main(pool_arguments(folder)) == 0
+    expected = fastroi.roi_pool(features, rois, (3, 5), SCALE)
+    result = np.load(folder / "out.npy")
+    assert result.dtype == np.float32
+    assert np.array_equal(result, expected)
+    assert "100x8x3x5 float32" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rule", fastroi.ROI_POOL_RULES)
+@pytest.mark.parametrize("reduce", ["max", "mean"])
+def test_pool_rules(files, rule, reduce):
+    folder, features, rois = files
+    assert main(pool_arguments(folder, "boxes.npy", "--rule", rule, "--reduce", reduce)) == 0
+    expected = fastroi.roi_pool(features, rois, (3, 5), SCALE, rule=rule, reduce=reduce)
+    assert np.array_equal(np.load(folder / "out.npy"), expected)
+
+
+def test_pool_in_chunks_equals_pool_at_once(files, monkeypatch):
+    folder, features, rois = files
+    calls = []
+    plain = fastroi.roi_pool
+
+    def counting(*arguments, **options):
+        calls.append(options.get("out"))
+        return plain(*arguments, **options)
+
+    monkeypatch.setattr(fastroi, "roi_pool", counting)
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", 1)
+    assert main(pool_arguments(folder)) == 0
+    assert sum(out is not None for out in calls) > 5
+    assert np.array_equal(np.load(folder / "out.npy"), plain(features, rois, (3, 5), SCALE))
+
+
+def test_pool_nhwc_float64_and_stride(files):
+    folder, features, rois = files
+    features = np.ascontiguousarray(np.moveaxis(features, 1, 3), dtype=np.float64)
+    np.save(folder / "features.npy", features)
+    arguments = pool_arguments(folder, "boxes.npy", "--layout", "NHWC", "--threads", "1")
+    at = arguments.index("--scale")
+    arguments[at : at + 2] = ["--stride", "16,8"]
+    assert main(arguments) == 0
+    expected = fastroi.roi_pool(features, rois, (3, 5), (1 / 16, 1 / 8), layout="NHWC")
+    assert expected.dtype == np.float64
+    assert np.array_equal(np.load(folder / "out.npy"), expected)
+
+
+def test_pool_one_image_in_fortran_order(files):
+    folder, features, rois = files
+    np.save(folder / "features.npy", np.asfortranarray(features[0]))
+    np.save(folder / "boxes.npy", rois[:, 1:].astype(np.float32))
+    assert main(pool_arguments(folder)) == 0
+    expected = fastroi.roi_pool(features[:1], rois[:, 1:].astype(np.float32), (3, 5), SCALE)
+    assert np.array_equal(np.load(folder / "out.npy"), expected)
+
+
+def test_pool_no_boxes(files):
+    folder, _, _ = files
+    np.save(folder / "boxes.npy", np.empty((0, 5)))
+    assert main(pool_arguments(folder)) == 0
+    assert np.load(folder / "out.npy").shape == (0, 8, 3, 5)
+
+
+def test_pool_replaces_the_old_result_and_keeps_the_umask(files):
+    folder, _, _ = files
+    (folder / "out.npy").write_bytes(b"old")
+    before = os.umask(0o027)
+    try:
+        assert main(pool_arguments(folder)) == 0
+    finally:
+        os.umask(before)
+    assert np.load(folder / "out.npy").shape == (100, 8, 3, 5)
+    assert (folder / "out.npy").stat().st_mode & 0o777 == 0o640
+
+
+def test_pool_writes_through_a_link(files, tmp_path):
+    folder, _, _ = files
+    (folder / "out.npy").symlink_to(folder / "elsewhere.npy")
+    assert main(pool_arguments(folder)) == 0
+    assert (folder / "out.npy").is_symlink()
+    assert np.load(folder / "elsewhere.npy").shape == (100, 8, 3, 5)
+
+
+def write_csv(path, rows, header=None):
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([header] if header else [])
+        writer.writerows(rows)
+
+
+def xywh(rois):
+    return np.concatenate([rois[:, :-2], rois[:, -2:] - rois[:, -4:-2]], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("header", "change", "more"),
+    [
+        (None, lambda r: r, ()),
+        (("batch", "x1", "y1", "x2", "y2"), lambda r: r, ()),
+        (("image", "xmin", "ymin", "xmax", "ymax"), lambda r: r, ()),
+        ((" X1", "Y1 ", "x2", "y2", "Batch"), lambda r: r[:, [1, 2, 3, 4, 0]], ()),
+        (("batch", "x", "y", "w", "h"), xywh, ()),
+        (("score", "x", "y", "width", "height", "batch_index"), None, ()),
+        (None, xywh, ("--xywh",)),
+    ],
+)
+def test_pool_csv(files, header, change, more):
+    folder, features, rois = files
+    rois = np.round(rois * 8) / 8
+    if change is None:
+        rows = np.concatenate([np.full((100, 1), 0.5), xywh(rois)[:, [1, 2, 3, 4, 0]]], axis=1)
+    else:
+        rows = change(rois)
+    write_csv(folder / "boxes.csv", rows.tolist(), header)
+    assert main(pool_arguments(folder, "boxes.csv", *more)) == 0
+    expected = fastroi.roi_pool(features, rois, (3, 5), SCALE)
+    assert np.array_equal(np.load(folder / "out.npy"), expected)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "batch,x1,y1,x2,y2\n"])
+def test_pool_empty_csv(files, text):
+    folder, features, _ = files
+    np.save(folder / "features.npy", features[:1])
+    (folder / "boxes.csv").write_text(text)
+    assert main(pool_arguments(folder, "boxes.csv")) == 0
+    assert np.load(folder / "out.npy").shape == (0, 8, 3, 5)
+
+
+def coco(rois, identities=(42, "7")):
+    boxes = xywh(rois)
+    return {
+        "images": [{"id": identity, "file_name": f"{identity}.jpg"} for identity in identities],
+        "annotations": [
+            {"id": i, "image_id": identities[int(box[0])], "bbox": box[1:].tolist(), "iscrowd": 0}
+            for i, box in enumerate(boxes)
+        ],
+    }
+
+
+def test_pool_coco(files):
+    folder, features, rois = files
+    rois = np.round(rois * 8) / 8
+    (folder / "boxes.json").write_text(json.dumps(coco(rois)))
+    assert main(pool_arguments(folder, "boxes.json")) == 0
+    expected = fastroi.roi_pool(features, rois, (3, 5), SCALE)
+    assert np.array_equal(np.load(folder / "out.npy"), expected)
+
+
+def annotations(change):
+    def apply(content):
+        content["annotations"][3].update(change)
+        return content
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("message", "change"),
+    [
+        ("annotations[3]: image_id 5 is not among", annotations({"image_id": 5})),
+        ("annotations[3]: image_id [] is not among", annotations({"image_id": []})),
+        ("annotations[3]: bbox [1, 2, 3] is not", annotations({"bbox": [1, 2, 3]})),
+        ("annotations[3]: bbox [1, 2, 3, '4'] is", annotations({"bbox": [1, 2, 3, "4"]})),
+        ("annotations[3]: bbox None is not", annotations({"bbox": None})),
+        ("annotations[3]: bbox holds", annotations({"bbox": [1, 2, 3, 10**400]})),
+        ("images[1] repeats the id", lambda c: {**c, "images": [{"id": 42}, {"id": 42}]}),
+        ("images[0] has no id", lambda c: {**c, "images": [{}]}),
+        ("lists images, annotations", lambda c: c["annotations"]),
+        ("lists images, annotations", lambda c: {"images": c["images"]}),
+        (
+            "is images[2], but the features hold 2",
+            lambda c: {
+                "images": [{"id": 0}, *c["images"]],
+                "annotations": [{"image_id": "7", "bbox": [0, 0, 1, 1]}],
+            },
+        ),
+    ],
+)
+def test_pool_bad_coco(files, capsys, message, change):
+    folder, _, rois = files
+    (folder / "boxes.json").write_text(json.dumps(change(coco(rois))))
+    assert main(pool_arguments(folder, "boxes.json")) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("fastroi: error: ")
+    assert error.count("\n") == 1
+    assert_no_output(folder)
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("line 2: 'one' is not a number", "0,1,2,3,4\n0,1,2,one,4\n"),
+        ("line 3: 4 columns, but the first row has 5", "0,1,2,3,4\n\n0,1,2,3\n"),
+        ("line 1: expected 4 or 5 columns", "1,2,3\n"),
+        ("has neither x1,y1,x2,y2 nor", "left,top,right,bottom\n1,2,3,4\n"),
+        ("rois[1]", "0,1,2,3,4\n0,1,nan,3,4\n"),
+        ("rois[1]", "0,1,2,3,4\n5,1,2,3,4\n"),
+        ("after line 0", "\0\xff\n"),
+    ],
+)
+def test_pool_bad_csv(files, capsys, message, text):
+    folder, _, _ = files
+    (folder / "boxes.csv").write_bytes(text.encode("latin-1"))
+    assert main(pool_arguments(folder, "boxes.csv")) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert_no_output(folder)
+
+
+def test_pool_csv_header_against_xywh(files, capsys):
+    folder, _, rois = files
+    write_csv(folder / "boxes.csv", rois.tolist(), ("batch", "x1", "y1", "x2", "y2"))
+    assert main(pool_arguments(folder, "boxes.csv", "--xywh")) == 1
+    assert "header says x1" in capsys.readouterr().err
+
+
+def test_pool_bad_row_far_down_is_named_before_any_work(files, capsys, monkeypatch):
+    folder, _, rois = files
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", 1)
+    rois[97, 3] = np.inf
+    np.save(folder / "boxes.npy", rois)
+    assert main(pool_arguments(folder)) == 1
+    assert "97" in capsys.readouterr().err
+    assert_no_output(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("features.npy", np.zeros((2, 3), dtype=np.float32)),
+        ("features.npy", np.zeros((2, 8, 12, 15), dtype=np.complex64)),
+        ("features.npy", np.zeros((2, 8, 12, 15), dtype=">f4")),
+        ("features.npy", np.array([{}], dtype=object)),
+        ("boxes.npy", np.zeros((3, 6))),
+        ("boxes.npy", np.zeros(4)),
+        ("boxes.npy", np.zeros((3, 4))),
+        ("boxes.npy", np.full((3, 5), 0.5)),
+    ],
+)
+def test_pool_bad_arrays(files, capsys, name, array):
+    folder, _, _ = files
+    np.save(folder / name, array, allow_pickle=True)
+    assert main(pool_arguments(folder)) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("fastroi: error: ")
+    assert error.count("\n") == 1
+    assert_no_output(folder)
+
+
+def test_pool_missing_and_broken_files(files, capsys):
+    folder, _, _ = files
+    (folder / "boxes.npy").write_bytes((folder / "boxes.npy").read_bytes()[:300])
+    assert main(pool_arguments(folder)) == 1
+    assert "boxes.npy" in capsys.readouterr().err
+    (folder / "boxes.npy").write_bytes(b"")
+    assert main(pool_arguments(folder)) == 1
+    assert "boxes.npy" in capsys.readouterr().err
+    (folder / "boxes.npy").unlink()
+    assert main(pool_arguments(folder)) == 1
+    error = capsys.readouterr().err
+    assert "boxes.npy" in error
+    assert error.count("\n") == 1
+    assert_no_output(folder)
+
+
+def test_pool_output_that_is_no_file(files, capsys):
+    folder, _, _ = files
+    for output, word in (("missing/out.npy", "missing"), ("folder.npy", "regular file")):
+        (folder / "folder.npy").mkdir(exist_ok=True)
+        arguments = pool_arguments(folder)
+        arguments[arguments.index("-o") + 1] = str(folder / output)
+        assert main(arguments) == 1
+        assert word in capsys.readouterr().err
+    (folder / "folder.npy").rmdir()
+    assert_no_output(folder)
+
+
+@pytest.mark.parametrize(
+    ("message", "change"),
+    [
+        ("--output-size", {"--output-size": "0"}),
+        ("--output-size", {"--output-size": "3x3x3"}),
+        ("--output-size", {"--output-size": "3.0"}),
+        ("--scale", {"--scale": "1/0"}),
+        ("--scale", {"--scale": "nan"}),
+        ("--scale", {"--scale": "-1"}),
+        ("--scale", {"--scale": "1/16,1/16,1/16"}),
+        ("--stride", {"--stride": "16"}),
+        ("--layout", {"--layout": "CHW"}),
+        ("--rule", {"--rule": "ceil"}),
+        ("--reduce", {"--reduce": "sum"}),
+        ("--op", {"--op": "max_pool"}),
+        ("--threads", {"--threads": "0"}),
+        ("-o", {"-o": "out.txt"}),
+        ("unrecognized", {"--outputsize": "7"}),
+    ],
+)
+def test_pool_wrong_arguments(files, capsys, message, change):
+    folder, _, _ = files
+    arguments = pool_arguments(folder)
+    for option, value in change.items():
+        if option in arguments:
+            arguments[arguments.index(option) + 1] = value
+        else:
+            arguments += [option, value]
+    with pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    assert leaving.value.code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in last
+    assert "error:" in last
+    assert_no_output(folder)
+
+
+def test_pool_refuses_to_overwrite_its_input(files, capsys):
+    folder, _, _ = files
+    before = (folder / "features.npy").read_bytes()
+    arguments = pool_arguments(folder)
+    arguments[arguments.index("-o") + 1] = str(folder / "features.npy")
+    with pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    assert leaving.value.code == 2
+    assert "is an input" in capsys.readouterr().err
+    assert (folder / "features.npy").read_bytes() == before
+
+
+@pytest.mark.parametrize("boxes", ["boxes.txt", "boxes"])
+def test_pool_unknown_box_format(files, capsys, boxes):
+    folder, _, _ = files
+    with pytest.raises(SystemExit) as leaving:
+        main(pool_arguments(folder, boxes))
+    assert leaving.value.code == 2
+    assert "BOXES" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bar", ["tqdm", "line"])
+def test_pool_progress(files, bar):
+    folder, _, _ = files
+    code = "import sys; sys.modules.update(dict.fromkeys(sys.argv[1].split()));"
+    code += (
+        "from fastroi.cli import main, pool; pool._CHUNK_BYTES = 1; sys.exit(main(sys.argv[2:]))"
+    )
+    blocked = "" if bar == "tqdm" else "tqdm"
+    arguments = pool_arguments(folder, "boxes.npy", "--progress", "always")
+    done = child(blocked, *arguments, code=code)
+    assert done.returncode == 0, done.stderr
+    assert "100 of 100 RoIs" in done.stderr if bar == "line" else "100/100" in done.stderr
+    quiet = child(*pool_arguments(folder))
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+
+
+# --- what happens to the file when pool is stopped -------------------------------------------
+
+# The operator works, reports that it has begun, and then takes its time.
+SLOW = """
+import pathlib, sys, time, fastroi
+from fastroi.cli import main, pool
+plain, pool._CHUNK_BYTES, started = fastroi.roi_pool, 1, pathlib.Path(sys.argv[1])
+def slow(*arguments, out=None, **options):
+    result = plain(*arguments, out=out, **options)
+    if out is not None:
+        started.touch()
+        time.sleep(60)
+    return result
+fastroi.roi_pool = slow
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def stopped(folder, number):
+    """Start a slow run, send the signal while it writes, return (exit code, stderr, names seen)."""
+    started = folder / "started"
+    command = [sys.executable, "-c", SLOW, str(started), *pool_arguments(folder)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not started.exists():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        names = {path.name for path in folder.iterdir()}
+        process.send_signal(number)
+        error = process.communicate(timeout=30)[1]
+    return process.returncode, error, names
+
+
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_ctrl_c_leaves_no_half_written_file(files, old):
+    folder, _, _ = files
+    if old is not None:
+        (folder / "out.npy").write_bytes(old)
+    code, error, names = stopped(folder, signal.SIGINT)
+    assert (code, error) == (130, "fastroi: interrupted\n")
+    assert any(name.endswith(".part") for name in names)
+    if old is not None:
+        assert (folder / "out.npy").read_bytes() == old
+        (folder / "out.npy").unlink()
+    assert_no_output(folder)
+
+
+def test_sigterm_removes_the_temporary_file(files):
+    folder, _, _ = files
+    assert stopped(folder, signal.SIGTERM)[0] == 128 + signal.SIGTERM
+    assert_no_output(folder)
+
+
+def test_even_sigkill_leaves_nothing_under_the_final_name(files):
+    folder, _, _ = files
+    assert stopped(folder, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert not (folder / "out.npy").exists()
+
+
+def test_no_room_for_the_result(files):
+    """A limit on the size of files stands for a full disk."""
+    folder, _, _ = files
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000));"
+    code += "from fastroi.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = child(*pool_arguments(folder), code=code)
+    assert done.returncode == 1
+    assert "too large" in done.stderr.lower()
+    assert done.stderr.count("\n") == 1
+    assert_no_output(folder)
+
+
+def test_failure_in_the_middle(files, monkeypatch, capsys):
+    folder, _, _ = files
+    plain = fastroi.roi_pool
+    calls = []
+
+    def failing(*arguments, out=None, **options):
+        calls.append(out)
+        if len([out for out in calls if out is not None]) == 3:
+            raise MemoryError
+        return plain(*arguments, out=out, **options)
+
+    monkeypatch.setattr(fastroi, "roi_pool", failing)
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", 1)
+    assert main(pool_arguments(folder)) == 1
+    assert capsys.readouterr().err == "fastroi: error: out of memory\n"
+    assert_no_output(folder)
+
+
+# --- explain --------------------------------------------------------------------------------
+
+ARTICLE = "explain --xywh 296 192 200 145 --stride 32 --image-size 512 512 --output-size 3".split()
+
+
+def test_explain(capsys):
+    assert main(ARTICLE) == 0
+    expected = fastroi.explain((296, 192, 496, 337), 3, 1 / 32, map_size=(16, 16))
+    assert capsys.readouterr().out == f"{expected}\n"
+
+
+def test_explain_json_of_several_rules(capsys):
+    arguments = "explain --box 296 192 496 337 --scale 1/32 --output-size 3x2 --json".split()
+    assert main([*arguments, "--rule", "floor", "--rule", "acl", "--map-size", "20", "16"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [e["rule"] for e in found] == ["floor", "acl"]
+    assert (found[0]["map_size"], found[0]["output_size"]) == ([16, 20], [3, 2])
+
+
+def test_explain_all_rules(capsys):
+    assert main([*ARTICLE, "--rule", "all", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [e["rule"] for e in found] == list(fastroi.ROI_POOL_RULES)
+
+
+def test_explain_negative_box(capsys):
+    assert main("explain --box -70 -3.5 160 56 --stride 32 --output-size 3".split()) == 0
+    assert "-2.1875" in capsys.readouterr().out
+
+
+MAGIC = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
+
+
+def test_explain_very_many_bins(tmp_path):
+    start = time.monotonic()
+    arguments = "explain --box 0 0 90000 90000 --stride 1 --output-size 30000".split()
+    assert main([*arguments, "--rule", "acl", "-o", str(tmp_path / "figure.png")]) == 0
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("ending", MAGIC)
+def test_explain_figure(tmp_path, ending):
+    figure = tmp_path / f"figure{ending}"
+    rules = ["--rule", "floor", "--rule", "fast_rcnn", "--title", "Two rules", "--whole-map"]
+    done = child(*ARTICLE, *rules, "-o", figure, env={**os.environ, "MPLBACKEND": "tkagg"})
+    assert done.returncode == 0, done.stderr
+    assert figure.read_bytes().startswith(MAGIC[ending])
+    assert list(tmp_path.iterdir()) == [figure]
+
+
+def test_explain_figure_is_the_same_each_time(tmp_path):
+    for name in ("a.svg", "b.svg"):
+        assert main([*ARTICLE, "-o", str(tmp_path / name)]) == 0
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_explain_with_the_image(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(_photo.photograph()).save(tmp_path / "photo.png")
+    figure = tmp_path / "figure.png"
+    assert main([*ARTICLE, "--image", str(tmp_path / "photo.png"), "-o", str(figure)]) == 0
+    with Image.open(figure) as image:
+        assert image.size[0] > 1000
+
+
+def test_explain_without_matplotlib(tmp_path):
+    code = "import sys; sys.modules['matplotlib'] = None;"
+    code += "from fastroi.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = child(*ARTICLE, "-o", tmp_path / "figure.png", code=code)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "fastroi: error: drawing needs matplotlib: pip install 'fastroi[plot]'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("COMMAND", []),
+        ("invalid choice", ["poool"]),
+        ("required", ["explain"]),
+        ("not allowed with", [*ARTICLE, "--box", "0", "0", "1", "1"]),
+        ("not allowed with", [*ARTICLE, "--scale", "1"]),
+        ("not allowed with", [*ARTICLE, "--map-size", "1", "1"]),
+        ("--rule", [*ARTICLE, "--rule", "caffeine"]),
+        ("ends in none of .png", [*ARTICLE, "-o", "figure.bmp"]),
+        ("ends in none of .png", [*ARTICLE, "-o", "figure"]),
+        ("goes with -o", [*ARTICLE, "--title", "x"]),
+        ("goes with -o", [*ARTICLE, "--image", "x.png"]),
+        ("goes with -o", [*ARTICLE, "--whole-map"]),
+        ("not finite", ["explain", "--box", "nan", "0", "1", "1", "--stride", "1"]),
+        ("expected 4", ["explain", "--box", "0", "1", "1", "--stride", "1"]),
+    ],
+)
+def test_wrong_arguments(capsys, message, arguments):
+    with pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    assert leaving.value.code == 2
+    captured = capsys.readouterr()
+    assert message in captured.err.strip().splitlines()[-1]
+    assert captured.out == ""
+
+
+def test_explain_of_a_box_out_of_reach(capsys):
+    assert main("explain --box 0 0 1e300 1 --scale 1e300 --output-size 3".split()) == 1
+    assert capsys.readouterr().err.startswith("fastroi: error: box: x = 1e+300")
+
+
+# --- info, demo, the program itself ----------------------------------------------------------
+
+
+def test_info():
+    done = child("info")
+    assert done.returncode == 0
+    facts = json.loads(child("info", "--json").stdout)
+    assert facts["fastroi"] == fastroi.__version__
+    assert facts["simd_active"] in facts["simd_supported"]
+    assert set(facts["simd_supported"]) <= set(facts["simd_compiled"])
+    assert facts["threads"] >= 1
+    for value in (facts["fastroi"], facts["compiler"], facts["simd_active"]):
+        assert value in done.stdout
+
+
+def test_version_and_help(capsys):
+    for arguments in (["--version"], ["--help"], *([c, "--help"] for c in COMMANDS)):
+        with pytest.raises(SystemExit) as leaving:
+            main(arguments)
+        assert leaving.value.code == 0
+        assert capsys.readouterr().out
+
+
+COMMANDS = ("demo", "explain", "pool", "info")
+
+
+def test_demo(tmp_path):
+    figure = tmp_path / "demo.png"
+    done = child("demo", "--repeat", 1, "-o", figure)
+    assert done.returncode == 0, done.stderr
+    assert figure.stat().st_size > 50_000
+    out = done.stdout
+    assert "1x512x16x16" in out
+    assert "28.3203125" in out
+    assert out.count("equals NumPy's maxima") == 2
+    for line in ("3x3x512  floor", "3x3x512  fast_rcnn", "7x7x512  floor", "7x7x512  fast_rcnn"):
+        assert line in out
+    assert fastroi.simd.active() in out
+
+
+def test_features_of_the_photograph():
+    features = _photo.feature_map(_photo.photograph())
+    assert (features.shape, features.dtype) == ((1, 512, 16, 16), np.float32)
+    assert np.isfinite(features).all()
+    assert features.min() == 0
+    assert (features.max(axis=(0, 2, 3)) > 0).all()
+    assert len(np.unique(features[0].max(axis=(1, 2)))) > 500
+
+
+def test_output_to_a_closed_pipe():
+    command = [sys.executable, "-m", "fastroi", *ARTICLE, "--rule", "all", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        error = process.stderr.read()
+        assert process.wait(timeout=60) == 1
+    assert error == b""

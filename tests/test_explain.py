@@ -1,0 +1,447 @@
+"""`fastroi.explain`: the article's numbers, every rule, exact areas, the picture."""
+
+import dataclasses
+import doctest
+import json
+import pathlib
+import subprocess
+import sys
+
+import matplotlib
+import matplotlib.pyplot
+import numpy as np
+import pytest
+
+import fastroi
+import fastroi.cli
+from fastroi.explain import Explanation, plot_rules
+
+matplotlib.use("Agg")
+
+BOX = (296, 192, 496, 337)
+AREAS = ("box", "used", "lost_first", "lost_second", "outside", "gained_pooled", "gained_dropped")
+
+
+def article(rule="floor", **options):
+    return fastroi.explain(BOX, 3, 1 / 32, rule=rule, **options)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    matplotlib.pyplot.close("all")
+
+
+def test_article_coordinates():
+    e = article()
+    assert (e.x.exact, e.y.exact) == ((9.25, 15.5), (6.0, 10.53125))
+    assert (e.x.quantised, e.y.quantised) == ((9.0, 15.0), (6.0, 10.0))
+    assert e.x.bins == ((9, 11), (11, 13), (13, 15))
+    assert e.y.bins == ((6, 7), (7, 8), (8, 9))
+    assert (e.x.dropped, e.y.dropped) == ((), ((9, 10),))
+    assert (e.x.clipped, e.map_size) == (None, None)
+
+
+def test_article_areas():
+    a = article().areas
+    assert a.box == 28.3203125
+    assert (a.used, a.lost_second, a.lost_first) == (17.25, 5.75, 5.3203125)
+    assert (a.gained, a.gained_pooled, a.gained_dropped) == (1.0, 0.75, 0.25)
+    assert a.lost == 5.75 + 5.3203125
+    assert a.outside == 0
+
+
+def test_article_cells():
+    c = article().cells
+    assert (c.quantised, c.pooled, c.dropped, c.reads, c.empty_bins) == (24, 18, 6, 18, 0)
+
+
+# Columns clipped to 16 cells; areas by hand from the true box 9.25..15.5 x 6..10.53125.
+FAST_RCNN = (
+    ((9, 12), (11, 15), (14, 16)),
+    ((6, 8), (8, 10), (10, 12)),
+    (28.3203125, 28.3203125, 0, 0, 0, 13.6796875, 0),
+)
+OVERLAPPING = (
+    ((9, 12), (11, 14), (13, 16)),
+    ((6, 8), (7, 10), (9, 11)),
+    (28.3203125, 28.3203125, 0, 0, 0, 6.6796875, 0),
+)
+BY_RULE = {
+    "floor": (
+        ((9, 11), (11, 13), (13, 15)),
+        ((6, 7), (7, 8), (8, 9)),
+        (28.3203125, 17.25, 5.3203125, 5.75, 0, 0.75, 0.25),
+    ),
+    "fast_rcnn": FAST_RCNN,
+    "fast_rcnn_f32": FAST_RCNN,
+    "fast_rcnn_f64": FAST_RCNN,
+    "chainer": OVERLAPPING,
+    "acl": (
+        ((9, 11), (11, 13), (13, 15)),
+        ((6, 7), (7, 9), (9, 11)),
+        (28.3203125, 26.0546875, 2.265625, 0, 0, 3.9453125, 0),
+    ),
+    "mmcv": OVERLAPPING,
+}
+
+
+@pytest.mark.parametrize("rule", BY_RULE)
+def test_article_under_the_other_rules(rule):
+    columns, rows, areas = BY_RULE[rule]
+    e = article(rule, map_size=16)
+    assert (e.x.clipped, e.y.clipped) == (columns, rows)
+    assert dataclasses.astuple(e.areas) == areas
+
+
+def test_mmcv_does_not_round_the_box():
+    e = article("mmcv")
+    assert e.x.quantised == (9.25, 497 / 32)
+    assert e.y.quantised == (6.0, 338 / 32)
+
+
+def test_unclipped_bins_stay_visible():
+    e = article("fast_rcnn", map_size=(16, 16))
+    assert e.x.bins[-1] == (14, 17)
+    assert e.x.clipped[-1] == (14, 16)
+    assert (e.cells.quantised, e.cells.reads) == (42, 54)
+
+
+@pytest.mark.parametrize("rule", fastroi.ROI_POOL_RULES)
+@pytest.mark.parametrize("map_size", [None, (11, 9)], ids=["plane", "map"])
+def test_areas_by_counting_eighths_of_cells(rule, map_size):
+    """Coordinates in whole pixels at stride 8 cut every cell into 8 x 8 equal pieces."""
+    random = np.random.default_rng(7)
+    for _ in range(15):
+        box = tuple(int(v) for v in random.integers(-40, 130, 4))
+        e = fastroi.explain(box, (2, 5), 1 / 8, rule=rule, map_size=map_size)
+        assert dataclasses.asdict(e.areas) == _count_pieces(e)
+
+
+def _count_pieces(e):
+    low, high = -60, 80
+    centre = np.arange(low * 8, high * 8) / 8 + 1 / 16
+
+    def inside(ranges):
+        return np.any([(a < centre) & (centre < b) for a, b in ranges], axis=0)
+
+    def product(name):
+        by_axis = [inside(ranges(axis)[name]) for axis in (e.y, e.x)]
+        return by_axis[0][:, None] & by_axis[1][None, :]
+
+    def ranges(axis):
+        on_map = (low, high) if axis.extent is None else (0, axis.extent)
+        return {"t": [axis.exact], "q": [axis.quantised], "b": axis.pooled, "m": [on_map]}
+
+    t, q, b, m = (product(name) for name in "tqbm")
+    sets = {
+        "box": t,
+        "used": t & b,
+        "lost_first": t & m & ~q & ~b,
+        "lost_second": t & q & m & ~b,
+        "outside": t & ~m,
+        "gained_pooled": b & ~t,
+        "gained_dropped": q & m & ~t & ~b,
+    }
+    return {name: sets[name].sum() / 64 for name in AREAS}
+
+
+@pytest.mark.parametrize("rule", fastroi.ROI_POOL_RULES)
+def test_bins_are_what_roi_pool_reads(rule):
+    """A map that counts upwards, and its negative, tell the last and first cell of each bin."""
+    random = np.random.default_rng(11)
+    features = np.arange(13 * 17, dtype=np.float64).reshape(1, 1, 13, 17)
+    features = np.concatenate([features, -features], axis=1)
+    for _ in range(25):
+        box = random.uniform(-60, 200, 4)
+        e = fastroi.explain(box, (2, 5), 1 / 8, rule=rule, map_size=(13, 17))
+        pooled = fastroi.roi_pool(features, box[None], (2, 5), 1 / 8, rule=rule)[0]
+        for row, (y1, y2) in enumerate(e.y.clipped):
+            for column, (x1, x2) in enumerate(e.x.clipped):
+                last, first = pooled[:, row, column]
+                if y2 <= y1 or x2 <= x1:
+                    assert (last, first) == (0, 0)
+                else:
+                    assert (last, first) == ((y2 - 1) * 17 + x2 - 1, -(y1 * 17 + x1))
+
+
+def test_box_off_the_map():
+    e = fastroi.explain((-320, -320, -160, -160), 2, 1 / 32, map_size=16)
+    assert e.areas.outside == e.areas.box == 25
+    assert (e.areas.used, e.areas.lost, e.areas.gained) == (0, 0, 0)
+    assert (e.cells.pooled, e.cells.empty_bins) == (0, 4)
+
+
+def test_reversed_box_has_no_area():
+    e = fastroi.explain((160, 160, 96, 192), 1, 1 / 32)
+    assert e.areas.box == 0
+    assert e.areas.gained_pooled == e.cells.pooled == 1
+    assert "%" not in str(e)
+
+
+def test_more_bins_than_cells_reads_cells_twice():
+    e = fastroi.explain((0, 0, 64, 32), (1, 4), 1 / 32)
+    assert e.x.bins == ((0, 1), (0, 1), (1, 2), (1, 2))
+    assert (e.cells.pooled, e.cells.reads) == (2, 4)
+
+
+def test_two_scales_and_map_sizes():
+    e = fastroi.explain((0, 0, 64, 64), (1, 2), (1 / 16, 1 / 32), map_size=(5, 7))
+    assert (e.y.exact, e.x.exact) == ((0, 4), (0, 2))
+    assert (e.y.extent, e.x.extent) == (5, 7)
+    assert (e.spatial_scale, e.output_size) == ((1 / 16, 1 / 32), (1, 2))
+
+
+def test_a_huge_box_costs_nothing():
+    e = fastroi.explain((0, 0, 1e15, 1e15), 7, 1.0)
+    assert e.areas.box == 1e30
+    assert e.cells.pooled > 10**29
+
+
+def test_it_cannot_be_changed():
+    e = article()
+    for part, name in ((e, "box"), (e.x, "bins"), (e.areas, "used"), (e.cells, "pooled")):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(part, name, 0)
+    assert e == article()
+    assert hash(e) == hash(article())
+
+
+@pytest.mark.parametrize("rule", fastroi.ROI_POOL_RULES)
+@pytest.mark.parametrize("map_size", [None, 16])
+def test_json_round_trip(rule, map_size):
+    e = article(rule, map_size=map_size)
+    content = e.to_dict()
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+    assert content["areas"]["used"] == e.areas.used
+    assert [tuple(pair) for pair in content["x"]["bins"]] == list(e.x.bins)
+
+
+def test_numpy_scalars_become_plain_numbers():
+    box = np.array(BOX, dtype=np.float32)
+    e = fastroi.explain(box, np.int64(3), np.float32(1 / 32), map_size=np.array([16, 16]))
+    assert e == article(map_size=16)
+    assert json.dumps(e.to_dict())
+
+
+def test_text():
+    lines = str(article(map_size=16)).splitlines()
+    assert lines[0] == 'RoI pooling, rule "floor": 3x3 bins of a 16x16 map, spatial scale 1/32'
+    rows = [line.split() for line in lines]
+    assert ["x", "296", "9.25", "9"] in rows
+    assert ["y", "192", "6", "6"] in rows
+    assert ["width", "200", "6.25", "6"] in rows
+    assert ["height", "145", "4.53125", "4"] in rows
+    assert "  rows     [6,7) [7,8) [8,9)  dropped [9,10)" in lines
+    assert ["used", "17.25", "60.9%"] in rows
+    assert "0.75 pooled, 0.25 dropped" in str(article())
+
+
+def test_text_of_many_bins_is_short():
+    assert len(str(fastroi.explain((0, 0, 5000, 5000), 1000, 1.0))) < 2000
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "arguments"),
+    [
+        (ValueError, "box: expected", ((1, 2, 3), 3, 1.0)),
+        (ValueError, "box: y1 = nan", ((0, float("nan"), 1, 1), 3, 1.0)),
+        (ValueError, "box: x2 = inf", ((0, 0, float("inf"), 1), 3, 1.0)),
+        (ValueError, "box: x = 1e", ((0, 0, 1e300, 1), 3, 1.0)),
+        (ValueError, "box: x = 1e", ((0, 0, 1e300, 1), 3, 1e300)),
+        (ValueError, "output_size", (BOX, 0, 1.0)),
+        (ValueError, "output_size", (BOX, (3, -1), 1.0)),
+        (ValueError, "output_size", (BOX, (3, 3, 3), 1.0)),
+        (ValueError, "output_size", (BOX, 10**9, 1.0)),
+        (TypeError, "output_size", (BOX, 3.0, 1.0)),
+        (TypeError, "output_size", (BOX, True, 1.0)),
+        (ValueError, "spatial_scale", (BOX, 3, 0.0)),
+        (ValueError, "spatial_scale", (BOX, 3, -1.0)),
+        (ValueError, "spatial_scale", (BOX, 3, float("nan"))),
+        (ValueError, "spatial_scale", (BOX, 3, (1.0, float("inf")))),
+    ],
+)
+def test_bad_arguments(error, message, arguments):
+    with pytest.raises(error, match=message):
+        fastroi.explain(*arguments)
+
+
+@pytest.mark.parametrize("map_size", [0, (16, 0), (1, 2, 3)])
+def test_bad_map_size(map_size):
+    with pytest.raises(ValueError, match="map_size"):
+        article(map_size=map_size)
+
+
+def test_unknown_rule():
+    with pytest.raises(ValueError, match="rule"):
+        article("caffeine")
+
+
+# --- pictures -------------------------------------------------------------------------------
+
+
+def drawn_areas(ax):
+    """The area of each coloured patch, computed from its outline."""
+    areas = {}
+    for patch in ax.patches:
+        if patch.get_gid() is not None:
+            areas[patch.get_gid()] = sum(map(_area, patch.get_path().to_polygons()))
+    return areas
+
+
+def _area(corners):
+    x, y = np.transpose(corners)
+    return abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+
+
+def colours(ax):
+    return {
+        patch.get_gid(): matplotlib.colors.to_hex(patch.get_facecolor())
+        for patch in ax.patches
+        if patch.get_gid() is not None
+    }
+
+
+def test_picture_has_the_areas_and_colours():
+    ax = article(map_size=16).plot()
+    assert drawn_areas(ax) == {
+        "used": 17.25,
+        "lost_first": 5.3203125,
+        "lost_second": 5.75,
+        "gained_pooled": 0.75,
+        "gained_dropped": 0.25,
+    }
+    found = colours(ax)
+    assert found["gained_pooled"] == found["gained_dropped"]
+    red, green, blue = (found[kind] for kind in ("lost_first", "gained_pooled", "lost_second"))
+    assert _darkness(red) > _darkness(green) > _darkness(blue)
+    assert all(_blueness(found[kind]) > 0 for kind in ("lost_first", "lost_second"))
+
+
+def _darkness(colour):
+    return -sum(matplotlib.colors.to_rgb(colour))
+
+
+def _blueness(colour):
+    red, _, blue = matplotlib.colors.to_rgb(colour)
+    return blue - red
+
+
+def test_picture_has_nine_bins_two_boxes_and_a_key():
+    ax = article().plot()
+    bins = [c for c in ax.collections if c.get_zorder() == 4]
+    assert [len(c.get_segments()) for c in bins] == [9]
+    outlines = {
+        (p.get_x(), p.get_y(), p.get_width(), p.get_height())
+        for p in ax.patches
+        if isinstance(p, matplotlib.patches.Rectangle) and not p.get_fill()
+    }
+    assert outlines == {(9.25, 6.0, 6.25, 4.53125), (9.0, 6.0, 6.0, 4.0)}
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels[:3] == ["true box", "quantised box", "bins"]
+    assert len(labels) == len(set(labels)) == 8
+    rulers = sorted(t.get_text() for t in ax.texts)
+    assert rulers == sorted(["9–11", "11–13", "13–15", "6–7", "7–8", "8–9"])
+
+
+def test_picture_on_given_axes():
+    ax = matplotlib.figure.Figure().subplots()
+    assert article().plot(ax, legend=False) is ax
+    assert ax.get_legend() is None
+    assert ax.yaxis_inverted()
+
+
+def test_rules_side_by_side(tmp_path):
+    rules = ("floor", "fast_rcnn", "mmcv")
+    figure = plot_rules([article(r, map_size=16) for r in rules], title="Rules")
+    assert [ax.get_gid() for ax in figure.axes] == [f"rule:{r}" for r in rules]
+    assert len({(ax.get_xlim(), ax.get_ylim()) for ax in figure.axes}) == 1
+    assert len(figure.legends) == 1
+    assert drawn_areas(figure.axes[1])["gained_pooled"] == 13.6796875
+    figure.savefig(tmp_path / "rules.png")
+    assert (tmp_path / "rules.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("image", [None, np.zeros((512, 512, 3), dtype=np.uint8)])
+@pytest.mark.parametrize("count", [1, 2, 5, len(fastroi.ROI_POOL_RULES)])
+def test_nothing_overlaps(image, count):
+    parts = [article(r, map_size=16) for r in fastroi.ROI_POOL_RULES[:count]]
+    figure = plot_rules(parts, image=image, title="Rules")
+    assert len(figure.axes) == count + (image is not None)
+    figure.canvas.draw()
+    boxes = [ax.get_tightbbox() for ax in figure.axes]
+    boxes += [figure.legends[0].get_window_extent()]
+    for i, first in enumerate(boxes):
+        for second in boxes[:i]:
+            assert not first.overlaps(second)
+
+
+def test_whole_map_view():
+    ax = article(map_size=(16, 20)).plot(view="map")
+    assert ax.get_xlim() == (0, 20)
+    assert ax.get_ylim() == (16, 0)
+
+
+def test_picture_errors():
+    with pytest.raises(ValueError, match="view"):
+        article().plot(view="map")
+    with pytest.raises(ValueError, match="view"):
+        article().plot(view="elsewhere")
+    with pytest.raises(ValueError, match="explanations"):
+        plot_rules([])
+
+
+@pytest.mark.parametrize(
+    ("box", "bins"),
+    [
+        ((33, 40, 800, 460), 7),
+        ((100, 100, 104, 101), (7, 3)),
+        ((-900, -900, -800, -850), 2),
+        ((500, 400, 100, 50), 3),
+        ((0, 0, 1e9, 1e3), 14),
+    ],
+)
+@pytest.mark.parametrize("rule", ["floor", "fast_rcnn", "mmcv"])
+def test_odd_boxes_can_be_drawn(box, bins, rule):
+    ax = fastroi.explain(box, bins, 1 / 8, rule=rule, map_size=(64, 64)).plot()
+    ax.figure.canvas.draw()
+
+
+# --- without matplotlib ---------------------------------------------------------------------
+
+BLOCKED = "import sys; sys.modules['matplotlib'] = None; import fastroi; "
+EXPLAINED = "e = fastroi.explain((296, 192, 496, 337), 3, 1 / 32); "
+
+
+def python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+
+def test_explaining_needs_no_matplotlib():
+    code = "import sys, fastroi; " + EXPLAINED + "str(e); assert 'matplotlib' not in sys.modules"
+    assert python(code).returncode == 0
+
+
+def test_drawing_without_matplotlib_says_how_to_get_it():
+    done = python(BLOCKED + EXPLAINED + "e.plot()")
+    last = done.stderr.strip().splitlines()[-1]
+    assert last == "ImportError: drawing needs matplotlib: pip install 'fastroi[plot]'"
+
+
+def test_types_are_importable():
+    assert isinstance(article(), Explanation)
+
+
+# --- documentation --------------------------------------------------------------------------
+
+
+def test_the_article_page_is_true():
+    page = pathlib.Path(__file__).parents[1] / "docs" / "article.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert (failed, tried > 5) == (0, True)
+
+
+def test_examples_in_docstrings():
+    for name in ("fastroi.explain", "fastroi.cli"):
+        failed, tried = doctest.testmod(sys.modules[name])
+        assert (failed, tried > 0) == (0, True)

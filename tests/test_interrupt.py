@@ -1,0 +1,83 @@
+"""Ctrl-C stops a long call at once, and the library works afterwards."""
+
+import json
+import os
+
+import pytest
+from helpers import run_python
+
+# The number of boxes grows until one call takes seconds; then each repeat is interrupted.
+SCRIPT = """
+import json, os, signal, threading, time
+import numpy as np
+import fastroi
+
+features = np.random.default_rng(0).standard_normal((1, 1, 1500, 1500)).astype(np.float32)
+box = np.array([[3.0, 5, 1490, 1480]])
+
+def pool(count):
+    return fastroi.roi_pool(features, np.tile(box, (count, 1)), 1,
+                            reduce={reduce!r}, num_threads={threads})
+
+expected = pool(1)
+count, taken = 20, 0.0
+while taken < 0.4 and count < 30_000_000:
+    count *= 4
+    started = time.perf_counter()
+    pool(count)
+    taken = time.perf_counter() - started
+count = int(count * 3 / taken)
+
+delays = []
+for _ in range({repeats}):
+    sent = []
+
+    def interrupt():
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(0.3, interrupt)
+    timer.start()
+    try:
+        pool(count)
+        delays.append(None)
+    except KeyboardInterrupt:
+        delays.append(time.perf_counter() - sent[0])
+    timer.join()
+    assert (pool(1) == expected).all()
+print(json.dumps(delays))
+"""
+
+
+@pytest.mark.parametrize("threads", (1, 2))
+@pytest.mark.parametrize("reduce", ("max", "mean"))
+def test_latency(reduce, threads):
+    done = run_python(SCRIPT.format(reduce=reduce, threads=threads, repeats=5), timeout=120)
+    delays = json.loads(done.stdout)
+    assert None not in delays, "a call ran to its end although it was interrupted"
+    # On a machine with more runnable threads than processors the calling thread waits for its turn.
+    crowding = max(1.0, os.getloadavg()[0] / os.cpu_count())
+    assert sorted(delays)[len(delays) // 2] < 0.2 * crowding
+    assert max(delays) < 1 * crowding
+
+
+def test_a_handler_that_returns_lets_the_call_finish():
+    code = """
+import signal, time
+import numpy as np
+import fastroi
+
+seen = []
+signal.signal(signal.SIGALRM, lambda *_: seen.append(1))
+signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+features = np.random.default_rng(0).standard_normal((1, 4, 800, 800)).astype(np.float32)
+boxes = np.tile([[3.0, 5, 790, 780]], (400, 1))
+expected = fastroi.roi_pool(features, boxes[:1], 3, reduce="mean")
+until = time.perf_counter() + 0.5
+while time.perf_counter() < until:
+    pooled = fastroi.roi_pool(features, boxes, 3, reduce="mean")
+    assert (pooled == expected).all()
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert seen
+"""
+    run_python(code)
