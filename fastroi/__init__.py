@@ -1,5 +1,6 @@
 """fastroi: exact, explained and fast Region-of-Interest operators for NumPy arrays."""
 
+import importlib as _importlib
 import os as _os
 
 from . import _core, ops, pyramid, simd
@@ -12,6 +13,12 @@ from .pyramid import *  # noqa: F403
 simd._activate_from_environment()
 
 __all__ = [*ops.__all__, *pyramid.__all__, "__version__", "explain", "get_include", "get_num_threads", "set_num_threads", "simd"]
+
+
+def __getattr__(name):
+    if name == "gpu":  # on first use: the CPU path pays nothing for it
+        return _importlib.import_module(".gpu", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def get_include():

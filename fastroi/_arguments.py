@@ -9,11 +9,13 @@ import sys
 
 import numpy as np
 
+from . import _core
 from ._threads import resolve_num_threads
 from .simd import _forced
 
 _FEATURE_CODES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
-_UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+_GPU_DEVICE_TYPES = (2, 13)  # of DLPack: CUDA, CUDA managed
+_UNSIGNED = {2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 _FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _MAX_BINS = 2**31 - 1
 _MAX_SAMPLING = 2**20
@@ -22,16 +24,38 @@ _SHARING_EFFORT = 100_000
 LAYOUTS = ("NCHW", "NHWC")
 
 
-def plain_array(value, name):
-    """`value` as an ndarray without copying one; refuses the kinds whose meaning an ndarray would lose."""
+def is_on_gpu(value):
+    """Whether an array of any library lies in GPU memory; its library need not be known here."""
+    device = getattr(value, "__dlpack_device__", None)
+    if device is not None:
+        return device()[0] in _GPU_DEVICE_TYPES
+    return hasattr(value, "__cuda_array_interface__")
+
+
+def gpu_of(value):
+    """The :class:`fastroi.gpu.Device` whose memory `value` lies in, or None for anything else."""
+    if type(value) is np.ndarray or not is_on_gpu(value):
+        return None
+    from . import gpu
+
+    return gpu.device_of(value)
+
+
+def plain_array(value, name, gpu=None):
+    """`value` as an ndarray, or a CuPy array beside a GPU map, without copying one.
+
+    Refuses the kinds whose meaning an ndarray would lose.
+    """
+    if gpu is not None:
+        return gpu.array(value if is_on_gpu(value) else plain_array(value, name), name)
     if type(value) is np.ndarray:
         return value
     if isinstance(value, (np.ma.MaskedArray, np.matrix)):
         raise TypeError(f"{name}: a {type(value).__name__} is not accepted; pass a plain ndarray")
     if value is None:
         raise TypeError(f"{name}: None is not an array")
-    if hasattr(value, "__cuda_array_interface__"):
-        raise TypeError(f"{name}: a GPU array; fastroi computes on NumPy arrays here")
+    if is_on_gpu(value):
+        raise TypeError(f"{name}: a GPU array, but the features are not one")
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
@@ -39,7 +63,9 @@ def plain_array(value, name):
 
 
 def unsigned(array):
-    """The same memory as unsigned integers of the same width, as the core's memoryviews take it."""
+    """The same memory as unsigned integers of the same width, as the core's memoryviews take it; GPU arrays as they are."""
+    if not isinstance(array, np.ndarray):
+        return array
     return array.view(_UNSIGNED[array.itemsize])
 
 
@@ -52,13 +78,15 @@ def checked_choice(value, choices, name):
 class Features:
     """A feature map in the logical order N, C, H, W, whatever its layout in memory."""
 
-    __slots__ = ("array", "channels_last", "code", "source")
+    __slots__ = ("array", "channels_last", "code", "gpu", "source")
 
     def __init__(self, features, layout):
-        source = plain_array(features, "features")
-        code = _FEATURE_CODES.get(source.dtype)
+        self.gpu = gpu = gpu_of(features)
+        source = plain_array(features, "features", gpu)
+        code = _FEATURE_CODES.get(source.dtype) if gpu is None else gpu.element_code(source.dtype)
         if code is None:
-            raise TypeError(f"features: dtype {source.dtype} is not float32 or float64 in native byte order; use .astype")
+            kinds = "float32 or float64" if gpu is None else "float16, bfloat16, float32 or float64"
+            raise TypeError(f"features: dtype {source.dtype} is not {kinds} in native byte order; use .astype")
         checked_choice(layout, LAYOUTS, "layout")
         array = source[None] if source.ndim == 3 else source
         if array.ndim != 4:
@@ -82,19 +110,19 @@ class Boxes:
 
     __slots__ = ("array", "batch_indices", "sources")
 
-    def __init__(self, rois, batch_indices, images, coordinates=4):
+    def __init__(self, rois, batch_indices, images, coordinates=4, gpu=None):
         # What the caller owns, for the check against `out`: a copy made here shares no memory, the original may.
         self.sources = []
         if isinstance(rois, (list, tuple)) and _is_list_of_tables(rois):
             self.sources += rois
-            rois, batch_indices = _join_tables(rois, batch_indices, images, coordinates)
-        source = plain_array(rois, "rois")
+            rois, batch_indices = _join_tables(rois, batch_indices, images, coordinates, gpu)
+        source = plain_array(rois, "rois", gpu)
         if source.ndim != 2 or source.shape[1] not in (coordinates, coordinates + 1):
             raise ValueError(f"rois: shape {source.shape}; (K, {coordinates}) or (K, {coordinates + 1}) required")
         self.sources.append(source)
         self.batch_indices = None
         if batch_indices is not None:
-            indices = plain_array(batch_indices, "batch_indices")
+            indices = plain_array(batch_indices, "batch_indices", gpu)
             self.sources.append(indices)
             self.batch_indices = _index_vector(indices, source, coordinates)
         elif source.dtype.kind == "f" and source.itemsize < 4 and source.shape[1] > coordinates and images > 2048:
@@ -109,12 +137,12 @@ def _is_list_of_tables(rois):
     return bool(rois) and all(getattr(table, "ndim", None) == 2 for table in rois)
 
 
-def _join_tables(tables, batch_indices, images, coordinates):
+def _join_tables(tables, batch_indices, images, coordinates, gpu):
     if batch_indices is not None:
         raise ValueError("batch_indices: given, but rois is already a list with one array per image")
     if len(tables) != images:
         raise ValueError(f"rois: a list of {len(tables)} arrays for {images} images")
-    tables = [plain_array(table, f"rois[{i}]") for i, table in enumerate(tables)]
+    tables = [plain_array(table, f"rois[{i}]", gpu) for i, table in enumerate(tables)]
     for i, table in enumerate(tables):
         if table.shape[1] != coordinates:
             raise ValueError(f"rois[{i}]: shape {table.shape}; (Ki, {coordinates}) required")
@@ -141,7 +169,8 @@ def _index_vector(array, rois, coordinates):
         raise TypeError(f"batch_indices: dtype {array.dtype} is not an integer type")
     if array.shape != (len(rois),):
         raise ValueError(f"batch_indices: shape {array.shape}; ({len(rois)},) required")
-    if array.dtype.kind == "u" and array.itemsize == 8 and array.size and array.max() > 2**63 - 1:
+    is_wide = array.dtype.kind == "u" and array.itemsize == 8
+    if is_wide and type(array) is np.ndarray and array.size and array.max() > 2**63 - 1:
         row = int(array.argmax())
         raise ValueError(f"batch_indices[{row}]: batch index {array[row]} is out of range")
     return array if array.dtype is _INT64 else array.astype(_INT64)
@@ -224,14 +253,14 @@ class Output:
 
     __slots__ = ("array", "view")
 
-    def __init__(self, out, count, channels, extents, dtype, channels_last, inputs=(), name="out"):
+    def __init__(self, out, count, channels, extents, dtype, channels_last, inputs=(), name="out", gpu=None):
         shape = (count, *extents, channels) if channels_last else (count, channels, *extents)
         if math.prod(shape) * dtype.itemsize > sys.maxsize:
             raise OverflowError(f"output_size: an array of shape {shape} exceeds the address space ({name})")
         if out is None:
-            self.array = np.empty(shape, dtype)
+            self.array = np.empty(shape, dtype) if gpu is None else gpu.empty(shape, dtype)
         else:
-            self.array = _checked_out(out, shape, dtype, inputs, name)
+            self.array = (_checked_out if gpu is None else gpu.checked_out)(out, shape, dtype, inputs, name)
         self.view = self.array.transpose(0, 3, 1, 2) if channels_last else self.array
 
 
@@ -262,7 +291,7 @@ class Call:
     ):
         self.extents = output_extents(output_size)
         self.maps = Features(features, layout)
-        self.boxes = Boxes(rois, batch_indices, self.maps.images, coordinates)
+        self.boxes = Boxes(rois, batch_indices, self.maps.images, coordinates, self.maps.gpu)
         if self.maps.channels % channels_per_output:
             raise ValueError(
                 f"features: {self.maps.channels} channels are not a multiple of the {channels_per_output} bins of group_size"
@@ -272,12 +301,18 @@ class Call:
 
     def _output(self, out, channels, dtype, name):
         return Output(
-            out, len(self.boxes), channels, self.extents, dtype, self.maps.channels_last, self.inputs, name
-        )
+            out, len(self.boxes), channels, self.extents, dtype, self.maps.channels_last, self.inputs, name,
+            self.maps.gpu,
+        )  # fmt: skip
 
     def extra_output(self, dtype, name):
         """Another fresh array of the result's shape."""
         return self._output(None, self.output.view.shape[1], dtype, name)
+
+    @property
+    def core(self):
+        """Where the operator is computed: the functions of _core, or theirs for GPU arrays."""
+        return _core if self.maps.gpu is None else self.maps.gpu.core
 
     @property
     def result(self):

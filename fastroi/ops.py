@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from . import _core
-from ._arguments import Call, checked_choice, output_extents, plain_array, real_number, sampling, scales, unsigned
+from ._arguments import Call, checked_choice, gpu_of, output_extents, plain_array, real_number, sampling, scales, unsigned
 
 __all__ = [
     "ROI_POOL_RULES",
@@ -120,7 +120,7 @@ def roi_pool(
     scale_h, scale_w = scales(spatial_scale)
     call = Call(features, rois, output_size, batch_indices, layout, out)
     argmax = call.extra_output(_ARGMAX_DTYPE, "argmax") if return_argmax else None
-    _core.roi_pool(
+    call.core.roi_pool(
         *call.arguments(num_threads),
         None if argmax is None else unsigned(argmax.view),
         _RULE_CODES[rule],
@@ -216,7 +216,7 @@ def roi_align(
         *sampling(sampling_ratio),
     )
     call = Call(features, rois, output_size, batch_indices, layout, out)
-    _core.roi_align(*call.arguments(num_threads), *settings, scale_h, scale_w)
+    call.core.roi_align(*call.arguments(num_threads), *settings, scale_h, scale_w)
     return call.result
 
 
@@ -293,7 +293,7 @@ def ps_roi_pool(
         *groups,
     )
     call = Call(features, rois, extents, batch_indices, layout, out, channels_per_output=math.prod(groups))
-    _core.ps_roi_pool(*call.arguments(num_threads), *settings, scale_h, scale_w)
+    call.core.ps_roi_pool(*call.arguments(num_threads), *settings, scale_h, scale_w)
     return call.result
 
 
@@ -359,7 +359,7 @@ def ps_roi_align(
         *sampling(sampling_ratio),
     )
     call = Call(features, rois, extents, batch_indices, layout, out, channels_per_output=math.prod(groups))
-    _core.ps_roi_align(*call.arguments(num_threads), *settings, scale_h, scale_w)
+    call.core.ps_roi_align(*call.arguments(num_threads), *settings, scale_h, scale_w)
     return call.result
 
 
@@ -398,7 +398,7 @@ def roi_warp(
            [6. , 7.5]])
     """
     call = Call(features, rois, output_size, batch_indices, layout, out)
-    _core.scaled_operator(False, *call.arguments(num_threads), *scales(spatial_scale))
+    call.core.scaled_operator(False, *call.arguments(num_threads), *scales(spatial_scale))
     return call.result
 
 
@@ -436,7 +436,7 @@ def prroi_pool(
            [6.5, 7.5]])
     """
     call = Call(features, rois, output_size, batch_indices, layout, out)
-    _core.scaled_operator(True, *call.arguments(num_threads), *scales(spatial_scale))
+    call.core.scaled_operator(True, *call.arguments(num_threads), *scales(spatial_scale))
     return call.result
 
 
@@ -495,9 +495,9 @@ def crop_and_resize(
            [15., 12.]])
     """
     code = _CROP_METHOD_CODES[checked_choice(method, _CROP_METHOD_CODES, "method")]
-    table = plain_array(boxes, "boxes")
+    table = plain_array(boxes, "boxes", gpu_of(image))
     if table.ndim != 2 or table.shape[1] != 4:
         raise ValueError(f"boxes: shape {table.shape}; (K, 4) required")
     call = Call(image, table[:, [1, 0, 3, 2]], crop_size, box_indices, layout, out, sources=(table,))
-    _core.crop_and_resize(*call.arguments(num_threads), code, real_number(extrapolation_value, "extrapolation_value"))
+    call.core.crop_and_resize(*call.arguments(num_threads), code, real_number(extrapolation_value, "extrapolation_value"))
     return call.result

@@ -10,6 +10,7 @@ from ._arguments import (
     Features,
     Output,
     checked_choice,
+    gpu_of,
     output_extents,
     plain_array,
     real_number,
@@ -113,7 +114,8 @@ def fpn_levels(boxes, min_level, max_level, *, rule="torchvision", canonical_lev
     checked_choice(rule, _LEVEL_RULES, "rule")
     if min_level > max_level:
         raise ValueError(f"min_level: {min_level} exceeds max_level {max_level}")
-    table = plain_array(boxes, "boxes")
+    gpu = gpu_of(boxes)
+    table = plain_array(boxes, "boxes", gpu)
     if table.ndim != 2 or table.shape[1] != 4:
         raise ValueError(f"boxes: shape {table.shape}; (K, 4) required")
     if table.dtype.kind not in "fiu":
@@ -121,7 +123,7 @@ def fpn_levels(boxes, min_level, max_level, *, rule="torchvision", canonical_lev
     if table.dtype != np.float32:
         table = table.astype(np.float64)
     finite = np.isfinite(table).all(axis=1)
-    if not finite.all():
+    if gpu is None and not finite.all():
         row = int(np.argmin(finite))
         raise ValueError(f"boxes[{row}]: {table[row].tolist()} is not finite")
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -201,16 +203,18 @@ def multiscale_roi_align(
         *sampling(sampling_ratio),
     )
     first = maps[0]
-    boxes = Boxes(rois, batch_indices, first.images)
+    boxes = Boxes(rois, batch_indices, first.images, gpu=first.gpu)
     if levels is None:
         level_of_roi = _levels_of(boxes.array, level_scales, level_rule, canonical_level, canonical_size)
     else:
-        level_of_roi = _checked_levels(levels, len(boxes))
+        level_of_roi = _checked_levels(levels, len(boxes), first.gpu)
     inputs = (*(m.source for m in maps), *boxes.sources)
     result = Output(
-        out, len(boxes), first.channels, output_extents(output_size), first.array.dtype, first.channels_last, inputs
-    )
-    _core.multiscale_roi_align(
+        out, len(boxes), first.channels, output_extents(output_size), first.array.dtype, first.channels_last, inputs,
+        gpu=first.gpu,
+    )  # fmt: skip
+    core = _core if first.gpu is None else first.gpu.core
+    core.multiscale_roi_align(
         [unsigned(m.array) for m in maps],
         unsigned(boxes.array),
         boxes.batch_indices,
@@ -230,6 +234,8 @@ def _pyramid(feature_pyramid, layout):
     if not maps:
         raise ValueError("feature_pyramid: no level")
     for i, level in enumerate(maps):
+        if level.gpu is not maps[0].gpu:
+            raise TypeError(f"feature_pyramid[{i}]: on the GPU or not, but level 0 otherwise")
         if level.array.dtype != maps[0].array.dtype:
             raise TypeError(f"feature_pyramid[{i}]: dtype {level.array.dtype}; {maps[0].array.dtype} as in level 0 required")
         if level.array.shape[:2] != maps[0].array.shape[:2]:
@@ -248,13 +254,13 @@ def _levels_of(boxes, level_scales, rule, canonical_level, canonical_size):
     numbers = fpn_levels(
         finite, first_level, last_level, rule=rule, canonical_level=canonical_level, canonical_size=canonical_size
     )
-    return np.ascontiguousarray(numbers - first_level)
+    return numbers - first_level
 
 
-def _checked_levels(levels, count):
-    array = plain_array(levels, "levels")
+def _checked_levels(levels, count, gpu):
+    array = plain_array(levels, "levels", gpu)
     if array.shape != (count,):
         raise ValueError(f"levels: shape {array.shape}; ({count},) required")
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"levels: dtype {array.dtype} is not an integer type")
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return array.astype(np.int64, order="C")

@@ -160,13 +160,6 @@ void roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const 
 
 namespace {
 
-constexpr AlignRule align_rules[] = {
-    {0, 0, 1},      // FASTROI_ALIGN_ASYMMETRIC
-    {0, 0.5, 0},    // FASTROI_ALIGN_HALF_PIXEL
-    {0.5, 0.5, 0},  // FASTROI_ALIGN_IMAGE_HALF_PIXEL
-    {0, 0.5, 1},    // FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE
-};
-
 constexpr SampleMaximum sample_maxima[] = {
     {false, true, false},   // FASTROI_ALIGN_MAX
     {true, true, false},    // FASTROI_ALIGN_MAX_CORNERS
@@ -184,7 +177,7 @@ struct Alignment {
         check_code(params.arithmetic, 2, "arithmetic");
         check_sampling_ratio(params.sampling_h);
         check_sampling_ratio(params.sampling_w);
-        rule = align_rules[params.coordinates];
+        rule = align_rule(params.coordinates);
     }
 };
 
@@ -403,7 +396,7 @@ void ps_roi_align(const fastroi_tensor* features, const fastroi_boxes* boxes, co
     check_sampling_ratio(p.sampling_w);
     const Groups groups = checked_groups(p.group_h, p.group_w, p.channel_order, out);
     const Call call(features, boxes, out, exec, product(groups.rows, groups.columns, "group_size"));
-    const AlignRule rule = align_rules[p.coordinates];
+    const AlignRule rule = align_rule(p.coordinates);
     with_element_type(p.arithmetic == FASTROI_ARITHMETIC_F32 ? FASTROI_FLOAT32 : FASTROI_FLOAT64, [&](auto real) {
         using Real = decltype(real);
         run_position_sensitive(
@@ -518,7 +511,7 @@ int64_t axis_taps(int32_t op, double lo, double hi, double scale, int64_t sampli
             });
     };
     if (op <= FASTROI_TAPS_ALIGN_IMAGE_HALF_PIXEL)
-        list(align_taps_of<double>(align_rules[op], lo, hi, scale, sampling_ratio, bins, extent));
+        list(align_taps_of<double>(align_rule(op), lo, hi, scale, sampling_ratio, bins, extent));
     else if (op == FASTROI_TAPS_WARP)
         list(warp_taps_of(lo, hi, scale, bins, extent));
     else if (op == FASTROI_TAPS_PRECISE)

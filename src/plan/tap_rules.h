@@ -50,6 +50,16 @@ struct AlignRule {
     double before, after, least;
 };
 
+// By code of fastroi_align_coordinates.
+FASTROI_RULE AlignRule align_rule(int32_t coordinates) {
+    switch (coordinates) {
+        case 0: return {0, 0, 1};      // FASTROI_ALIGN_ASYMMETRIC
+        case 1: return {0, 0.5, 0};    // FASTROI_ALIGN_HALF_PIXEL
+        case 2: return {0.5, 0.5, 0};  // FASTROI_ALIGN_IMAGE_HALF_PIXEL
+        default: return {0, 0.5, 1};   // FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE
+    }
+}
+
 constexpr int64_t max_sampling_ratio = 1 << 20;
 
 template <class Real>

@@ -1,0 +1,37 @@
+"""The source of the GPU kernels. Nothing here imports CuPy or touches a device."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+_INCLUDE = re.compile(r'^#include "(\w+\.h)"$', re.MULTILINE)
+
+#: Options every compiler of the kernels must get: a fused product would move bin edges.
+OPTIONS = ("-std=c++17", "--fmad=false")
+
+
+def _header(name):
+    """A rule header: copied next to this file by the build, or in the source tree of an editable install."""
+    for folder in (_HERE / "include", _HERE.parent.parent / "src" / "plan"):
+        if (folder / name).is_file():
+            return (folder / name).read_text("utf-8")
+    raise FileNotFoundError(f"{name}: not found in {_HERE / 'include'}; reinstall fastroi")
+
+
+@lru_cache(maxsize=1)
+def source():
+    """The kernels with the rule headers of the CPU build written into them, each once, as one text."""
+    seen = set()
+
+    def expanded(text):
+        return _INCLUDE.sub(lambda match: once(match[1]), text)
+
+    def once(name):
+        if name in seen:
+            return ""
+        seen.add(name)
+        lines = _header(name).splitlines()
+        return expanded("\n".join(line for line in lines if line not in ("#pragma once", "#include <stdint.h>")))
+
+    return expanded((_HERE / "fastroi.cu").read_text("utf-8"))

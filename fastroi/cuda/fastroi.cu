@@ -1,0 +1,919 @@
+// The operators on a GPU: plans by the CPU's own rules, one block per RoI, then one kernel family each for maxima, sums and
+// sample points. gpu.py joins this text and the rule headers, and compiles it once per device and element type
+// (FASTROI_ELEMENT: 0 float32, 1 float64, 2 float16, 3 bfloat16); the tests compile the same text as C++.
+//
+// Contraction is off (--fmad=false) and fused products are written, so that values equal those of the CPU's fused tiers.
+// Every value of a result is computed by one thread in one order: no atomics, the same bits in every run.
+#ifdef __CUDACC_RTC__
+typedef int int32_t;
+typedef unsigned int uint32_t;
+typedef unsigned short uint16_t;
+typedef long long int64_t;
+typedef unsigned long long uint64_t;
+#else
+#include <stdint.h>
+#endif
+
+#include "tap_rules.h"
+#include "ps_rules.h"
+
+namespace fastroi {
+
+// --- what the host passes --------------------------------------------------------------------------------------------
+
+constexpr int max_levels = 16;
+
+// A map in any layout; strides in elements.
+struct Level {
+    const void* data;
+    int64_t image_stride, channel_stride, row_stride, column_stride;
+    int64_t rows, columns;
+    double scale_h, scale_w;
+};
+
+// One RoI after planning. image < 0: refused, its result is zero.
+struct PlannedRoi {
+    int64_t image, level, y_length, x_length;
+    int64_t x_start, x_end;  // hull of the touched columns
+};
+
+// Everything of a launch. 8-byte fields only, so that the host can lay it out without knowing a compiler's padding.
+struct Launch {
+    int64_t first, count;  // RoIs of the tables in this launch
+
+    const void* boxes;
+    int64_t boxes_are_double, box_columns, box_row_stride, box_column_stride;
+    const int64_t* batch_indices;  // or null
+    int64_t batch_stride;
+    const int64_t* levels_of_rois;  // or null
+    int64_t level_stride;
+    int64_t images, level_count;
+    uint64_t* error;
+
+    PlannedRoi* planned;
+    int32_t *y_first, *x_first;  // bins + 1 each; ranges have none
+    void *y_items, *x_items;     // ranges, taps or samples
+    int32_t *y_absent, *x_absent;
+    int64_t y_capacity, x_capacity;
+
+    void* out;
+    int64_t* argmax;  // or null
+    int64_t out_strides[4], argmax_strides[4];
+    int64_t channels, bins_h, bins_w;
+    int64_t group_h, group_w, bin_major;  // group_h 0: every bin reads the channel of its own number
+
+    int64_t rule, arithmetic_is_float, coordinates;
+    int64_t sampling_h, sampling_w;
+    double outside;
+    int64_t mean;
+    int64_t corners, absent_is_zero, from_zero;
+
+    int64_t channel_block, slices, shared_items, channels_fastest;
+    Level levels[max_levels];
+};
+
+// --- element types ---------------------------------------------------------------------------------------------------
+
+struct Float16 {
+    uint16_t bits;
+};
+struct Bfloat16 {
+    uint16_t bits;
+};
+
+#ifndef FASTROI_CUDA_SHIM
+__device__ inline float float_of_half_bits(uint16_t bits) {
+    float v;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(v) : "h"(bits));
+    return v;
+}
+__device__ inline uint16_t half_bits_of_float(float v) {
+    uint16_t bits;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(v));
+    return bits;
+}
+#endif
+
+__device__ inline float widened(float v) { return v; }
+__device__ inline double widened(double v) { return v; }
+__device__ inline float widened(Float16 v) { return float_of_half_bits(v.bits); }
+__device__ inline float widened(Bfloat16 v) { return __uint_as_float((uint32_t)v.bits << 16); }
+
+template <class T>
+struct SumType {
+    using type = float;
+};
+template <>
+struct SumType<double> {
+    using type = double;
+};
+template <class T>
+using Sum = typename SumType<T>::type;
+
+template <class T>
+__device__ inline T narrowed(Sum<T> v) {
+    return v;
+}
+template <>
+__device__ inline Float16 narrowed<Float16>(float v) {
+    return {half_bits_of_float(v)};
+}
+template <>
+__device__ inline Bfloat16 narrowed<Bfloat16>(float v) {
+    const uint32_t bits = __float_as_uint(v);
+    if (v != v) return {(uint16_t)(bits >> 16 | 64)};
+    return {(uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
+}
+
+__device__ inline float fused(float a, float b, float c) { return fmaf(a, b, c); }
+__device__ inline double fused(double a, double b, double c) { return fma(a, b, c); }
+__device__ inline float divided(float a, float b) { return a / b; }
+__device__ inline double divided(double a, double b) { return a / b; }
+
+// NaN in `candidate` leaves `best`.
+__device__ inline float raised(float best, float candidate) { return candidate > best ? candidate : best; }
+__device__ inline double raised(double best, double candidate) { return candidate > best ? candidate : best; }
+
+template <class A>
+__device__ inline A minus_infinity() {
+    return -(A)__int_as_float(0x7f800000);
+}
+
+// V consecutive channels, moved in one access of V * sizeof(T) bytes.
+template <class T, int V>
+struct alignas(V * sizeof(T)) Pack {
+    T v[V];
+};
+
+template <class T, int V>
+__device__ inline void load(const T* from, Sum<T> (&to)[V]) {
+    const Pack<T, V> pack = *(const Pack<T, V>*)from;
+#pragma unroll
+    for (int i = 0; i < V; i++) to[i] = widened(pack.v[i]);
+}
+
+template <class T, int V>
+__device__ inline void store(T* to, const Sum<T> (&from)[V]) {
+    Pack<T, V> pack;
+#pragma unroll
+    for (int i = 0; i < V; i++) pack.v[i] = narrowed<T>(from[i]);
+    *(Pack<T, V>*)to = pack;
+}
+
+// --- reading boxes ---------------------------------------------------------------------------------------------------
+
+// The error word is (row << 8 | code), the smallest of the call: which row is reported does not depend on timing.
+enum ErrorCode : int32_t {
+    error_coordinate = 1,  // 1..4: x1, y1, x2, y2
+    error_fraction = 5,
+    error_image = 6,
+    error_level = 7,
+    error_capacity = 8,
+    error_batch_index = 9,
+};
+
+__device__ inline void report(const Launch& launch, int64_t row, int code) {
+    atomicMin((unsigned long long*)launch.error, (unsigned long long)row << 8 | (unsigned long long)code);
+}
+
+struct RoiBox {
+    double x1, y1, x2, y2;
+    int64_t image, level;  // image < 0: refused
+};
+
+__device__ inline double box_number(const Launch& launch, int64_t row, int64_t column) {
+    const int64_t at = row * launch.box_row_stride + column * launch.box_column_stride;
+    return launch.boxes_are_double ? ((const double*)launch.boxes)[at] : (double)((const float*)launch.boxes)[at];
+}
+
+// Every thread of the block reads the box; only one of them reports.
+__device__ inline RoiBox read_box(const Launch& launch, int64_t row) {
+    const int64_t skipped = launch.box_columns - 4;
+    double c[4];
+    int code = 0;
+    for (int i = 0; i < 4; i++) {
+        c[i] = box_number(launch, row, i + skipped);
+        if (!is_finite(c[i]) && code == 0) code = error_coordinate + i;
+    }
+    int64_t image = 0, level = 0;
+    if (skipped) {
+        const double number = box_number(launch, row, 0);
+        if (code == 0 && (!is_finite(number) || FASTROI_FLOOR(number) != number)) code = error_fraction;
+        if (code == 0 && (number < 0 || number >= (double)launch.images)) code = error_image;
+        image = code == 0 ? (int64_t)number : 0;
+    } else if (launch.batch_indices) {
+        image = launch.batch_indices[row * launch.batch_stride];
+        if (code == 0 && (image < 0 || image >= launch.images)) code = error_batch_index;
+    }
+    if (launch.levels_of_rois) {
+        level = launch.levels_of_rois[row * launch.level_stride];
+        if (code == 0 && (level < 0 || level >= launch.level_count)) code = error_level;
+    }
+    if (code == 0) return {c[0], c[1], c[2], c[3], image, level};
+    if (threadIdx.x == 0) report(launch, row, code);
+    return {0, 0, 0, 0, -1, 0};
+}
+
+// --- plans -----------------------------------------------------------------------------------------------------------
+
+struct alignas(16) SharedWords {
+    uint32_t words[4];
+};
+extern __shared__ SharedWords dynamic_shared[];
+
+__device__ inline bool no_cells(Range r) { return r.end <= r.start; }
+
+__device__ inline Range planned_range(const Launch& launch, double lo, double hi, double scale, int64_t p, int64_t bins,
+                                      int64_t extent) {
+    const RangeRule rule = (RangeRule)launch.rule;
+    const QuantisedAxis axis = quantise(rule, lo, hi, scale);
+    return axis.outside ? Range{0, 0} : clipped(range_of_bin(rule, axis, p, bins), extent);
+}
+
+__device__ inline void plan_ranges(const Launch& launch) {
+    const int64_t k = blockIdx.x, row = launch.first + k;
+    const RoiBox box = read_box(launch, row);
+    PlannedRoi roi = {box.image, box.level, 0, 0, 0, 0};
+    if (box.image >= 0) {
+        const Level& map = launch.levels[box.level];
+        Range* const y = (Range*)launch.y_items + k * launch.bins_h;
+        Range* const x = (Range*)launch.x_items + k * launch.bins_w;
+        for (int64_t p = threadIdx.x; p < launch.bins_h; p += blockDim.x)
+            y[p] = planned_range(launch, box.y1, box.y2, map.scale_h, p, launch.bins_h, map.rows);
+        for (int64_t p = threadIdx.x; p < launch.bins_w; p += blockDim.x)
+            x[p] = planned_range(launch, box.x1, box.x2, map.scale_w, p, launch.bins_w, map.columns);
+        __syncthreads();
+        if (threadIdx.x == 0)
+            for (int64_t p = 0; p < launch.bins_w; p++) {
+                if (no_cells(x[p])) continue;
+                if (roi.x_end == 0 || x[p].start < roi.x_start) roi.x_start = x[p].start;
+                if (x[p].end > roi.x_end) roi.x_end = x[p].end;
+            }
+    }
+    if (threadIdx.x == 0) launch.planned[k] = roi;
+}
+
+template <class A>
+struct Tap {
+    int32_t index;
+    A weight;
+};
+
+enum TapRule : int64_t { tap_range_mean, tap_align, tap_ps_mean, tap_warp, tap_precise, tap_crop, tap_crop_nearest };
+
+// Calls use(taps) with the rule's callable taps(bin, sink).
+template <class Use>
+__device__ inline void with_axis_taps(const Launch& launch, int64_t kind, double lo, double hi, double scale, int64_t bins,
+                                      int64_t extent, int64_t sampling, Use&& use) {
+    switch (kind) {
+        case tap_range_mean:
+            return use([&](int64_t p, auto&& sink) {
+                range_mean_taps(planned_range(launch, lo, hi, scale, p, bins, extent), sink);
+            });
+        case tap_align: {
+            const AlignRule rule = align_rule((int32_t)launch.coordinates);
+            if (launch.arithmetic_is_float) {
+                const AlignAxis<float> axis = align_axis<float>(rule, lo, hi, scale, bins, sampling);
+                return use([&](int64_t p, auto&& sink) { align_taps(axis, p, extent, sink); });
+            }
+            const AlignAxis<double> axis = align_axis<double>(rule, lo, hi, scale, bins, sampling);
+            return use([&](int64_t p, auto&& sink) { align_taps(axis, p, extent, sink); });
+        }
+        case tap_ps_mean: {
+            const PsRule rule = (PsRule)launch.rule;
+            if (launch.arithmetic_is_float) {
+                const PsAxis<float> axis = ps_axis<float>(rule, lo, hi, scale, bins);
+                return use([&](int64_t p, auto&& sink) {
+                    if (!axis.outside) range_mean_taps(ps_bin(rule, axis, p, extent), sink);
+                });
+            }
+            const PsAxis<double> axis = ps_axis<double>(rule, lo, hi, scale, bins);
+            return use([&](int64_t p, auto&& sink) {
+                if (!axis.outside) range_mean_taps(ps_bin(rule, axis, p, extent), sink);
+            });
+        }
+        case tap_warp: {
+            const WarpAxis axis = warp_axis(lo, hi, scale, bins);
+            return use([&](int64_t p, auto&& sink) { warp_taps(axis, p, extent, sink); });
+        }
+        case tap_precise: {
+            const PreciseAxis axis = precise_axis(lo, hi, scale, bins);
+            return use([&](int64_t p, auto&& sink) { precise_taps(axis, p, extent, sink); });
+        }
+        default: {
+            const CropAxis axis = crop_axis(lo, hi, bins, extent);
+            return use([&](int64_t p, auto&& sink) {
+                if (kind == tap_crop_nearest)
+                    crop_nearest_taps(axis, p, extent, sink);
+                else
+                    crop_bilinear_taps(axis, p, extent, sink);
+            });
+        }
+    }
+}
+
+// Where a block lists the items of one axis: bins in parallel, each counted first, so that they end up packed and in order.
+// visit(p, emit) emits bin p. Returns the number of items; beyond `capacity` nothing is written.
+template <class Item, class Visit>
+__device__ inline int64_t list_items(int64_t bins, int64_t capacity, int32_t* first, Item* items, Visit&& visit) {
+    int64_t* const counts = (int64_t*)dynamic_shared;
+    int64_t base = 0;
+    for (int64_t block = 0; block < bins; block += blockDim.x) {
+        const int64_t p = block + threadIdx.x;
+        const int64_t threads = bins - block < blockDim.x ? bins - block : blockDim.x;
+        int64_t count = 0;
+        if (p < bins) visit(p, [&](const Item&) { count++; });
+        __syncthreads();
+        counts[threadIdx.x] = count;
+        __syncthreads();
+        int64_t position = base;
+        for (int64_t t = 0; t < threads; t++) {
+            if (t < (int64_t)threadIdx.x) position += counts[t];
+            base += counts[t];
+        }
+        if (p < bins) {
+            first[p] = (int32_t)(position < capacity ? position : capacity);
+            visit(p, [&](const Item& item) {
+                if (position < capacity) items[position] = item;
+                position++;
+            });
+        }
+    }
+    if (threadIdx.x == 0) first[bins] = (int32_t)(base < capacity ? base : capacity);
+    return base;
+}
+
+__device__ inline void finish_plan(const Launch& launch, PlannedRoi roi) {
+    if (threadIdx.x != 0) return;
+    if (roi.y_length > launch.y_capacity || roi.x_length > launch.x_capacity) {
+        report(launch, launch.first + blockIdx.x, error_capacity);
+        roi.image = -1;
+    }
+    launch.planned[blockIdx.x] = roi;
+}
+
+template <class A>
+__device__ inline void plan_taps(const Launch& launch, int64_t kind) {
+    const int64_t k = blockIdx.x;
+    const RoiBox box = read_box(launch, launch.first + k);
+    PlannedRoi roi = {box.image, box.level, 0, 0, 0, 0};
+    if (box.image >= 0) {
+        const Level& map = launch.levels[box.level];
+        // One text for both axes keeps the rules from being compiled twice.
+        for (int axis = 0; axis < 2; axis++) {
+            const bool is_y = axis == 0;
+            const int64_t bins = is_y ? launch.bins_h : launch.bins_w;
+            const int64_t capacity = is_y ? launch.y_capacity : launch.x_capacity;
+            int32_t* const first = (is_y ? launch.y_first : launch.x_first) + k * (bins + 1);
+            Tap<A>* const items = (Tap<A>*)(is_y ? launch.y_items : launch.x_items) + k * capacity;
+            int64_t length = 0;
+            with_axis_taps(launch, kind, is_y ? box.y1 : box.x1, is_y ? box.y2 : box.x2, is_y ? map.scale_h : map.scale_w,
+                           bins, is_y ? map.rows : map.columns, is_y ? launch.sampling_h : launch.sampling_w,
+                           [&](auto&& taps) {
+                               length = list_items<Tap<A>>(bins, capacity, first, items, [&](int64_t p, auto&& emit) {
+                                   taps(p, [&](int64_t index, double weight) {
+                                       const Tap<A> tap = {(int32_t)index, (A)weight};
+                                       if (tap.weight != 0) emit(tap);
+                                   });
+                               });
+                           });
+            (is_y ? roi.y_length : roi.x_length) = length;
+        }
+        __syncthreads();
+        if (threadIdx.x == 0) {
+            const Tap<A>* const taps = (const Tap<A>*)launch.x_items + k * launch.x_capacity;
+            const int64_t listed = roi.x_length < launch.x_capacity ? roi.x_length : launch.x_capacity;
+            for (int64_t t = 0; t < listed; t++) {
+                if (t == 0 || taps[t].index < roi.x_start) roi.x_start = taps[t].index;
+                if (taps[t].index >= roi.x_end) roi.x_end = taps[t].index + 1;
+            }
+        }
+    }
+    finish_plan(launch, roi);
+}
+
+template <class A, class Real>
+__device__ inline void plan_samples_of(const Launch& launch) {
+    const int64_t k = blockIdx.x;
+    const RoiBox box = read_box(launch, launch.first + k);
+    PlannedRoi roi = {box.image, box.level, 0, 0, 0, 0};
+    if (box.image >= 0) {
+        const Level& map = launch.levels[box.level];
+        const AlignRule rule = align_rule((int32_t)launch.coordinates);
+        for (int axis = 0; axis < 2; axis++) {
+            const bool is_y = axis == 0;
+            const int64_t bins = is_y ? launch.bins_h : launch.bins_w;
+            const int64_t capacity = is_y ? launch.y_capacity : launch.x_capacity;
+            const int64_t extent = is_y ? map.rows : map.columns;
+            int32_t* const first = (is_y ? launch.y_first : launch.x_first) + k * (bins + 1);
+            int32_t* const absent = (is_y ? launch.y_absent : launch.x_absent) + k * bins;
+            Sample<A>* const items = (Sample<A>*)(is_y ? launch.y_items : launch.x_items) + k * capacity;
+            const AlignAxis<Real> a =
+                align_axis<Real>(rule, is_y ? box.y1 : box.x1, is_y ? box.y2 : box.x2, is_y ? map.scale_h : map.scale_w, bins,
+                                 is_y ? launch.sampling_h : launch.sampling_w);
+            const int64_t length = list_items<Sample<A>>(bins, capacity, first, items, [&](int64_t p, auto&& emit) {
+                absent[p] = visit_align_points(a, p, extent, [&](const AlignPoint<Real>& point) {
+                    emit(Sample<A>{(int32_t)point.low, (A)point.weight, (A)point.high_weight});
+                });
+            });
+            (is_y ? roi.y_length : roi.x_length) = length;
+        }
+    }
+    finish_plan(launch, roi);
+}
+
+template <class A>
+__device__ inline void plan_samples(const Launch& launch) {
+    if (launch.arithmetic_is_float)
+        plan_samples_of<A, float>(launch);
+    else
+        plan_samples_of<A, double>(launch);
+}
+
+// --- walking over items ----------------------------------------------------------------------------------------------
+
+// Three digits that count up by a fixed step: what item / n % m would give, without a division per item.
+struct Odometer {
+    int32_t high, middle, low;
+    int32_t step_high, step_middle, step_low, middles, lows;
+
+    __device__ Odometer(int32_t item, int32_t step, int32_t middles_, int32_t lows_) : middles(middles_), lows(lows_) {
+        low = item % lows;
+        middle = item / lows % middles;
+        high = item / lows / middles;
+        step_low = step % lows;
+        step_middle = step / lows % middles;
+        step_high = step / lows / middles;
+    }
+    __device__ void advance() {
+        low += step_low;
+        middle += step_middle;
+        high += step_high;
+        if (low >= lows) low -= lows, middle++;
+        if (middle >= middles) middle -= middles, high++;
+    }
+};
+
+// How much of a RoI a block reduces at a time: all bin rows of some channels, or some bin rows of one channel.
+struct Tile {
+    int32_t channels, bin_rows;
+
+    __device__ Tile(const Launch& launch, int64_t columns) {
+        const int64_t fitting = launch.shared_items / (columns > 0 ? columns : 1);
+        bin_rows = (int32_t)(fitting < launch.bins_h ? (fitting > 0 ? fitting : 1) : launch.bins_h);
+        const int64_t planes = fitting / bin_rows;
+        channels = (int32_t)(planes < 1 ? 1 : planes > launch.channel_block ? launch.channel_block : planes);
+    }
+};
+
+struct ChannelRange {
+    int64_t first, end;
+
+    __device__ ChannelRange(const Launch& launch, int64_t block) : first(block * launch.channel_block) {
+        end = first + launch.channel_block < launch.channels ? first + launch.channel_block : launch.channels;
+    }
+};
+
+template <class T>
+__device__ inline void fill(const Launch& launch, int64_t k, const ChannelRange& range, Sum<T> value) {
+    T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0];
+    int64_t* const argmax = launch.argmax ? launch.argmax + (launch.first + k) * launch.argmax_strides[0] : nullptr;
+    const int64_t plane = launch.bins_h * launch.bins_w;
+    for (int64_t item = threadIdx.x; item < (range.end - range.first) * plane; item += blockDim.x) {
+        const int64_t c = range.first + item / plane, y = item % plane / launch.bins_w, x = item % launch.bins_w;
+        out[c * launch.out_strides[1] + y * launch.out_strides[2] + x * launch.out_strides[3]] = narrowed<T>(value);
+        if (argmax) argmax[c * launch.argmax_strides[1] + y * launch.argmax_strides[2] + x * launch.argmax_strides[3]] = -1;
+    }
+}
+
+__device__ inline int32_t smaller_of(int64_t a, int64_t b) { return (int32_t)(a < b ? a : b); }
+
+// --- max over ranges -------------------------------------------------------------------------------------------------
+
+// Maps whose columns are contiguous. Column maxima of each bin row go to shared memory, the bins' maxima come out of it.
+template <class T, bool with_argmax>
+__device__ inline void max_planar(const Launch& launch) {
+    using A = Sum<T>;
+    const int64_t k = blockIdx.x / launch.slices;
+    const ChannelRange range(launch, blockIdx.x % launch.slices);
+    const PlannedRoi roi = launch.planned[k];
+    const int32_t columns = (int32_t)(roi.x_end - roi.x_start), bins_h = (int32_t)launch.bins_h, bins_w = (int32_t)launch.bins_w;
+    if (roi.image < 0 || columns <= 0) return fill<T>(launch, k, range, 0);
+
+    Range* const y_bins = (Range*)dynamic_shared;
+    Range* const x_bins = y_bins + bins_h;
+    A* const maxima = (A*)(x_bins + bins_w);
+    int32_t* const rows = (int32_t*)(maxima + launch.shared_items);
+    for (int32_t p = threadIdx.x; p < bins_h; p += blockDim.x) y_bins[p] = ((const Range*)launch.y_items)[k * bins_h + p];
+    for (int32_t p = threadIdx.x; p < bins_w; p += blockDim.x) {
+        Range r = ((const Range*)launch.x_items)[k * bins_w + p];
+        if (!no_cells(r)) r = {r.start - (int32_t)roi.x_start, r.end - (int32_t)roi.x_start};
+        x_bins[p] = r;
+    }
+    __syncthreads();
+
+    const Level& map = launch.levels[roi.level];
+    const int64_t row_stride = map.row_stride, column_stride = map.column_stride, map_width = map.columns;
+    const T* const image = (const T*)map.data + roi.image * map.image_stride + roi.x_start * column_stride;
+    T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0];
+    const Tile tile(launch, columns);
+    for (int64_t c0 = range.first; c0 < range.end; c0 += tile.channels)
+        for (int32_t ph0 = 0; ph0 < bins_h; ph0 += tile.bin_rows) {
+            const int32_t channels = smaller_of(tile.channels, range.end - c0), bin_rows = smaller_of(tile.bin_rows, bins_h - ph0);
+            const T* const planes = image + c0 * map.channel_stride;
+            Odometer at(threadIdx.x, blockDim.x, bin_rows, columns);
+            for (int32_t item = threadIdx.x; item < channels * bin_rows * columns; item += blockDim.x, at.advance()) {
+                const Range r = y_bins[ph0 + at.middle];
+                const T* cell = planes + at.high * map.channel_stride + r.start * row_stride + at.low * column_stride;
+                A best = minus_infinity<A>();
+                if (with_argmax) {
+                    int32_t best_row = -1;
+                    for (int32_t y = r.start; y < r.end; y++, cell += row_stride) {
+                        const A v = widened(*cell);
+                        if (v > best || (v == best && best_row < 0)) best = v, best_row = y;
+                    }
+                    rows[item] = best_row;
+                } else {
+#pragma unroll 4
+                    for (int32_t n = r.end - r.start; n > 0; n--, cell += row_stride) best = raised(best, widened(*cell));
+                }
+                maxima[item] = best;
+            }
+            __syncthreads();
+            Odometer bin(threadIdx.x, blockDim.x, bin_rows, bins_w);
+            for (int32_t item = threadIdx.x; item < channels * bin_rows * bins_w; item += blockDim.x, bin.advance()) {
+                const Range x = x_bins[bin.low];
+                const int32_t ph = ph0 + bin.middle, line = (bin.high * bin_rows + bin.middle) * columns;
+                const bool is_empty_bin = no_cells(x) || no_cells(y_bins[ph]);
+                A best = is_empty_bin ? 0 : minus_infinity<A>();
+                const int64_t c = c0 + bin.high;
+                if (with_argmax) {
+                    int32_t best_row = -1, best_column = 0;
+                    for (int32_t i = x.start; i < x.end && !is_empty_bin; i++) {
+                        const A v = maxima[line + i];
+                        const int32_t y = rows[line + i];
+                        if (y < 0) continue;
+                        if (best_row < 0 || v > best || (v == best && y < best_row)) best = v, best_row = y, best_column = i;
+                    }
+                    launch.argmax[(launch.first + k) * launch.argmax_strides[0] + c * launch.argmax_strides[1] +
+                                  ph * launch.argmax_strides[2] + bin.low * launch.argmax_strides[3]] =
+                        best_row < 0 ? -1 : best_row * map_width + roi.x_start + best_column;
+                } else if (!is_empty_bin) {
+                    for (int32_t i = x.start; i < x.end; i++) best = raised(best, maxima[line + i]);
+                }
+                out[c * launch.out_strides[1] + ph * launch.out_strides[2] + bin.low * launch.out_strides[3]] = narrowed<T>(best);
+            }
+            __syncthreads();
+        }
+}
+
+// The items of a direct kernel: (bin row, bin column, channels) for channels-last results, (channels, bin row, bin column) else.
+struct DirectItem {
+    int64_t channel;
+    int32_t ph, pw;
+};
+
+template <int V, class Body>
+__device__ inline void for_each_output(const Launch& launch, int64_t slice, const Body& body) {
+    const int64_t bins_w = launch.bins_w;
+    if (launch.channels_fastest) {
+        const int64_t packs = launch.channels / V;
+        const int64_t step = launch.slices * blockDim.x, count = launch.bins_h * launch.bins_w * packs;
+        for (int64_t item = slice * blockDim.x + threadIdx.x; item < count; item += step) {
+            const int64_t bin = item / packs;
+            body(DirectItem{(item - bin * packs) * V, (int32_t)(bin / bins_w), (int32_t)(bin % bins_w)});
+        }
+    } else {
+        const int64_t plane = launch.bins_h * launch.bins_w;
+        const int64_t step = launch.slices * blockDim.x, count = launch.channels / V * plane;
+        for (int64_t item = slice * blockDim.x + threadIdx.x; item < count; item += step) {
+            const int64_t pack = item / plane;
+            const int64_t bin = item - pack * plane;
+            body(DirectItem{pack * V, (int32_t)(bin / bins_w), (int32_t)(bin % bins_w)});
+        }
+    }
+}
+
+template <class T, int V>
+__device__ inline void write(const Launch& launch, int64_t k, const DirectItem& at, const Sum<T> (&values)[V]) {
+    T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0] + at.channel * launch.out_strides[1];
+    store<T, V>(out + at.ph * launch.out_strides[2] + at.pw * launch.out_strides[3], values);
+}
+
+// Any layout: a thread per V channels of a bin.
+template <class T, int V, bool with_argmax>
+__device__ inline void max_direct(const Launch& launch) {
+    using A = Sum<T>;
+    const int64_t k = blockIdx.x / launch.slices;
+    const PlannedRoi roi = launch.planned[k];
+    const Level& map = launch.levels[roi.level];
+    const int64_t row_stride = map.row_stride, column_stride = map.column_stride;
+    const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
+    for_each_output<V>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+        A best[V];
+        int64_t offset[V];
+        Range y = {0, 0}, x = {0, 0};
+        if (roi.image >= 0) {
+            y = ((const Range*)launch.y_items)[k * launch.bins_h + at.ph];
+            x = ((const Range*)launch.x_items)[k * launch.bins_w + at.pw];
+        }
+        const bool is_empty_bin = no_cells(y) || no_cells(x);
+#pragma unroll
+        for (int i = 0; i < V; i++) best[i] = is_empty_bin ? 0 : minus_infinity<A>(), offset[i] = -1;
+        if (!is_empty_bin) {
+            const T* row = image + at.channel * map.channel_stride + y.start * row_stride + x.start * column_stride;
+            for (int32_t i = y.start; i < y.end; i++, row += row_stride) {
+                const T* cell = row;
+                for (int32_t j = x.start; j < x.end; j++, cell += column_stride) {
+                    A v[V];
+                    load<T, V>(cell, v);
+#pragma unroll
+                    for (int c = 0; c < V; c++) {
+                        if (!with_argmax) {
+                            best[c] = raised(best[c], v[c]);
+                        } else if (v[c] > best[c] || (v[c] == best[c] && offset[c] < 0)) {
+                            best[c] = v[c];
+                            offset[c] = i * map.columns + j;
+                        }
+                    }
+                }
+            }
+        }
+        write<T, V>(launch, k, at, best);
+        if (with_argmax)
+            for (int c = 0; c < V; c++)
+                launch.argmax[(launch.first + k) * launch.argmax_strides[0] + (at.channel + c) * launch.argmax_strides[1] +
+                              at.ph * launch.argmax_strides[2] + at.pw * launch.argmax_strides[3]] = offset[c];
+    });
+}
+
+// --- sum over taps ---------------------------------------------------------------------------------------------------
+
+template <class A>
+struct RowTap {
+    int64_t offset;  // of the row, in elements
+    A weight;
+};
+
+template <class A>
+__device__ inline A finished(const Launch& launch, A sum, int32_t y_taps, int32_t x_taps) {
+    if (!launch.mean) return sum;
+    const int64_t cells = (int64_t)y_taps * x_taps;
+    return cells <= 1 ? sum : divided(sum, (A)cells);
+}
+
+// Maps whose columns are contiguous. The weighted rows of each bin row, for every column some bin takes, go to shared memory;
+// the bins' weighted columns come out of it. Columns are those of the hull, or one per tap where those are fewer.
+template <class T>
+__device__ inline void sum_planar(const Launch& launch) {
+    using A = Sum<T>;
+    const int64_t k = blockIdx.x / launch.slices;
+    const ChannelRange range(launch, blockIdx.x % launch.slices);
+    const PlannedRoi roi = launch.planned[k];
+    if (roi.image < 0) return fill<T>(launch, k, range, 0);
+    if (roi.x_length == 0 || roi.y_length == 0) return fill<T>(launch, k, range, (A)launch.outside);
+
+    const int32_t bins_h = (int32_t)launch.bins_h, bins_w = (int32_t)launch.bins_w;
+    const int32_t hull = (int32_t)(roi.x_end - roi.x_start), x_length = (int32_t)roi.x_length;
+    const bool by_tap = x_length < hull;
+    const int32_t columns = by_tap ? x_length : hull;
+    RowTap<A>* const y_taps = (RowTap<A>*)dynamic_shared;
+    Tap<A>* const x_taps = (Tap<A>*)(y_taps + launch.y_capacity);
+    int32_t* const column_of = (int32_t*)(x_taps + launch.x_capacity);
+    int32_t* const y_first = column_of + launch.x_capacity;
+    int32_t* const x_first = y_first + bins_h + 1;
+    A* const sums = (A*)dynamic_shared + (((char*)(x_first + bins_w + 1) - (char*)dynamic_shared) + sizeof(A) - 1) / sizeof(A);
+
+    const Level& map = launch.levels[roi.level];
+    for (int32_t t = threadIdx.x; t < roi.y_length; t += blockDim.x) {
+        const Tap<A> tap = ((const Tap<A>*)launch.y_items)[k * launch.y_capacity + t];
+        y_taps[t] = {tap.index * map.row_stride, tap.weight};
+    }
+    for (int32_t t = threadIdx.x; t < x_length; t += blockDim.x) {
+        const Tap<A> tap = ((const Tap<A>*)launch.x_items)[k * launch.x_capacity + t];
+        x_taps[t] = {by_tap ? t : tap.index - (int32_t)roi.x_start, tap.weight};
+        if (by_tap) column_of[t] = tap.index - (int32_t)roi.x_start;
+    }
+    if (!by_tap)
+        for (int32_t t = threadIdx.x; t < hull; t += blockDim.x) column_of[t] = t;
+    for (int32_t p = threadIdx.x; p <= bins_h; p += blockDim.x) y_first[p] = launch.y_first[k * (bins_h + 1) + p];
+    for (int32_t p = threadIdx.x; p <= bins_w; p += blockDim.x) x_first[p] = launch.x_first[k * (bins_w + 1) + p];
+    __syncthreads();
+
+    const int64_t column_stride = map.column_stride;
+    const T* const image = (const T*)map.data + roi.image * map.image_stride + roi.x_start * column_stride;
+    T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0];
+    const Tile tile(launch, columns);
+    for (int64_t c0 = range.first; c0 < range.end; c0 += tile.channels)
+        for (int32_t ph0 = 0; ph0 < bins_h; ph0 += tile.bin_rows) {
+            const int32_t channels = smaller_of(tile.channels, range.end - c0), bin_rows = smaller_of(tile.bin_rows, bins_h - ph0);
+            const T* const planes = image + c0 * map.channel_stride;
+            Odometer at(threadIdx.x, blockDim.x, bin_rows, columns);
+            for (int32_t item = threadIdx.x; item < channels * bin_rows * columns; item += blockDim.x, at.advance()) {
+                const int32_t first = y_first[ph0 + at.middle], end = y_first[ph0 + at.middle + 1];
+                const T* const column = planes + at.high * map.channel_stride + column_of[at.low] * column_stride;
+                A sum = 0;
+                if (first < end) sum = y_taps[first].weight * widened(column[y_taps[first].offset]);
+#pragma unroll 4
+                for (int32_t t = first + 1; t < end; t++) sum = fused(y_taps[t].weight, widened(column[y_taps[t].offset]), sum);
+                sums[item] = sum;
+            }
+            __syncthreads();
+            Odometer bin(threadIdx.x, blockDim.x, bin_rows, bins_w);
+            for (int32_t item = threadIdx.x; item < channels * bin_rows * bins_w; item += blockDim.x, bin.advance()) {
+                const int32_t ph = ph0 + bin.middle, first = x_first[bin.low], end = x_first[bin.low + 1];
+                const A* const line = sums + (bin.high * bin_rows + bin.middle) * columns;
+                const int32_t rows = y_first[ph + 1] - y_first[ph];
+                A sum = (A)launch.outside;
+                if (first < end && rows > 0) {
+                    sum = x_taps[first].weight * line[x_taps[first].index];
+                    for (int32_t t = first + 1; t < end; t++) sum = fused(x_taps[t].weight, line[x_taps[t].index], sum);
+                    sum = finished(launch, sum, rows, end - first);
+                }
+                out[(c0 + bin.high) * launch.out_strides[1] + ph * launch.out_strides[2] + bin.low * launch.out_strides[3]] =
+                    narrowed<T>(sum);
+            }
+            __syncthreads();
+        }
+}
+
+// The input channel of an output value: its own number, or that of its bin's group.
+__device__ inline int64_t input_channel(const Launch& launch, const DirectItem& at) {
+    if (launch.group_h == 0) return at.channel;
+    const int64_t group = at.ph * launch.group_h / launch.bins_h * launch.group_w + at.pw * launch.group_w / launch.bins_w;
+    return launch.bin_major ? group * launch.channels + at.channel : at.channel * launch.group_h * launch.group_w + group;
+}
+
+template <class T, int V>
+__device__ inline void sum_direct(const Launch& launch) {
+    using A = Sum<T>;
+    const int64_t k = blockIdx.x / launch.slices;
+    const PlannedRoi roi = launch.planned[k];
+    const Level& map = launch.levels[roi.level];
+    const int64_t row_stride = map.row_stride, column_stride = map.column_stride;
+    const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
+    const Tap<A>* const y_taps = (const Tap<A>*)launch.y_items + k * launch.y_capacity;
+    const Tap<A>* const x_taps = (const Tap<A>*)launch.x_items + k * launch.x_capacity;
+    const int32_t* const y_first = launch.y_first + k * (launch.bins_h + 1);
+    const int32_t* const x_first = launch.x_first + k * (launch.bins_w + 1);
+    for_each_output<V>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+        A sum[V];
+        int32_t y = 0, y_end = 0, x = 0, x_end = 0;
+        if (roi.image >= 0) y = y_first[at.ph], y_end = y_first[at.ph + 1], x = x_first[at.pw], x_end = x_first[at.pw + 1];
+        const bool is_outside = y == y_end || x == x_end;
+        const A otherwise = roi.image < 0 ? 0 : (A)launch.outside;
+#pragma unroll
+        for (int c = 0; c < V; c++) sum[c] = otherwise;
+        if (!is_outside) {
+            const T* const plane = image + input_channel(launch, at) * map.channel_stride;
+            for (int32_t t = x; t < x_end; t++) {
+                const T* const column = plane + x_taps[t].index * column_stride;
+                A rows[V], v[V];
+                load<T, V>(column + y_taps[y].index * row_stride, v);
+#pragma unroll
+                for (int c = 0; c < V; c++) rows[c] = y_taps[y].weight * v[c];
+#pragma unroll 4
+                for (int32_t s = y + 1; s < y_end; s++) {
+                    const A weight = y_taps[s].weight;
+                    load<T, V>(column + y_taps[s].index * row_stride, v);
+#pragma unroll
+                    for (int c = 0; c < V; c++) rows[c] = fused(weight, v[c], rows[c]);
+                }
+                const A weight = x_taps[t].weight;
+#pragma unroll
+                for (int c = 0; c < V; c++) sum[c] = t == x ? weight * rows[c] : fused(weight, rows[c], sum[c]);
+            }
+#pragma unroll
+            for (int c = 0; c < V; c++) sum[c] = finished(launch, sum[c], y_end - y, x_end - x);
+        }
+        write<T, V>(launch, k, at, sum);
+    });
+}
+
+// --- max over sample points ------------------------------------------------------------------------------------------
+
+// One row of a sample point: both of its rows, weighted, or the one row of a corner. A row of weight zero is never read.
+template <class T>
+struct SampleRow {
+    using A = Sum<T>;
+    const T *low, *high;
+    A weight, high_weight;
+
+    __device__ A at(int64_t offset) const {
+        A sum = 0;
+        if (weight != 0) sum = weight * widened(low[offset]);
+        if (high_weight != 0) sum = fused(high_weight, widened(high[offset]), sum);
+        return sum;
+    }
+};
+
+template <class T>
+__device__ inline Sum<T> raised_to_points(Sum<T> best, const SampleRow<T>& row, const Sample<Sum<T>>* x, int32_t count,
+                                          int64_t column_stride) {
+    for (int32_t s = 0; s < count; s++) {
+        Sum<T> sum = 0;
+        if (x[s].weight != 0) sum = x[s].weight * row.at(x[s].low * column_stride);
+        if (x[s].high_weight != 0) sum = fused(x[s].high_weight, row.at((x[s].low + 1) * column_stride), sum);
+        best = raised(best, sum);
+    }
+    return best;
+}
+
+// Each corner by itself; a missing one takes part as a 0.
+template <class T>
+__device__ inline Sum<T> raised_to_corners(Sum<T> best, const SampleRow<T>& row, const Sample<Sum<T>>* x, int32_t count,
+                                           int64_t column_stride) {
+    using A = Sum<T>;
+    const SampleRow<T> corners[2] = {{row.low, row.low, row.weight, 0}, {row.high, row.high, row.high_weight, 0}};
+    for (int i = 0; i < 2; i++)
+        for (int32_t s = 0; s < count; s++) {
+            const bool has_row = corners[i].weight != 0;
+            const A low = has_row && x[s].weight != 0 ? x[s].weight * corners[i].at(x[s].low * column_stride) : (A)0;
+            const A high =
+                has_row && x[s].high_weight != 0 ? x[s].high_weight * corners[i].at((x[s].low + 1) * column_stride) : (A)0;
+            best = raised(raised(best, low), high);
+        }
+    return best;
+}
+
+template <class T>
+__device__ inline void max_samples(const Launch& launch) {
+    using A = Sum<T>;
+    const int64_t k = blockIdx.x / launch.slices;
+    const PlannedRoi roi = launch.planned[k];
+    const Level& map = launch.levels[roi.level];
+    const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
+    const Sample<A>* const y = (const Sample<A>*)launch.y_items + k * launch.y_capacity;
+    const Sample<A>* const x = (const Sample<A>*)launch.x_items + k * launch.x_capacity;
+    for_each_output<1>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+        A best[1] = {0};
+        if (roi.image >= 0) {
+            const int64_t row = k * (launch.bins_h + 1) + at.ph, column = k * (launch.bins_w + 1) + at.pw;
+            const int32_t x_begin = launch.x_first[column], x_count = launch.x_first[column + 1] - x_begin;
+            const T* const plane = image + at.channel * map.channel_stride;
+            if (!launch.from_zero) best[0] = minus_infinity<A>();
+            for (int32_t s = launch.y_first[row]; s < launch.y_first[row + 1]; s++) {
+                const T* const low = plane + y[s].low * map.row_stride;
+                const SampleRow<T> points = {low, low + map.row_stride, y[s].weight, y[s].high_weight};
+                best[0] = launch.corners ? raised_to_corners(best[0], points, x + x_begin, x_count, map.column_stride)
+                                         : raised_to_points(best[0], points, x + x_begin, x_count, map.column_stride);
+            }
+            const bool has_points = x_count > 0 && launch.y_first[row] < launch.y_first[row + 1];
+            const bool has_absent = launch.y_absent[k * launch.bins_h + at.ph] || launch.x_absent[k * launch.bins_w + at.pw];
+            if (!has_points)
+                best[0] = 0;
+            else if (has_absent && launch.absent_is_zero)
+                best[0] = raised(best[0], (A)0);
+        }
+        write<T, 1>(launch, k, at, best);
+    });
+}
+
+// --- what the host launches ------------------------------------------------------------------------------------------
+
+#if FASTROI_ELEMENT == 0
+using Element = float;
+#elif FASTROI_ELEMENT == 1
+using Element = double;
+#elif FASTROI_ELEMENT == 2
+using Element = Float16;
+#else
+using Element = Bfloat16;
+#endif
+constexpr int wide = 16 / sizeof(Element);
+using Weight = Sum<Element>;
+
+}  // namespace fastroi
+
+// name, threads per block at most, the call.
+#define FASTROI_KERNELS(KERNEL)                                       \
+    KERNEL(plan_ranges, 128, plan_ranges(launch))                     \
+    KERNEL(plan_range_means, 128, plan_taps<Weight>(launch, tap_range_mean))  \
+    KERNEL(plan_align, 128, plan_taps<Weight>(launch, tap_align))     \
+    KERNEL(plan_ps_means, 128, plan_taps<Weight>(launch, tap_ps_mean)) \
+    KERNEL(plan_warp, 128, plan_taps<Weight>(launch, tap_warp))       \
+    KERNEL(plan_precise, 128, plan_taps<Weight>(launch, tap_precise)) \
+    KERNEL(plan_crop, 128, plan_taps<Weight>(launch, tap_crop))       \
+    KERNEL(plan_crop_nearest, 128, plan_taps<Weight>(launch, tap_crop_nearest)) \
+    KERNEL(plan_samples, 128, plan_samples<Weight>(launch))           \
+    KERNEL(max_planar, 256, (max_planar<Element, false>(launch)))     \
+    KERNEL(argmax_planar, 256, (max_planar<Element, true>(launch)))   \
+    KERNEL(max_direct, 256, (max_direct<Element, 1, false>(launch)))  \
+    KERNEL(max_wide, 256, (max_direct<Element, wide, false>(launch))) \
+    KERNEL(argmax_direct, 256, (max_direct<Element, 1, true>(launch))) \
+    KERNEL(sum_planar, 256, (sum_planar<Element>(launch)))            \
+    KERNEL(sum_direct, 256, (sum_direct<Element, 1>(launch)))         \
+    KERNEL(sum_wide, 256, (sum_direct<Element, wide>(launch)))        \
+    KERNEL(max_samples, 256, (max_samples<Element>(launch)))
+
+#define FASTROI_DEFINE(name, threads, call)                                                              \
+    extern "C" __global__ void __launch_bounds__(threads) fastroi_##name(const FASTROI_PARAMETER fastroi::Launch launch) { \
+        using namespace fastroi;                                                                         \
+        call;                                                                                            \
+    }
+#ifdef FASTROI_CUDA_SHIM
+#define FASTROI_PARAMETER
+#else
+#define FASTROI_PARAMETER __grid_constant__
+#endif
+FASTROI_KERNELS(FASTROI_DEFINE)

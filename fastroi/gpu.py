@@ -1,0 +1,634 @@
+"""The same operators on arrays in GPU memory, through CuPy.
+
+Nothing needs to be called from here: every operator of ``fastroi`` that is given a GPU array (CuPy, or anything with
+``__cuda_array_interface__`` or a CUDA DLPack) computes on its device and CuPy's current stream and returns a CuPy array,
+without synchronising. What the host can see (shapes, dtypes, sizes) is checked as on the CPU; what only the device sees,
+boxes that are not finite and batch indices out of range, gives a result of zeros and a note that :func:`check` raises from.
+"""
+
+import ctypes
+import math
+from contextlib import nullcontext
+from contextvars import ContextVar
+
+import numpy as np
+
+from . import cuda
+from ._arguments import overlaps_itself
+
+__all__ = ["check", "options", "warmup"]
+
+_ELEMENTS = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
+_ITEM_SIZES = (4, 8, 2, 2)
+_NO_ERROR = 2**64 - 1
+_MAX_LEVELS = 16
+_MAX_AXIS = 2**31 - 1
+_THREADS, _PLAN_THREADS = 256, 128
+_SHARED_BYTES = 48 << 10  # what a block may have without asking the driver
+_SHARED_PREFERRED = 26 << 10  # lets eight blocks of 256 threads live on a multiprocessor
+_PLAN_BYTES = 128 << 20  # plans of one launch; more RoIs are planned and pooled in turns
+_MAX_PLANE = 1 << 16  # bins; keeps item numbers of a block in 32 bits
+_CHANNEL_BLOCK = 32
+_BLOCKS_WANTED = 4096
+_OUTPUTS_PER_THREAD = 4
+
+_KINDS_OF_MAXIMUM = {1: (0, 1, 0), 2: (1, 1, 0), 3: (0, 1, 1), 4: (0, 0, 0)}  # corners, absent_is_zero, from_zero
+
+_strict = ContextVar("fastroi_gpu_strict", default=False)
+
+
+class _Level(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("data", "image_stride", "channel_stride", "row_stride", "column_stride")),
+        *((name, ctypes.c_int64) for name in ("rows", "columns")),
+        *((name, ctypes.c_double) for name in ("scale_h", "scale_w")),
+    ]
+
+
+class _Launch(ctypes.Structure):
+    """``struct Launch`` of fastroi.cu."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in (
+            "first", "count",
+            "boxes", "boxes_are_double", "box_columns", "box_row_stride", "box_column_stride",
+            "batch_indices", "batch_stride", "levels_of_rois", "level_stride", "images", "level_count", "error",
+            "planned", "y_first", "x_first", "y_items", "x_items", "y_absent", "x_absent", "y_capacity", "x_capacity",
+            "out", "argmax",
+        )),
+        ("out_strides", ctypes.c_int64 * 4),
+        ("argmax_strides", ctypes.c_int64 * 4),
+        *((name, ctypes.c_int64) for name in (
+            "channels", "bins_h", "bins_w", "group_h", "group_w", "bin_major",
+            "rule", "arithmetic_is_float", "coordinates", "sampling_h", "sampling_w",
+        )),
+        ("outside", ctypes.c_double),
+        *((name, ctypes.c_int64) for name in (
+            "mean", "corners", "absent_is_zero", "from_zero", "channel_block", "slices", "shared_items", "channels_fastest",
+        )),
+        ("levels", _Level * _MAX_LEVELS),
+    ]  # fmt: skip
+
+
+_BY_VALUE = np.dtype((np.void, ctypes.sizeof(_Launch)))  # one item: CuPy passes it as a struct
+
+# --- the device ------------------------------------------------------------------------------------------------------
+
+
+class _CupyRuntime:
+    """All that is asked of CuPy: arrays in, memory, one module per device and element type, launches, the error word."""
+
+    threads, plan_threads = _THREADS, _PLAN_THREADS
+
+    def __init__(self):
+        try:
+            import cupy
+        except ImportError:
+            raise ImportError(
+                "features: a GPU array needs CuPy; install fastroi[cuda13] or fastroi[cuda12], as your driver has it"
+            ) from None
+        self.cupy = cupy
+        self._kernels = {}
+        self._errors = {}
+
+    def device_id(self, array):
+        device = getattr(array, "__dlpack_device__", None)
+        return device()[1] if device is not None else self.cupy.asarray(array).device.id
+
+    def current(self):
+        return self.cupy.cuda.runtime.getDevice()
+
+    def on(self, device_id):
+        return nullcontext() if device_id == self.current() else self.cupy.cuda.Device(device_id)
+
+    def is_array(self, value):
+        return isinstance(value, self.cupy.ndarray)
+
+    def array(self, value):
+        """A GPU array of any library as a CuPy array on the same memory; a host array is copied to the device."""
+        if isinstance(value, self.cupy.ndarray):
+            return value
+        if getattr(value, "__dlpack_device__", None) is not None and not isinstance(value, np.ndarray):
+            return self.cupy.from_dlpack(value)
+        return self.cupy.asarray(value)
+
+    def empty(self, shape, dtype):
+        return self.cupy.empty(shape, dtype)
+
+    def pointer(self, array):
+        return array.data.ptr
+
+    def error_word(self):
+        device = self.current()
+        word = self._errors.get(device)
+        if word is None:
+            word = self._errors[device] = self.cupy.empty(1, np.uint64)
+            self._clear(word)
+            self.cupy.cuda.Device().synchronize()  # once per device: other streams may use it next
+        return word
+
+    def _clear(self, word):
+        word.data.memset_async(255, word.nbytes, self.cupy.cuda.get_current_stream())
+
+    def take_error(self):
+        word = self.error_word()
+        number = int(word.get()[0])
+        if number != _NO_ERROR:
+            self._clear(word)
+        return number
+
+    def kernel(self, element, name):
+        device = self.current()
+        kernel = self._kernels.get((device, element, name))
+        if kernel is None:
+            module = self._kernels.get((device, element))
+            if module is None:
+                options = (*cuda.OPTIONS, f"-DFASTROI_ELEMENT={element}")
+                module = self.cupy.RawModule(code=cuda.source(), options=options, backend="nvrtc")
+                self._kernels[device, element] = module
+            kernel = self._kernels[device, element, name] = module.get_function("fastroi_" + name)
+        return kernel
+
+    def launch(self, element, name, blocks, threads, shared_bytes, call):
+        arguments = (np.frombuffer(call, _BY_VALUE),)
+        self.kernel(element, name)((blocks,), (threads,), arguments, shared_mem=shared_bytes)
+
+
+_runtime = None
+
+
+def runtime():
+    global _runtime
+    if _runtime is None:
+        _runtime = _CupyRuntime()
+    return _runtime
+
+
+# --- what the argument checks ask --------------------------------------------------------------------------------------
+
+
+def _element_code(dtype):
+    return _ELEMENTS.get(dtype.name) if dtype.isnative else None
+
+
+class Device:
+    """One GPU as the argument checks see it: arrays on it, memory on it, and the operators that compute on it."""
+
+    def __init__(self, number):
+        self.number = number
+        self.core = _Core(number)
+
+    element_code = staticmethod(_element_code)
+
+    def array(self, value, name):
+        """A GPU array of any library as a CuPy array on the same memory; a host array is copied to the device."""
+        with runtime().on(self.number):
+            array = runtime().array(value)
+        if runtime().device_id(array) != self.number:
+            raise ValueError(f"{name}: on another device than the features")
+        return array
+
+    def empty(self, shape, dtype):
+        with runtime().on(self.number):
+            return runtime().empty(shape, dtype)
+
+    def checked_out(self, out, shape, dtype, inputs, name):
+        if not runtime().is_array(out):
+            raise TypeError(f"{name}: {type(out).__name__} is not a CuPy array, as a result on the GPU must be")
+        if runtime().device_id(out) != self.number:
+            raise ValueError(f"{name}: on another device than the features")
+        if out.dtype != dtype:
+            raise TypeError(f"{name}: dtype {out.dtype}; {dtype} required")
+        if out.shape != shape:
+            raise ValueError(f"{name}: shape {out.shape}; {shape} required")
+        if overlaps_itself(out):
+            raise ValueError(f"{name}: its elements overlap one another in memory")
+        reach = _memory(out)
+        for other in inputs:
+            if runtime().is_array(other) and _intersect(reach, _memory(other)):
+                raise ValueError(f"{name}: shares memory with an input or another output")
+        return out
+
+
+_devices = {}
+
+
+def device_of(array):
+    """The :class:`Device` that a GPU array lies on."""
+    number = runtime().device_id(array)
+    if number not in _devices:
+        _devices[number] = Device(number)
+    return _devices[number]
+
+
+def _memory(array):
+    """First and last byte address that an array may reach, as a half-open range."""
+    first = last = runtime().pointer(array)
+    for stride, extent in zip(array.strides, array.shape, strict=True):
+        reach = stride * (extent - 1)
+        first, last = first + min(reach, 0), last + max(reach, 0)
+    return (first, last + array.itemsize) if array.size else (first, first)
+
+
+def _intersect(a, b):
+    return a[0] < b[1] and b[0] < a[1]
+
+
+# --- errors, options, warming up -----------------------------------------------------------------------------------------
+
+_MESSAGES = {
+    1: "rois[{row}]: x1 is not finite; box coordinates must be",
+    2: "rois[{row}]: y1 is not finite; box coordinates must be",
+    3: "rois[{row}]: x2 is not finite; box coordinates must be",
+    4: "rois[{row}]: y2 is not finite; box coordinates must be",
+    5: "rois[{row}]: the batch index is not an integer",
+    6: "rois[{row}]: the batch index is outside the images",
+    7: "levels[{row}]: outside the pyramid",
+    8: "rois[{row}]: too many taps for one RoI",
+    9: "batch_indices[{row}]: the batch index is outside the images",
+}
+
+
+def check():
+    """Raise if a RoI of any call on the current device since the last check was refused; synchronises the current stream.
+
+    Raises
+    ------
+    ValueError
+        Names argument and row of the first such RoI. The results of these RoIs are zeros; all others are valid.
+    OverflowError
+        A RoI whose plan does not fit.
+
+    Examples
+    --------
+    >>> import fastroi
+    >>> with fastroi.gpu.options(strict=True):  # doctest: +SKIP
+    ...     pooled = fastroi.roi_align(features, rois, 7)
+    """
+    number = runtime().take_error()
+    if number == _NO_ERROR:
+        return
+    row, code = number >> 8, number & 255
+    kind = OverflowError if code == 8 else ValueError
+    raise kind(_MESSAGES[code].format(row=row))
+
+
+class options:
+    """Set options of GPU calls in this context; as a context manager, until its end.
+
+    Parameters
+    ----------
+    strict : bool
+        True: each call ends with :func:`check`, so it waits for the device and raises as on the CPU.
+
+    Examples
+    --------
+    >>> import fastroi
+    >>> with fastroi.gpu.options(strict=True):
+    ...     pass
+    """
+
+    def __init__(self, *, strict):
+        self._token = _strict.set(bool(strict))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        _strict.reset(self._token)
+
+
+def warmup(dtypes=("float32",)):
+    """Compile the kernels of these feature dtypes for the current device, so that no later call waits for it.
+
+    Parameters
+    ----------
+    dtypes : iterable of str
+        Of ``"float32"``, ``"float64"``, ``"float16"``, ``"bfloat16"``.
+
+    Raises
+    ------
+    ValueError
+        An unknown dtype.
+    ImportError
+        CuPy is not installed.
+
+    Examples
+    --------
+    >>> import fastroi
+    >>> fastroi.gpu.warmup(("float32", "float16"))  # doctest: +SKIP
+    """
+    for dtype in dtypes:
+        if dtype not in _ELEMENTS:
+            raise ValueError(f"dtypes: {dtype!r} is not one of {', '.join(map(repr, _ELEMENTS))}")
+        runtime().kernel(_ELEMENTS[dtype], "plan_ranges")
+    runtime().error_word()
+
+
+# --- one call --------------------------------------------------------------------------------------------------------------
+
+
+class _Call:
+    """Maps, boxes and result of one call as the kernels take them."""
+
+    def __init__(self, maps, boxes, batch_indices, out, scales):
+        self.launch = launch = _Launch()
+        self.maps, self.out = maps, out
+        self.element = _element_code(maps[0].dtype)
+        self.item_size = _ITEM_SIZES[self.element]
+        self.weight_size = 8 if self.element == 1 else 4
+        self.count, launch.channels, launch.bins_h, launch.bins_w = out.shape
+        self._check(boxes, batch_indices)
+        launch.out, launch.out_strides[:] = _pointer_and_strides(out)
+        launch.level_count, launch.images = len(maps), maps[0].shape[0]
+        for level, (array, (scale_h, scale_w)) in enumerate(zip(maps, scales, strict=True)):
+            pointer, strides = _pointer_and_strides(array)
+            launch.levels[level] = _Level(pointer, *strides, *array.shape[2:], scale_h, scale_w)
+        launch.boxes_are_double, launch.box_columns = boxes.itemsize == 8, boxes.shape[1]
+        launch.boxes, (launch.box_row_stride, launch.box_column_stride) = _pointer_and_strides(boxes)
+        if batch_indices is not None:
+            launch.batch_indices, (launch.batch_stride,) = _pointer_and_strides(batch_indices)
+        launch.error = runtime().pointer(runtime().error_word())
+        self.kept = (boxes, batch_indices)
+
+    def _check(self, boxes, batch_indices):
+        """What the core checks on the host, in its words."""
+        images = self.maps[0].shape[0]
+        for array in self.maps:
+            rows, columns = array.shape[2:]
+            if max(rows, columns) > _MAX_AXIS:
+                raise OverflowError(f"features: a map of {rows} x {columns} cells; an axis holds at most 2^31 - 1")
+            if self.count and not (rows and columns):
+                raise ValueError(f"features: a map of {rows} x {columns} cells has nothing to pool")
+        if self.count and images == 0:
+            raise ValueError(f"features: 0 images, but {self.count} rois")
+        if boxes.shape[1] == 5 and boxes.itemsize == 4 and images > 2**24:
+            raise TypeError(f"rois: its dtype cannot tell {images} batch indices apart; pass batch_indices")
+        if boxes.shape[1] == 4 and batch_indices is None and images != 1 and self.count:
+            raise ValueError(
+                f"batch_indices: required when rois has no batch column and there are {images} images"
+            )
+
+    def set_levels(self, levels):
+        self.launch.levels_of_rois, (self.launch.level_stride,) = _pointer_and_strides(levels)
+        self.kept += (levels,)
+
+    def set_argmax(self, argmax):
+        self.launch.argmax, self.launch.argmax_strides[:] = _pointer_and_strides(argmax)
+
+    def set_groups(self, rows, columns, bin_major):
+        self.launch.group_h, self.launch.group_w, self.launch.bin_major = rows, columns, bin_major
+
+    # What decides between the kernels of a family.
+
+    def is_channels_last(self):
+        return all(level.channel_stride == 1 and level.column_stride != 1 for level in self._levels())
+
+    def _levels(self):
+        return self.launch.levels[: self.launch.level_count]
+
+    def takes_wide_access(self):
+        """Whether 16 bytes of channels can be read and written at once, everywhere."""
+        wide = 16 // self.item_size
+        launch = self.launch
+        if launch.group_h or launch.channels % wide or launch.out_strides[1] != 1 or launch.out % 16:
+            return False
+        strides = [launch.out_strides[i] for i in (0, 2, 3)]
+        for level in self._levels():
+            if level.channel_stride != 1 or level.data % 16:
+                return False
+            strides += (level.image_stride, level.row_stride, level.column_stride)
+        return all(stride % wide == 0 for stride in strides)
+
+    def largest_extents(self):
+        return max(m.shape[2] for m in self.maps), max(m.shape[3] for m in self.maps)
+
+    def planar_shared_bytes(self, plan_bytes, columns, item_bytes):
+        """(shared bytes, items) of a planar kernel, or None where a direct kernel has to do."""
+        launch = self.launch
+        if launch.group_h or self.is_channels_last() or launch.bins_h * launch.bins_w > _MAX_PLANE:
+            return None
+        items = max((_SHARED_PREFERRED - plan_bytes) // item_bytes, columns, 1024)
+        total = plan_bytes + items * item_bytes
+        return (total, items) if total <= _SHARED_BYTES else None
+
+    # Running.
+
+    def run(self, plan_name, plan, kernels):
+        """`plan` lists (field, bytes per RoI); `kernels` is (name, shared bytes, items) of the reducing kernel."""
+        if self.out.size == 0:
+            return
+        launch, device = self.launch, runtime()
+        name, shared_bytes, items = kernels
+        launch.shared_items = items
+        self._divide_work(items > 0, name)
+        per_roi = sum(size for _, size in plan)
+        step = max(1, min(self.count, _PLAN_BYTES // per_roi, _MAX_AXIS // launch.slices))
+        workspace = device.empty(sum(_aligned(step * size) for _, size in plan), np.uint8)
+        address = device.pointer(workspace)
+        for field, size in plan:
+            setattr(launch, field, address)
+            address += _aligned(step * size)
+        plan_threads = min(device.plan_threads, -(-max(launch.bins_h, launch.bins_w) // 32) * 32)
+        for first in range(0, self.count, step):
+            launch.first, launch.count = first, min(step, self.count - first)
+            device.launch(self.element, plan_name, launch.count, plan_threads, plan_threads * 8, launch)
+            device.launch(self.element, name, launch.count * launch.slices, device.threads, shared_bytes, launch)
+        if _strict.get():
+            check()
+
+    def _divide_work(self, planar, name):
+        launch = self.launch
+        if planar:
+            block = _CHANNEL_BLOCK
+            while block > 4 and self.count * -(-launch.channels // block) < _BLOCKS_WANTED:
+                block //= 2
+            launch.channel_block, launch.slices = block, -(-launch.channels // block)
+            return
+        launch.channels_fastest = launch.out_strides[1] == 1 and launch.channels > 1
+        width = 16 // self.item_size if name.endswith("_wide") else 1
+        outputs = launch.channels // width * launch.bins_h * launch.bins_w
+        launch.slices = max(1, min(-(-outputs // (runtime().threads * _OUTPUTS_PER_THREAD)), 1 << 16))
+
+
+def _aligned(size):
+    return -(-size // 256) * 256
+
+
+def _pointer_and_strides(array):
+    item = array.itemsize
+    if any(stride % item for stride in array.strides):
+        raise ValueError(f"array: strides {array.strides} are not multiples of the item size {item}; use .copy()")
+    return runtime().pointer(array), tuple(stride // item for stride in array.strides)
+
+
+# --- families ---------------------------------------------------------------------------------------------------------------
+
+_PLANNED_BYTES = 48
+
+
+def _run_max(call):
+    launch = call.launch
+    with_argmax = bool(launch.argmax)
+    prefix = "argmax" if with_argmax else "max"
+    plan = [("planned", _PLANNED_BYTES), ("y_items", 8 * launch.bins_h), ("x_items", 8 * launch.bins_w)]
+    item_bytes = call.weight_size + 4 * with_argmax
+    plan_bytes = 8 * (launch.bins_h + launch.bins_w)
+    shared = call.planar_shared_bytes(plan_bytes, call.largest_extents()[1], item_bytes)
+    if shared:
+        kernel = (prefix + "_planar", *shared)
+    else:
+        kernel = ("max_wide" if not with_argmax and call.takes_wide_access() else prefix + "_direct", 0, 0)
+    call.run("plan_ranges", plan, kernel)
+
+
+def _tap_capacity(kind, bins, extent, sampling):
+    """Most taps that the bins of one axis can have together: consecutive bins share at most a few cells."""
+    if kind in ("warp", "crop", "crop_nearest"):
+        return 2 * bins
+    shared = extent + 4 * bins
+    return min(2 * sampling * bins, shared) if kind == "align" and sampling > 0 else shared
+
+
+def _run_sum(call, kind):
+    launch = call.launch
+    rows, columns = call.largest_extents()
+    tap_bytes = 2 * call.weight_size
+    launch.y_capacity = _tap_capacity(kind, launch.bins_h, rows, launch.sampling_h)
+    launch.x_capacity = _tap_capacity(kind, launch.bins_w, columns, launch.sampling_w)
+    plan = [
+        ("planned", _PLANNED_BYTES),
+        ("y_items", tap_bytes * launch.y_capacity),
+        ("x_items", tap_bytes * launch.x_capacity),
+        ("y_first", 4 * (launch.bins_h + 1)),
+        ("x_first", 4 * (launch.bins_w + 1)),
+    ]
+    plan_bytes = 16 * launch.y_capacity + (tap_bytes + 4) * launch.x_capacity + 4 * (launch.bins_h + launch.bins_w + 4)
+    shared = call.planar_shared_bytes(plan_bytes, min(columns, launch.x_capacity), call.weight_size)
+    if shared:
+        kernel = ("sum_planar", *shared)
+    else:
+        kernel = ("sum_wide" if call.takes_wide_access() else "sum_direct", 0, 0)
+    call.run("plan_" + kind, plan, kernel)
+
+
+def _sample_capacity(bins, extent, sampling):
+    """Points on the map: an adaptive grid has at most two a cell, and one for each bin smaller than a cell."""
+    return bins * sampling if sampling > 0 else 2 * (extent + 2) + 2 * bins
+
+
+def _run_samples(call):
+    launch = call.launch
+    rows, columns = call.largest_extents()
+    sample_bytes = 24 if call.weight_size == 8 else 12
+    launch.y_capacity = _sample_capacity(launch.bins_h, rows, launch.sampling_h)
+    launch.x_capacity = _sample_capacity(launch.bins_w, columns, launch.sampling_w)
+    plan = [
+        ("planned", _PLANNED_BYTES),
+        ("y_items", sample_bytes * launch.y_capacity),
+        ("x_items", sample_bytes * launch.x_capacity),
+        ("y_first", 4 * (launch.bins_h + 1)),
+        ("x_first", 4 * (launch.bins_w + 1)),
+        ("y_absent", 4 * launch.bins_h),
+        ("x_absent", 4 * launch.bins_w),
+    ]
+    call.run("plan_samples", plan, ("max_samples", 0, 0))
+
+
+# --- the face of _core ---------------------------------------------------------------------------------------------------
+
+
+def _roi_pool(features, rois, batch, out, code, threads, simd, argmax, rule, reduce, scale_h, scale_w):
+    call = _Call([features], rois, batch, out, [(scale_h, scale_w)])
+    call.launch.rule = rule
+    if reduce:
+        call.launch.mean = 1
+        return _run_sum(call, "range_means")
+    if argmax is not None:
+        call.set_argmax(argmax)
+    return _run_max(call)
+
+
+def _roi_align(features, rois, batch, out, code, threads, simd, *settings):
+    *settings, scale_h, scale_w = settings
+    _run_align(_Call([features], rois, batch, out, [(scale_h, scale_w)]), *settings)
+
+
+def _multiscale_roi_align(maps, rois, batch, out, code, threads, simd, levels, scales, *settings):
+    if len(maps) > _MAX_LEVELS:
+        raise ValueError(f"feature_pyramid: {len(maps)} levels; at most {_MAX_LEVELS} on a GPU")
+    for scale in scales:
+        if not (scale > 0 and math.isfinite(scale)):
+            raise ValueError(f"spatial_scale: {scale:g}; it must be positive and finite")
+    call = _Call(maps, rois, batch, out, [(scale, scale) for scale in scales])
+    call.set_levels(levels)
+    _run_align(call, *settings)
+
+
+def _ps_roi_pool(
+    features, rois, batch, out, code, threads, simd, rule, order, arithmetic, group_h, group_w, scale_h, scale_w
+):
+    call = _Call([features], rois, batch, out, [(scale_h, scale_w)])
+    call.set_groups(group_h, group_w, order)
+    call.launch.rule, call.launch.arithmetic_is_float, call.launch.mean = rule, arithmetic, 1
+    _run_sum(call, "ps_means")
+
+
+def _ps_roi_align(
+    features, rois, batch, out, code, threads, simd,
+    coordinates, order, arithmetic, group_h, group_w, sampling_h, sampling_w, scale_h, scale_w,
+):  # fmt: skip
+    call = _Call([features], rois, batch, out, [(scale_h, scale_w)])
+    call.set_groups(group_h, group_w, order)
+    _run_align(call, coordinates, 0, arithmetic, sampling_h, sampling_w)
+
+
+def _scaled_operator(precise, features, rois, batch, out, code, threads, simd, scale_h, scale_w):
+    call = _Call([features], rois, batch, out, [(scale_h, scale_w)])
+    _run_sum(call, "precise" if precise else "warp")
+
+
+def _crop_and_resize(features, rois, batch, out, code, threads, simd, method, extrapolation_value):
+    call = _Call([features], rois, batch, out, [(1.0, 1.0)])
+    call.launch.outside = extrapolation_value
+    _run_sum(call, "crop_nearest" if method else "crop")
+
+
+def _run_align(call, coordinates, reduce, arithmetic, sampling_h, sampling_w):
+    launch = call.launch
+    launch.coordinates, launch.arithmetic_is_float = coordinates, arithmetic
+    launch.sampling_h, launch.sampling_w = sampling_h, sampling_w
+    if reduce == 0:
+        return _run_sum(call, "align")
+    launch.corners, launch.absent_is_zero, launch.from_zero = _KINDS_OF_MAXIMUM[reduce]
+    _run_samples(call)
+
+
+_OPERATORS = {
+    "roi_pool": _roi_pool,
+    "roi_align": _roi_align,
+    "multiscale_roi_align": _multiscale_roi_align,
+    "ps_roi_pool": _ps_roi_pool,
+    "ps_roi_align": _ps_roi_align,
+    "scaled_operator": _scaled_operator,
+    "crop_and_resize": _crop_and_resize,
+}
+
+
+class _Core:
+    """The functions of ``_core`` for arrays of one GPU: the same arguments, threads and instruction set left unused."""
+
+    def __init__(self, device_number):
+        self._device_number = device_number
+
+    def __getattr__(self, name):
+        if name not in _OPERATORS:
+            raise TypeError(f"{name}: has no GPU implementation; pass NumPy arrays (cupy.asnumpy)")
+        operator = _OPERATORS[name]
+
+        def run(*arguments):
+            with runtime().on(self._device_number):
+                operator(*arguments)
+
+        setattr(self, name, run)
+        return run

@@ -1,0 +1,134 @@
+"""What the emulated and the real GPU are both asked."""
+
+import math
+
+import numpy as np
+from helpers import awkward_rois, feature_map, from_layout, to_layout
+
+import fastroi
+from fastroi import _core
+
+SHAPES = (
+    ((2, 8, 13, 17), (3, 5), 1 / 16),
+    ((1, 3, 1, 1), (2, 3), 1 / 32),
+    ((3, 4, 1, 23), (1, 7), 0.1),
+    ((1, 35, 38, 50), (7, 7), (1 / 16, 1 / 7)),
+    ((2, 6, 20, 33), (1, 1), 1.0),
+    ((1, 2, 6, 5), (9, 12), 1 / 4),
+)
+
+# Keyword sets of every operator. "groups" marks position-sensitive ones, whose channels are multiplied.
+OPERATORS = {
+    "roi_pool": [{"rule": rule, "reduce": reduce} for rule in fastroi.ROI_POOL_RULES for reduce in ("max", "mean")],
+    "roi_align": [
+        {"sampling_ratio": ratio, "aligned": aligned, "arithmetic": arithmetic}
+        for ratio in (-1, 1, 2, (3, 2))
+        for aligned, arithmetic in ((True, "float64"), (False, "float32"), ("image", "float64"), ("least_one", "float32"))
+    ],
+    "roi_align_max": [
+        {"sampling_ratio": ratio, "reduce": reduce, "aligned": ratio != 2}
+        for ratio in (-1, 2)
+        for reduce in ("max", "max_corners", "max_from_zero", "max_inside")
+    ],
+    "ps_roi_pool": [
+        {"rule": rule, "channel_order": order, "arithmetic": arithmetic}
+        for rule in ("rfcn", "openvino", "torchvision", "chainercv")
+        for order, arithmetic in (("class", "float64"), ("bin", "float32"))
+    ],
+    "ps_roi_align": [{"sampling_ratio": ratio, "channel_order": order} for ratio in (-1, 2) for order in ("class", "bin")],
+    "roi_warp": [{}],
+    "prroi_pool": [{}],
+    "crop_and_resize": [{"method": method, "extrapolation_value": -1.5} for method in ("bilinear", "nearest")],
+}
+
+
+def moderate_rois(rng, count, shape, scale):
+    """Awkward RoIs without those whose adaptive grids have millions of points."""
+    rois = awkward_rois(rng, 2 * count, shape, scale)
+    return rois[np.abs(rois[:, 1:]).max(axis=1) * np.max(scale) < 1e5][:count]
+
+
+def run_operator(name, settings, features, rois, size, scale, layout, to_device=np.asarray):
+    """One operator on an NCHW map through `layout`, back in NCHW."""
+    settings = dict(settings, layout=layout)
+    if name == "crop_and_resize":
+        extents = np.array([features.shape[3], features.shape[2]] * 2) / (np.ones(2) * scale)[[1, 0, 1, 0]]
+        normalised = (rois[:, 1:] / extents)[:, [1, 0, 3, 2]]
+        images = rois[:, 0].astype(np.int64)
+        arguments = to_device(to_layout(features, layout)), to_device(normalised), to_device(images), size
+        return from_layout(fastroi.crop_and_resize(*arguments, **settings), layout)
+    if name.startswith("ps_"):
+        groups = math.prod(size)
+        features = np.concatenate([features + np.asarray(g, features.dtype) for g in range(groups)], axis=1)
+    operator = getattr(fastroi, name.removesuffix("_max"))
+    return from_layout(operator(to_device(to_layout(features, layout)), to_device(rois), size, scale, **settings), layout)
+
+
+def half_bound(expected, magnitude, taps, dtype):
+    """One rounding to the half type after a float32 sum."""
+    unit, least = (2.0**-11, 2.0**-25) if dtype == "float16" else (2.0**-8, 2.0**-134)
+    summed = (taps[:, None] + 2) * 2.0**-24 * magnitude
+    return summed + unit * (np.abs(expected) + summed) + least
+
+
+def compare_plans(runtime, to_device, read):
+    """Compare ranges and taps that the device planned with the CPU's, bit for bit; returns how many bins were compared.
+
+    `read(address, size)` copies device memory to the host.
+    """
+    compared = 0
+    plans = []
+    launch = runtime.launch
+
+    def recording(element, name, blocks, threads, shared_bytes, call):
+        launch(element, name, blocks, threads, shared_bytes, call)
+        if name.startswith("plan_"):
+            plans.append({
+                "bins": (call.bins_h, call.bins_w),
+                "y": read(call.y_items, call.count * (call.y_capacity * 8 or call.bins_h * 8)).tobytes(),
+                "x": read(call.x_items, call.count * (call.x_capacity * 8 or call.bins_w * 8)).tobytes(),
+                "y_first": read(call.y_first, call.count * (call.bins_h + 1) * 4).tobytes() if call.y_first else b"",
+                "x_first": read(call.x_first, call.count * (call.bins_w + 1) * 4).tobytes() if call.x_first else b"",
+                "capacity": (call.y_capacity, call.x_capacity),
+            })  # fmt: skip
+
+    rng = np.random.default_rng(59)
+    shape, (rows, columns), scale = (1, 1, 31, 47), (7, 5), 0.3
+    rois = moderate_rois(rng, 150, shape, scale)[:, 1:]
+    features = to_device(feature_map(rng, shape))
+    runtime.launch = recording
+    try:
+        for rule in fastroi.ROI_POOL_RULES:
+            fastroi.roi_pool(features, to_device(rois), (rows, columns), scale, rule=rule)
+            plan = plans.pop()
+            for axis, extent, bins in (("y", 31, rows), ("x", 47, columns)):
+                device = np.frombuffer(plan[axis], np.int32).reshape(len(rois), bins, 2)
+                for k, box in enumerate(rois):
+                    lo, hi = box[[1, 3]] if axis == "y" else box[[0, 2]]
+                    host = np.array(_core.axis_ranges(rule, lo, hi, scale, bins, extent)[1])
+                    host[host[:, 1] <= host[:, 0]] = 0
+                    assert (device[k] == host).all(), (rule, axis, box)
+                    compared += bins
+        tap = np.dtype([("index", np.int32), ("weight", np.float32)])
+        for op, code, run in (
+            ("asymmetric", 0, lambda ratio: fastroi.roi_align(features, to_device(rois), (rows, columns), scale, ratio, False)),
+            ("half_pixel", 1, lambda ratio: fastroi.roi_align(features, to_device(rois), (rows, columns), scale, ratio, True)),
+            ("warp", 3, lambda ratio: fastroi.roi_warp(features, to_device(rois), (rows, columns), scale)),
+            ("precise", 4, lambda ratio: fastroi.prroi_pool(features, to_device(rois), (rows, columns), scale)),
+        ):
+            for ratio in (0, 1, 2, 5):
+                run(ratio)
+                plan = plans.pop()
+                for axis, extent, bins, capacity in zip("yx", (31, 47), (rows, columns), plan["capacity"], strict=True):
+                    first = np.frombuffer(plan[axis + "_first"], np.int32).reshape(len(rois), bins + 1)
+                    taps = np.frombuffer(plan[axis], tap).reshape(len(rois), capacity)
+                    for k, box in enumerate(rois):
+                        lo, hi = box[[1, 3]] if axis == "y" else box[[0, 2]]
+                        host = _core.axis_taps(code, lo, hi, scale, ratio, bins, extent)
+                        kept = [(p, i, float(np.float32(w))) for p, i, w in host if np.float32(w) != 0]
+                        own = [(p, *t) for p in range(bins) for t in taps[k, first[k, p] : first[k, p + 1]].tolist()]
+                        assert own == kept, (op, ratio, axis, box)
+                        compared += bins
+    finally:
+        runtime.launch = launch
+    return compared

@@ -1,0 +1,111 @@
+"""The GPU path without a GPU: gpu.py as it is, over NumPy memory and the kernels compiled as C++ (cuda_shim)."""
+
+import ctypes
+import os
+import platform
+import subprocess
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import numpy as np
+
+from fastroi import cuda, gpu
+
+SHIM = Path(__file__).parent / "cuda_shim" / "shim.cpp"
+# Fused products are written in the kernels; without the instruction std::fma is the same number, slowly.
+_FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-Wno-unknown-pragmas")
+_FUSED = ("-mfma",) if platform.machine() == "x86_64" else ()
+
+
+class EmulatedArray(np.ndarray):
+    """Host memory that claims to be a GPU's."""
+
+    __cuda_array_interface__ = property(lambda self: self.__array_interface__)
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+    def view(self, *args, **kwargs):
+        """As it is where the CPU's core would take unsigned numbers."""
+        if args and np.dtype(args[0]).kind == "u":
+            return self
+        return super().view(*args, **kwargs)
+
+
+def to_device(array):
+    return np.asarray(array).view(EmulatedArray)
+
+
+def from_device(array):
+    assert isinstance(array, EmulatedArray), type(array)
+    return np.asarray(array).view(np.ndarray) if type(array) is EmulatedArray else array
+
+
+def build(element, folder):
+    """The kernels of one element type as a shared library."""
+    (folder / "kernels.cu").write_text(cuda.source(), "utf-8")
+    library = folder / f"kernels{element}.so"
+    command = [os.environ.get("CXX", "g++"), *_FLAGS, *_FUSED, f"-DFASTROI_ELEMENT={element}", f"-I{folder}"]
+    done = subprocess.run([*command, str(SHIM), "-o", str(library)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return ctypes.CDLL(str(library))
+
+
+class EmulatedRuntime:
+    """What gpu.py asks of a device. `threads` is small: a result must not depend on it."""
+
+    def __init__(self, folder, threads=64, reversed_order=False):
+        self.folder, self.threads, self.plan_threads = folder, threads, threads
+        self.reversed_order = reversed_order
+        self.libraries = {}
+        self.word = np.full(1, 2**64 - 1, np.uint64)
+        self.launched = []
+
+    def device_id(self, array):
+        return 0
+
+    def on(self, device_id):
+        return nullcontext()
+
+    def is_array(self, value):
+        return isinstance(value, EmulatedArray)
+
+    def array(self, value):
+        return value if isinstance(value, EmulatedArray) else to_device(value)
+
+    def empty(self, shape, dtype):
+        array = np.empty(shape, dtype)
+        array.view(np.uint8 if array.ndim else dtype)[...] = 0xDB  # what nobody writes shows
+        return to_device(array)
+
+    def pointer(self, array):
+        return array.ctypes.data
+
+    def error_word(self):
+        return self.word
+
+    def take_error(self):
+        number = int(self.word[0])
+        self.word[0] = 2**64 - 1
+        return number
+
+    def launch(self, element, name, blocks, threads, shared_bytes, call):
+        if element not in self.libraries:
+            self.libraries[element] = build(element, self.folder)
+        library = self.libraries[element]
+        assert ctypes.sizeof(call) == library.shim_launch_bytes()
+        self.launched.append(name)
+        status = library.shim_launch(
+            name.encode(), blocks, threads, ctypes.c_size_t(shared_bytes), int(self.reversed_order), ctypes.byref(call)
+        )
+        assert status == 0, (name, status)
+
+
+@contextmanager
+def emulated(runtime):
+    """fastroi computes "GPU" arrays with `runtime` inside."""
+    previous, gpu._runtime = gpu._runtime, runtime
+    try:
+        yield runtime
+    finally:
+        gpu._runtime = previous
