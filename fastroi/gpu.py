@@ -28,6 +28,7 @@ _SHARED_BYTES = 48 << 10  # what a block may have without asking the driver
 _SHARED_PREFERRED = 26 << 10  # lets eight blocks of 256 threads live on a multiprocessor
 _PLAN_BYTES = 128 << 20  # plans of one launch; more RoIs are planned and pooled in turns
 _MAX_PLANE = 1 << 16  # bins; keeps item numbers of a block in 32 bits
+_MAX_ITEMS = 1 << 30
 _CHANNEL_BLOCK = 32
 _BLOCKS_WANTED = 4096
 _OUTPUTS_PER_THREAD = 4
@@ -398,7 +399,16 @@ class _Call:
             if level.channel_stride != 1 or level.data % 16:
                 return False
             strides += (level.image_stride, level.row_stride, level.column_stride)
-        return all(stride % wide == 0 for stride in strides)
+        fits = launch.channels // wide * launch.bins_h * launch.bins_w < _MAX_ITEMS and self._has_short_offsets(0)
+        return fits and all(stride % wide == 0 for stride in strides)
+
+    def _has_short_offsets(self, channels):
+        """Whether 32 bits hold every offset inside `channels` channels of an image of any level."""
+        return all(
+            channels * abs(level.channel_stride) + level.rows * abs(level.row_stride) + level.columns * abs(level.column_stride)
+            < 2**31
+            for level in self._levels()
+        )
 
     def largest_extents(self):
         return max(m.shape[2] for m in self.maps), max(m.shape[3] for m in self.maps)
@@ -408,7 +418,9 @@ class _Call:
         launch = self.launch
         if launch.group_h or self.is_channels_last() or launch.bins_h * launch.bins_w > _MAX_PLANE:
             return None
-        items = max((_SHARED_PREFERRED - plan_bytes) // item_bytes, columns, 1024)
+        if not self._has_short_offsets(_CHANNEL_BLOCK):
+            return None
+        items = max((_SHARED_PREFERRED - plan_bytes) // item_bytes, columns, 256)
         total = plan_bytes + items * item_bytes
         return (total, items) if total <= _SHARED_BYTES else None
 
@@ -472,7 +484,8 @@ def _run_max(call):
     with_argmax = bool(launch.argmax)
     prefix = "argmax" if with_argmax else "max"
     plan = [("planned", _PLANNED_BYTES), ("y_items", 8 * launch.bins_h), ("x_items", 8 * launch.bins_w)]
-    item_bytes = call.weight_size + 4 * with_argmax
+    lanes = 16 // call.weight_size
+    item_bytes = 16 + 4 * lanes * with_argmax
     plan_bytes = 8 * (launch.bins_h + launch.bins_w)
     shared = call.planar_shared_bytes(plan_bytes, call.largest_extents()[1], item_bytes)
     if shared:
@@ -503,12 +516,14 @@ def _run_sum(call, kind):
         ("y_first", 4 * (launch.bins_h + 1)),
         ("x_first", 4 * (launch.bins_w + 1)),
     ]
-    plan_bytes = 16 * launch.y_capacity + (tap_bytes + 4) * launch.x_capacity + 4 * (launch.bins_h + launch.bins_w + 4)
-    shared = call.planar_shared_bytes(plan_bytes, min(columns, launch.x_capacity), call.weight_size)
+    plan_bytes = tap_bytes * (launch.y_capacity + launch.x_capacity) + 4 * (launch.bins_h + launch.bins_w + 2)
+    shared = call.planar_shared_bytes(plan_bytes + 4 * launch.x_capacity, min(columns, launch.x_capacity), 16)
     if shared:
         kernel = ("sum_planar", *shared)
+    elif plan_bytes <= _SHARED_PREFERRED and call.takes_wide_access():
+        kernel = ("sum_wide", plan_bytes, 0)
     else:
-        kernel = ("sum_wide" if call.takes_wide_access() else "sum_direct", 0, 0)
+        kernel = ("sum_direct", 0, 0)
     call.run("plan_" + kind, plan, kernel)
 
 

@@ -131,8 +131,8 @@ __device__ inline float divided(float a, float b) { return a / b; }
 __device__ inline double divided(double a, double b) { return a / b; }
 
 // NaN in `candidate` leaves `best`.
-__device__ inline float raised(float best, float candidate) { return candidate > best ? candidate : best; }
-__device__ inline double raised(double best, double candidate) { return candidate > best ? candidate : best; }
+__device__ inline float raised(float best, float candidate) { return fmaxf(best, candidate); }
+__device__ inline double raised(double best, double candidate) { return fmax(best, candidate); }
 
 template <class A>
 __device__ inline A minus_infinity() {
@@ -347,7 +347,7 @@ __device__ inline void finish_plan(const Launch& launch, PlannedRoi roi) {
     if (threadIdx.x != 0) return;
     if (roi.y_length > launch.y_capacity || roi.x_length > launch.x_capacity) {
         report(launch, launch.first + blockIdx.x, error_capacity);
-        roi.image = -1;
+        roi = {-1, 0, 0, 0, 0, 0};
     }
     launch.planned[blockIdx.x] = roi;
 }
@@ -458,11 +458,12 @@ struct Odometer {
 struct Tile {
     int32_t channels, bin_rows;
 
-    __device__ Tile(const Launch& launch, int64_t columns) {
+    // An item of shared memory holds one column of `lanes` channels.
+    __device__ Tile(const Launch& launch, int64_t columns, int lanes) {
         const int64_t fitting = launch.shared_items / (columns > 0 ? columns : 1);
         bin_rows = (int32_t)(fitting < launch.bins_h ? (fitting > 0 ? fitting : 1) : launch.bins_h);
-        const int64_t planes = fitting / bin_rows;
-        channels = (int32_t)(planes < 1 ? 1 : planes > launch.channel_block ? launch.channel_block : planes);
+        const int64_t planes = fitting / bin_rows * lanes;
+        channels = (int32_t)(planes < lanes ? lanes : planes > launch.channel_block ? launch.channel_block : planes);
     }
 };
 
@@ -490,20 +491,46 @@ __device__ inline int32_t smaller_of(int64_t a, int64_t b) { return (int32_t)(a 
 
 // --- max over ranges -------------------------------------------------------------------------------------------------
 
+// Channels that a thread of a planar kernel reduces side by side: one index computation serves them all, and their loads
+// are in flight together.
+template <class A>
+constexpr int lanes = 16 / sizeof(A);
+
+// Offsets of a thread's lanes; lanes past the last channel repeat the first and are not written.
+template <int N>
+struct LaneOffsets {
+    int32_t at[N];
+
+    __device__ LaneOffsets(int32_t channels_left, int32_t channel_stride) {
+#pragma unroll
+        for (int i = 0; i < N; i++) at[i] = i < channels_left ? i * channel_stride : 0;
+    }
+};
+
+template <class A, int N>
+__device__ inline void keep(Pack<A, N>* to, const A (&values)[N]) {
+    Pack<A, N> pack;
+#pragma unroll
+    for (int i = 0; i < N; i++) pack.v[i] = values[i];
+    *to = pack;
+}
+
 // Maps whose columns are contiguous. Column maxima of each bin row go to shared memory, the bins' maxima come out of it.
+// Offsets inside a channel block are 32 bits wide: the host has checked that they fit.
 template <class T, bool with_argmax>
 __device__ inline void max_planar(const Launch& launch) {
     using A = Sum<T>;
+    constexpr int N = lanes<A>;
     const int64_t k = blockIdx.x / launch.slices;
     const ChannelRange range(launch, blockIdx.x % launch.slices);
     const PlannedRoi roi = launch.planned[k];
     const int32_t columns = (int32_t)(roi.x_end - roi.x_start), bins_h = (int32_t)launch.bins_h, bins_w = (int32_t)launch.bins_w;
     if (roi.image < 0 || columns <= 0) return fill<T>(launch, k, range, 0);
 
-    Range* const y_bins = (Range*)dynamic_shared;
+    Pack<A, N>* const maxima = (Pack<A, N>*)dynamic_shared;
+    Pack<int32_t, N>* const rows = (Pack<int32_t, N>*)(maxima + launch.shared_items);
+    Range* const y_bins = (Range*)(rows + (with_argmax ? launch.shared_items : 0));
     Range* const x_bins = y_bins + bins_h;
-    A* const maxima = (A*)(x_bins + bins_w);
-    int32_t* const rows = (int32_t*)(maxima + launch.shared_items);
     for (int32_t p = threadIdx.x; p < bins_h; p += blockDim.x) y_bins[p] = ((const Range*)launch.y_items)[k * bins_h + p];
     for (int32_t p = threadIdx.x; p < bins_w; p += blockDim.x) {
         Range r = ((const Range*)launch.x_items)[k * bins_w + p];
@@ -513,55 +540,76 @@ __device__ inline void max_planar(const Launch& launch) {
     __syncthreads();
 
     const Level& map = launch.levels[roi.level];
-    const int64_t row_stride = map.row_stride, column_stride = map.column_stride, map_width = map.columns;
-    const T* const image = (const T*)map.data + roi.image * map.image_stride + roi.x_start * column_stride;
+    const int32_t channel_stride = (int32_t)map.channel_stride, row_stride = (int32_t)map.row_stride;
+    const int32_t column_stride = (int32_t)map.column_stride;
+    const T* const image = (const T*)map.data + roi.image * map.image_stride + roi.x_start * map.column_stride;
     T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0];
-    const Tile tile(launch, columns);
+    const Tile tile(launch, columns, N);
     for (int64_t c0 = range.first; c0 < range.end; c0 += tile.channels)
         for (int32_t ph0 = 0; ph0 < bins_h; ph0 += tile.bin_rows) {
             const int32_t channels = smaller_of(tile.channels, range.end - c0), bin_rows = smaller_of(tile.bin_rows, bins_h - ph0);
+            const int32_t groups = (channels + N - 1) / N;
             const T* const planes = image + c0 * map.channel_stride;
             Odometer at(threadIdx.x, blockDim.x, bin_rows, columns);
-            for (int32_t item = threadIdx.x; item < channels * bin_rows * columns; item += blockDim.x, at.advance()) {
+            for (int32_t item = threadIdx.x; item < groups * bin_rows * columns; item += blockDim.x, at.advance()) {
                 const Range r = y_bins[ph0 + at.middle];
-                const T* cell = planes + at.high * map.channel_stride + r.start * row_stride + at.low * column_stride;
-                A best = minus_infinity<A>();
-                if (with_argmax) {
-                    int32_t best_row = -1;
-                    for (int32_t y = r.start; y < r.end; y++, cell += row_stride) {
-                        const A v = widened(*cell);
-                        if (v > best || (v == best && best_row < 0)) best = v, best_row = y;
+                const LaneOffsets<N> lane(channels - at.high * N, channel_stride);
+                int32_t cell = at.high * N * channel_stride + r.start * row_stride + at.low * column_stride;
+                A best[N];
+                int32_t best_row[N];
+#pragma unroll
+                for (int i = 0; i < N; i++) best[i] = minus_infinity<A>(), best_row[i] = -1;
+#pragma unroll 2
+                for (int32_t y = r.start; y < r.end; y++, cell += row_stride) {
+#pragma unroll
+                    for (int i = 0; i < N; i++) {
+                        const A v = widened(planes[cell + lane.at[i]]);
+                        if (!with_argmax)
+                            best[i] = raised(best[i], v);
+                        else if (v > best[i] || (v == best[i] && best_row[i] < 0))
+                            best[i] = v, best_row[i] = y;
                     }
-                    rows[item] = best_row;
-                } else {
-#pragma unroll 4
-                    for (int32_t n = r.end - r.start; n > 0; n--, cell += row_stride) best = raised(best, widened(*cell));
                 }
-                maxima[item] = best;
+                keep(maxima + item, best);
+                if (with_argmax) keep(rows + item, best_row);
             }
             __syncthreads();
             Odometer bin(threadIdx.x, blockDim.x, bin_rows, bins_w);
-            for (int32_t item = threadIdx.x; item < channels * bin_rows * bins_w; item += blockDim.x, bin.advance()) {
+            for (int32_t item = threadIdx.x; item < groups * bin_rows * bins_w; item += blockDim.x, bin.advance()) {
                 const Range x = x_bins[bin.low];
                 const int32_t ph = ph0 + bin.middle, line = (bin.high * bin_rows + bin.middle) * columns;
                 const bool is_empty_bin = no_cells(x) || no_cells(y_bins[ph]);
-                A best = is_empty_bin ? 0 : minus_infinity<A>();
-                const int64_t c = c0 + bin.high;
-                if (with_argmax) {
-                    int32_t best_row = -1, best_column = 0;
-                    for (int32_t i = x.start; i < x.end && !is_empty_bin; i++) {
-                        const A v = maxima[line + i];
-                        const int32_t y = rows[line + i];
-                        if (y < 0) continue;
-                        if (best_row < 0 || v > best || (v == best && y < best_row)) best = v, best_row = y, best_column = i;
+                A best[N];
+                int32_t best_row[N], best_column[N];
+#pragma unroll
+                for (int i = 0; i < N; i++)
+                    best[i] = is_empty_bin ? 0 : minus_infinity<A>(), best_row[i] = -1, best_column[i] = 0;
+                for (int32_t column = is_empty_bin ? x.end : x.start; column < x.end; column++) {
+                    const Pack<A, N> v = maxima[line + column];
+                    Pack<int32_t, N> y;
+                    if (with_argmax) y = rows[line + column];
+#pragma unroll
+                    for (int i = 0; i < N; i++) {
+                        if (!with_argmax)
+                            best[i] = raised(best[i], v.v[i]);
+                        else if (y.v[i] >= 0 && (best_row[i] < 0 || v.v[i] > best[i] || (v.v[i] == best[i] && y.v[i] < best_row[i])))
+                            best[i] = v.v[i], best_row[i] = y.v[i], best_column[i] = column;
                     }
-                    launch.argmax[(launch.first + k) * launch.argmax_strides[0] + c * launch.argmax_strides[1] +
-                                  ph * launch.argmax_strides[2] + bin.low * launch.argmax_strides[3]] =
-                        best_row < 0 ? -1 : best_row * map_width + roi.x_start + best_column;
-                } else if (!is_empty_bin) {
-                    for (int32_t i = x.start; i < x.end; i++) best = raised(best, maxima[line + i]);
                 }
-                out[c * launch.out_strides[1] + ph * launch.out_strides[2] + bin.low * launch.out_strides[3]] = narrowed<T>(best);
+                const int64_t c = c0 + bin.high * N;
+                T* to = out + c * launch.out_strides[1] + ph * launch.out_strides[2] + bin.low * launch.out_strides[3];
+                int64_t* offset = nullptr;
+                if (with_argmax)
+                    offset = launch.argmax + (launch.first + k) * launch.argmax_strides[0] + c * launch.argmax_strides[1] +
+                             ph * launch.argmax_strides[2] + bin.low * launch.argmax_strides[3];
+#pragma unroll
+                for (int i = 0; i < N; i++) {
+                    if (bin.high * N + i >= channels) break;
+                    to[i * launch.out_strides[1]] = narrowed<T>(best[i]);
+                    if (with_argmax)
+                        offset[i * launch.argmax_strides[1]] =
+                            best_row[i] < 0 ? -1 : best_row[i] * map.columns + roi.x_start + best_column[i];
+                }
             }
             __syncthreads();
         }
@@ -592,6 +640,16 @@ __device__ inline void for_each_output(const Launch& launch, int64_t slice, cons
             body(DirectItem{pack * V, (int32_t)(bin / bins_w), (int32_t)(bin % bins_w)});
         }
     }
+}
+
+// The same for channels-last results whose items are counted in 32 bits.
+template <int V, class Body>
+__device__ inline void for_each_pack(const Launch& launch, int64_t slice, const Body& body) {
+    const int32_t packs = (int32_t)(launch.channels / V), bins_w = (int32_t)launch.bins_w;
+    const int32_t first = (int32_t)(slice * blockDim.x + threadIdx.x), step = (int32_t)(launch.slices * blockDim.x);
+    const int32_t count = (int32_t)launch.bins_h * bins_w * packs;
+    Odometer at(first, step, bins_w, packs);
+    for (int32_t item = first; item < count; item += step, at.advance()) body(DirectItem{(int64_t)at.low * V, at.high, at.middle});
 }
 
 template <class T, int V>
@@ -647,11 +705,48 @@ __device__ inline void max_direct(const Launch& launch) {
     });
 }
 
+// Channels-last maps: a thread per 16 bytes of channels of a bin, 32-bit offsets in an image.
+template <class T, int V>
+__device__ inline void max_wide(const Launch& launch) {
+    using A = Sum<T>;
+    const int64_t k = blockIdx.x / launch.slices;
+    const PlannedRoi roi = launch.planned[k];
+    const Level& map = launch.levels[roi.level];
+    const int32_t row_stride = (int32_t)map.row_stride, column_stride = (int32_t)map.column_stride;
+    const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
+    const Range* const y_bins = (const Range*)launch.y_items + k * launch.bins_h;
+    const Range* const x_bins = (const Range*)launch.x_items + k * launch.bins_w;
+    for_each_pack<V>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+        A best[V];
+        Range y = {0, 0}, x = {0, 0};
+        if (roi.image >= 0) y = y_bins[at.ph], x = x_bins[at.pw];
+        const bool is_empty_bin = no_cells(y) || no_cells(x);
+#pragma unroll
+        for (int i = 0; i < V; i++) best[i] = is_empty_bin ? 0 : minus_infinity<A>();
+        if (!is_empty_bin) {
+            const T* const channels = image + at.channel;
+            int32_t row = y.start * row_stride + x.start * column_stride;
+            for (int32_t i = y.start; i < y.end; i++, row += row_stride) {
+                int32_t cell = row;
+#pragma unroll 4
+                for (int32_t j = x.start; j < x.end; j++, cell += column_stride) {
+                    A v[V];
+                    load<T, V>(channels + cell, v);
+#pragma unroll
+                    for (int c = 0; c < V; c++) best[c] = raised(best[c], v[c]);
+                }
+            }
+        }
+        write<T, V>(launch, k, at, best);
+    });
+}
+
 // --- sum over taps ---------------------------------------------------------------------------------------------------
 
+// A tap whose index has become an offset in elements.
 template <class A>
-struct RowTap {
-    int64_t offset;  // of the row, in elements
+struct OffsetTap {
+    int32_t offset;
     A weight;
 };
 
@@ -662,76 +757,109 @@ __device__ inline A finished(const Launch& launch, A sum, int32_t y_taps, int32_
     return cells <= 1 ? sum : divided(sum, (A)cells);
 }
 
+// The taps of one RoI in shared memory, behind `reserved` items of it.
+template <class A>
+struct SharedTaps {
+    OffsetTap<A>*y, *x;
+    int32_t *y_first, *x_first, *rest;
+
+    __device__ SharedTaps(const Launch& launch, int64_t k, const PlannedRoi& roi, void* memory, int32_t row_stride,
+                          int32_t column_stride, int32_t x_start) {
+        const int32_t bins_h = (int32_t)launch.bins_h, bins_w = (int32_t)launch.bins_w;
+        y = (OffsetTap<A>*)memory;
+        x = y + launch.y_capacity;
+        y_first = (int32_t*)(x + launch.x_capacity);
+        x_first = y_first + bins_h + 1;
+        rest = x_first + bins_w + 1;
+        const Tap<A>* const y_taps = (const Tap<A>*)launch.y_items + k * launch.y_capacity;
+        const Tap<A>* const x_taps = (const Tap<A>*)launch.x_items + k * launch.x_capacity;
+        for (int32_t t = threadIdx.x; t < roi.y_length; t += blockDim.x) y[t] = {y_taps[t].index * row_stride, y_taps[t].weight};
+        for (int32_t t = threadIdx.x; t < roi.x_length; t += blockDim.x)
+            x[t] = {(x_taps[t].index - x_start) * column_stride, x_taps[t].weight};
+        for (int32_t p = threadIdx.x; p <= bins_h; p += blockDim.x) y_first[p] = launch.y_first[k * (bins_h + 1) + p];
+        for (int32_t p = threadIdx.x; p <= bins_w; p += blockDim.x) x_first[p] = launch.x_first[k * (bins_w + 1) + p];
+    }
+};
+
 // Maps whose columns are contiguous. The weighted rows of each bin row, for every column some bin takes, go to shared memory;
 // the bins' weighted columns come out of it. Columns are those of the hull, or one per tap where those are fewer.
 template <class T>
 __device__ inline void sum_planar(const Launch& launch) {
     using A = Sum<T>;
+    constexpr int N = lanes<A>;
     const int64_t k = blockIdx.x / launch.slices;
     const ChannelRange range(launch, blockIdx.x % launch.slices);
     const PlannedRoi roi = launch.planned[k];
     if (roi.image < 0) return fill<T>(launch, k, range, 0);
     if (roi.x_length == 0 || roi.y_length == 0) return fill<T>(launch, k, range, (A)launch.outside);
 
+    const Level& map = launch.levels[roi.level];
     const int32_t bins_h = (int32_t)launch.bins_h, bins_w = (int32_t)launch.bins_w;
     const int32_t hull = (int32_t)(roi.x_end - roi.x_start), x_length = (int32_t)roi.x_length;
     const bool by_tap = x_length < hull;
     const int32_t columns = by_tap ? x_length : hull;
-    RowTap<A>* const y_taps = (RowTap<A>*)dynamic_shared;
-    Tap<A>* const x_taps = (Tap<A>*)(y_taps + launch.y_capacity);
-    int32_t* const column_of = (int32_t*)(x_taps + launch.x_capacity);
-    int32_t* const y_first = column_of + launch.x_capacity;
-    int32_t* const x_first = y_first + bins_h + 1;
-    A* const sums = (A*)dynamic_shared + (((char*)(x_first + bins_w + 1) - (char*)dynamic_shared) + sizeof(A) - 1) / sizeof(A);
-
-    const Level& map = launch.levels[roi.level];
-    for (int32_t t = threadIdx.x; t < roi.y_length; t += blockDim.x) {
-        const Tap<A> tap = ((const Tap<A>*)launch.y_items)[k * launch.y_capacity + t];
-        y_taps[t] = {tap.index * map.row_stride, tap.weight};
-    }
-    for (int32_t t = threadIdx.x; t < x_length; t += blockDim.x) {
-        const Tap<A> tap = ((const Tap<A>*)launch.x_items)[k * launch.x_capacity + t];
-        x_taps[t] = {by_tap ? t : tap.index - (int32_t)roi.x_start, tap.weight};
-        if (by_tap) column_of[t] = tap.index - (int32_t)roi.x_start;
-    }
-    if (!by_tap)
-        for (int32_t t = threadIdx.x; t < hull; t += blockDim.x) column_of[t] = t;
-    for (int32_t p = threadIdx.x; p <= bins_h; p += blockDim.x) y_first[p] = launch.y_first[k * (bins_h + 1) + p];
-    for (int32_t p = threadIdx.x; p <= bins_w; p += blockDim.x) x_first[p] = launch.x_first[k * (bins_w + 1) + p];
+    const int32_t channel_stride = (int32_t)map.channel_stride, column_stride = (int32_t)map.column_stride;
+    Pack<A, N>* const sums = (Pack<A, N>*)dynamic_shared;
+    const SharedTaps<A> taps(launch, k, roi, sums + launch.shared_items, (int32_t)map.row_stride, 1, (int32_t)roi.x_start);
+    int32_t* const column_of = taps.rest;  // where a column lies in the map
+    __syncthreads();
+    for (int32_t t = threadIdx.x; t < columns; t += blockDim.x) column_of[t] = (by_tap ? taps.x[t].offset : t) * column_stride;
     __syncthreads();
 
-    const int64_t column_stride = map.column_stride;
-    const T* const image = (const T*)map.data + roi.image * map.image_stride + roi.x_start * column_stride;
+    const T* const image = (const T*)map.data + roi.image * map.image_stride + roi.x_start * map.column_stride;
     T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0];
-    const Tile tile(launch, columns);
+    const Tile tile(launch, columns, N);
     for (int64_t c0 = range.first; c0 < range.end; c0 += tile.channels)
         for (int32_t ph0 = 0; ph0 < bins_h; ph0 += tile.bin_rows) {
             const int32_t channels = smaller_of(tile.channels, range.end - c0), bin_rows = smaller_of(tile.bin_rows, bins_h - ph0);
+            const int32_t groups = (channels + N - 1) / N;
             const T* const planes = image + c0 * map.channel_stride;
             Odometer at(threadIdx.x, blockDim.x, bin_rows, columns);
-            for (int32_t item = threadIdx.x; item < channels * bin_rows * columns; item += blockDim.x, at.advance()) {
-                const int32_t first = y_first[ph0 + at.middle], end = y_first[ph0 + at.middle + 1];
-                const T* const column = planes + at.high * map.channel_stride + column_of[at.low] * column_stride;
-                A sum = 0;
-                if (first < end) sum = y_taps[first].weight * widened(column[y_taps[first].offset]);
-#pragma unroll 4
-                for (int32_t t = first + 1; t < end; t++) sum = fused(y_taps[t].weight, widened(column[y_taps[t].offset]), sum);
-                sums[item] = sum;
+            for (int32_t item = threadIdx.x; item < groups * bin_rows * columns; item += blockDim.x, at.advance()) {
+                const int32_t first = taps.y_first[ph0 + at.middle], end = taps.y_first[ph0 + at.middle + 1];
+                if (first == end) continue;
+                const LaneOffsets<N> lane(channels - at.high * N, channel_stride);
+                const int32_t column = at.high * N * channel_stride + column_of[at.low];
+                A sum[N];
+                OffsetTap<A> tap = taps.y[first];
+#pragma unroll
+                for (int i = 0; i < N; i++) sum[i] = tap.weight * widened(planes[column + tap.offset + lane.at[i]]);
+#pragma unroll 2
+                for (int32_t t = first + 1; t < end; t++) {
+                    tap = taps.y[t];
+                    const int32_t cell = column + tap.offset;
+#pragma unroll
+                    for (int i = 0; i < N; i++) sum[i] = fused(tap.weight, widened(planes[cell + lane.at[i]]), sum[i]);
+                }
+                keep(sums + item, sum);
             }
             __syncthreads();
             Odometer bin(threadIdx.x, blockDim.x, bin_rows, bins_w);
-            for (int32_t item = threadIdx.x; item < channels * bin_rows * bins_w; item += blockDim.x, bin.advance()) {
-                const int32_t ph = ph0 + bin.middle, first = x_first[bin.low], end = x_first[bin.low + 1];
-                const A* const line = sums + (bin.high * bin_rows + bin.middle) * columns;
-                const int32_t rows = y_first[ph + 1] - y_first[ph];
-                A sum = (A)launch.outside;
+            for (int32_t item = threadIdx.x; item < groups * bin_rows * bins_w; item += blockDim.x, bin.advance()) {
+                const int32_t ph = ph0 + bin.middle, first = taps.x_first[bin.low], end = taps.x_first[bin.low + 1];
+                const Pack<A, N>* const line = sums + (bin.high * bin_rows + bin.middle) * columns;
+                const int32_t rows = taps.y_first[ph + 1] - taps.y_first[ph];
+                A sum[N];
+#pragma unroll
+                for (int i = 0; i < N; i++) sum[i] = (A)launch.outside;
                 if (first < end && rows > 0) {
-                    sum = x_taps[first].weight * line[x_taps[first].index];
-                    for (int32_t t = first + 1; t < end; t++) sum = fused(x_taps[t].weight, line[x_taps[t].index], sum);
-                    sum = finished(launch, sum, rows, end - first);
+                    for (int32_t t = first; t < end; t++) {
+                        const OffsetTap<A> tap = taps.x[t];
+                        const Pack<A, N> v = line[by_tap ? t : tap.offset];
+#pragma unroll
+                        for (int i = 0; i < N; i++) sum[i] = t == first ? tap.weight * v.v[i] : fused(tap.weight, v.v[i], sum[i]);
+                    }
+                    if (launch.mean)
+#pragma unroll
+                        for (int i = 0; i < N; i++) sum[i] = finished(launch, sum[i], rows, end - first);
                 }
-                out[(c0 + bin.high) * launch.out_strides[1] + ph * launch.out_strides[2] + bin.low * launch.out_strides[3]] =
-                    narrowed<T>(sum);
+                T* const to = out + (c0 + bin.high * N) * launch.out_strides[1] + ph * launch.out_strides[2] +
+                              bin.low * launch.out_strides[3];
+#pragma unroll
+                for (int i = 0; i < N; i++) {
+                    if (bin.high * N + i >= channels) break;
+                    to[i * launch.out_strides[1]] = narrowed<T>(sum[i]);
+                }
             }
             __syncthreads();
         }
@@ -785,6 +913,52 @@ __device__ inline void sum_direct(const Launch& launch) {
             }
 #pragma unroll
             for (int c = 0; c < V; c++) sum[c] = finished(launch, sum[c], y_end - y, x_end - x);
+        }
+        write<T, V>(launch, k, at, sum);
+    });
+}
+
+// Channels-last maps: a thread per 16 bytes of channels of a bin, taps in shared memory, 32-bit offsets in an image.
+template <class T, int V>
+__device__ inline void sum_wide(const Launch& launch) {
+    using A = Sum<T>;
+    const int64_t k = blockIdx.x / launch.slices;
+    const PlannedRoi roi = launch.planned[k];
+    const bool is_refused = roi.image < 0;
+    const Level& map = launch.levels[roi.level];
+    const T* const image = (const T*)map.data + (is_refused ? 0 : roi.image) * map.image_stride;
+    const SharedTaps<A> taps(launch, k, roi, dynamic_shared, (int32_t)map.row_stride, (int32_t)map.column_stride, 0);
+    __syncthreads();
+    for_each_pack<V>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+        A sum[V];
+        int32_t y = 0, y_end = 0, x = 0, x_end = 0;
+        if (!is_refused)
+            y = taps.y_first[at.ph], y_end = taps.y_first[at.ph + 1], x = taps.x_first[at.pw], x_end = taps.x_first[at.pw + 1];
+        const A otherwise = is_refused ? 0 : (A)launch.outside;
+#pragma unroll
+        for (int c = 0; c < V; c++) sum[c] = otherwise;
+        if (y < y_end && x < x_end) {
+            const T* const channels = image + at.channel;
+            for (int32_t t = x; t < x_end; t++) {
+                const OffsetTap<A> column = taps.x[t];
+                A rows[V], v[V];
+                OffsetTap<A> row = taps.y[y];
+                load<T, V>(channels + (column.offset + row.offset), v);
+#pragma unroll
+                for (int c = 0; c < V; c++) rows[c] = row.weight * v[c];
+#pragma unroll 2
+                for (int32_t s = y + 1; s < y_end; s++) {
+                    row = taps.y[s];
+                    load<T, V>(channels + (column.offset + row.offset), v);
+#pragma unroll
+                    for (int c = 0; c < V; c++) rows[c] = fused(row.weight, v[c], rows[c]);
+                }
+#pragma unroll
+                for (int c = 0; c < V; c++) sum[c] = t == x ? column.weight * rows[c] : fused(column.weight, rows[c], sum[c]);
+            }
+            if (launch.mean)
+#pragma unroll
+                for (int c = 0; c < V; c++) sum[c] = finished(launch, sum[c], y_end - y, x_end - x);
         }
         write<T, V>(launch, k, at, sum);
     });
@@ -899,15 +1073,15 @@ using Weight = Sum<Element>;
     KERNEL(max_planar, 256, (max_planar<Element, false>(launch)))     \
     KERNEL(argmax_planar, 256, (max_planar<Element, true>(launch)))   \
     KERNEL(max_direct, 256, (max_direct<Element, 1, false>(launch)))  \
-    KERNEL(max_wide, 256, (max_direct<Element, wide, false>(launch))) \
+    KERNEL(max_wide, 256, (max_wide<Element, wide>(launch))) \
     KERNEL(argmax_direct, 256, (max_direct<Element, 1, true>(launch))) \
     KERNEL(sum_planar, 256, (sum_planar<Element>(launch)))            \
     KERNEL(sum_direct, 256, (sum_direct<Element, 1>(launch)))         \
-    KERNEL(sum_wide, 256, (sum_direct<Element, wide>(launch)))        \
+    KERNEL(sum_wide, 256, (sum_wide<Element, wide>(launch)))        \
     KERNEL(max_samples, 256, (max_samples<Element>(launch)))
 
 #define FASTROI_DEFINE(name, threads, call)                                                              \
-    extern "C" __global__ void __launch_bounds__(threads) fastroi_##name(const FASTROI_PARAMETER fastroi::Launch launch) { \
+    extern "C" __global__ void __launch_bounds__(threads, 4) fastroi_##name(const FASTROI_PARAMETER fastroi::Launch launch) { \
         using namespace fastroi;                                                                         \
         call;                                                                                            \
     }

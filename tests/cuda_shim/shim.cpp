@@ -13,7 +13,7 @@
 #define __device__
 #define __host__
 #define __shared__
-#define __launch_bounds__(threads)
+#define __launch_bounds__(threads, blocks)
 
 using std::fma;
 using std::isnan;
