@@ -30,6 +30,7 @@ _PLAN_BYTES = 128 << 20  # plans of one launch; more RoIs are planned and pooled
 _MAX_PLANE = 1 << 16  # bins; keeps item numbers of a block in 32 bits
 _MAX_ITEMS = 1 << 30
 _CHANNEL_BLOCK = 32
+_STAGED_CHANNELS = 32
 _BLOCKS_WANTED = 4096
 _OUTPUTS_PER_THREAD = 4
 
@@ -66,7 +67,9 @@ class _Launch(ctypes.Structure):
         ("outside", ctypes.c_double),
         *((name, ctypes.c_int64) for name in (
             "mean", "corners", "absent_is_zero", "from_zero", "channel_block", "slices", "shared_items", "channels_fastest",
+            "staged", "unpacked",
         )),
+        ("unpacked_strides", ctypes.c_int64 * 4),
         ("levels", _Level * _MAX_LEVELS),
     ]  # fmt: skip
 
@@ -424,6 +427,39 @@ class _Call:
         total = plan_bytes + items * item_bytes
         return (total, items) if total <= _SHARED_BYTES else None
 
+    def stage_bytes(self, plan_bytes):
+        """Shared bytes of a wide kernel that writes channels-first results through shared memory, or None.
+
+        The map is packed channels-last first, so it must be read often enough, and its copy must be aligned and short.
+        """
+        launch = self.launch
+        plane = launch.bins_h * launch.bins_w
+        stage = _aligned(plan_bytes) + _STAGED_CHANNELS * plane * self.item_size
+        contiguous = tuple(launch.out_strides)[1:] == (plane, launch.bins_w, 1)
+        cells = max(level.rows * level.columns for level in self._levels())
+        often = 4 * self.count * plane >= launch.images * launch.level_count * cells
+        short = cells * (launch.channels + 16) < 2**31
+        usable = contiguous and often and short and not launch.group_h and stage <= _SHARED_BYTES
+        return stage if usable and not self.is_channels_last() else None
+
+    def pack_maps(self):
+        """Replace every level by its channels-last copy."""
+        launch, device = self.launch, runtime()
+        wide = 16 // self.item_size
+        channels = -(-launch.channels // wide) * wide
+        packing = _Launch(channels=launch.channels)
+        for i, level in enumerate(self._levels()):
+            copy = device.empty((launch.images, level.rows, level.columns, channels), self.out.dtype)
+            packing.unpacked = level.data
+            packing.unpacked_strides[:] = (level.image_stride, level.channel_stride, level.row_stride, level.column_stride)
+            pointer, (image, row, column, channel) = _pointer_and_strides(copy)
+            packed = _Level(pointer, image, channel, row, column, level.rows, level.columns, level.scale_h, level.scale_w)
+            packing.levels[0] = packed
+            blocks = launch.images * -(-level.rows * level.columns // 32) * -(-channels // 32)
+            device.launch(self.element, "pack", blocks, device.threads, 32 * 33 * self.item_size, packing)
+            launch.levels[i] = packed
+            self.kept += (copy,)
+
     # Running.
 
     def run(self, plan_name, plan, kernels):
@@ -434,6 +470,12 @@ class _Call:
         name, shared_bytes, items = kernels
         launch.shared_items = items
         self._divide_work(items > 0, name)
+        threads = device.threads
+        if name.endswith("_staged"):
+            name = name.removesuffix("_staged") + "_wide"
+            self.pack_maps()
+            packs = -(-min(launch.channel_block, launch.channels) * self.item_size // 16)
+            threads = _fitting_threads(packs * launch.bins_h * launch.bins_w, threads)
         per_roi = sum(size for _, size in plan)
         step = max(1, min(self.count, _PLAN_BYTES // per_roi, _MAX_AXIS // launch.slices))
         workspace = device.empty(sum(_aligned(step * size) for _, size in plan), np.uint8)
@@ -445,12 +487,16 @@ class _Call:
         for first in range(0, self.count, step):
             launch.first, launch.count = first, min(step, self.count - first)
             device.launch(self.element, plan_name, launch.count, plan_threads, plan_threads * 8, launch)
-            device.launch(self.element, name, launch.count * launch.slices, device.threads, shared_bytes, launch)
+            device.launch(self.element, name, launch.count * launch.slices, threads, shared_bytes, launch)
         if _strict.get():
             check()
 
     def _divide_work(self, planar, name):
         launch = self.launch
+        if name.endswith("_staged"):
+            launch.staged, launch.channel_block = 1, _STAGED_CHANNELS
+            launch.slices = -(-launch.channels // _STAGED_CHANNELS)
+            return
         if planar:
             block = _CHANNEL_BLOCK
             while block > 4 and self.count * -(-launch.channels // block) < _BLOCKS_WANTED:
@@ -461,6 +507,12 @@ class _Call:
         width = 16 // self.item_size if name.endswith("_wide") else 1
         outputs = launch.channels // width * launch.bins_h * launch.bins_w
         launch.slices = max(1, min(-(-outputs // (runtime().threads * _OUTPUTS_PER_THREAD)), 1 << 16))
+
+
+def _fitting_threads(items, most):
+    """Whole warps that share `items` evenly."""
+    rounds = -(-items // most)
+    return -(-items // (32 * rounds)) * 32
 
 
 def _aligned(size):
@@ -488,7 +540,10 @@ def _run_max(call):
     item_bytes = 16 + 4 * lanes * with_argmax
     plan_bytes = 8 * (launch.bins_h + launch.bins_w)
     shared = call.planar_shared_bytes(plan_bytes, call.largest_extents()[1], item_bytes)
-    if shared:
+    staged = None if with_argmax else call.stage_bytes(0)
+    if staged:
+        kernel = ("max_staged", staged, 0)
+    elif shared:
         kernel = (prefix + "_planar", *shared)
     else:
         kernel = ("max_wide" if not with_argmax and call.takes_wide_access() else prefix + "_direct", 0, 0)
@@ -518,7 +573,10 @@ def _run_sum(call, kind):
     ]
     plan_bytes = tap_bytes * (launch.y_capacity + launch.x_capacity) + 4 * (launch.bins_h + launch.bins_w + 2)
     shared = call.planar_shared_bytes(plan_bytes + 4 * launch.x_capacity, min(columns, launch.x_capacity), 16)
-    if shared:
+    staged = call.stage_bytes(plan_bytes)
+    if staged:
+        kernel = ("sum_staged", staged, 0)
+    elif shared:
         kernel = ("sum_planar", *shared)
     elif plan_bytes <= _SHARED_PREFERRED and call.takes_wide_access():
         kernel = ("sum_wide", plan_bytes, 0)

@@ -69,6 +69,9 @@ struct Launch {
     int64_t corners, absent_is_zero, from_zero;
 
     int64_t channel_block, slices, shared_items, channels_fastest;
+    int64_t staged;  // wide kernels: results go through shared memory into a contiguous channels-first array
+    const void* unpacked;  // of pack: the map to be read, with the strides of its level
+    int64_t unpacked_strides[4];
     Level levels[max_levels];
 };
 
@@ -642,15 +645,51 @@ __device__ inline void for_each_output(const Launch& launch, int64_t slice, cons
     }
 }
 
-// The same for channels-last results whose items are counted in 32 bits.
-template <int V, class Body>
-__device__ inline void for_each_pack(const Launch& launch, int64_t slice, const Body& body) {
-    const int32_t packs = (int32_t)(launch.channels / V), bins_w = (int32_t)launch.bins_w;
-    const int32_t first = (int32_t)(slice * blockDim.x + threadIdx.x), step = (int32_t)(launch.slices * blockDim.x);
-    const int32_t count = (int32_t)launch.bins_h * bins_w * packs;
-    Odometer at(first, step, bins_w, packs);
-    for (int32_t item = first; item < count; item += step, at.advance()) body(DirectItem{(int64_t)at.low * V, at.high, at.middle});
-}
+// What a block of a wide kernel reduces: some of a RoI's bins over all channels, or all bins over a block of channels. Items
+// are counted in 32 bits.
+template <class T, int V>
+struct WideWork {
+    int32_t first, step, count, packs;
+    int64_t first_channel, channels;
+    T* stage;
+
+    __device__ WideWork(const Launch& launch, int64_t slice, void* memory) : stage((T*)memory) {
+        first_channel = launch.staged ? slice * launch.channel_block : 0;
+        channels = launch.channels - first_channel;
+        if (launch.staged && channels > launch.channel_block) channels = launch.channel_block;
+        packs = (int32_t)((channels + V - 1) / V);
+        first = (int32_t)(threadIdx.x + (launch.staged ? 0 : slice * blockDim.x));
+        step = (int32_t)(blockDim.x * (launch.staged ? 1 : launch.slices));
+        count = (int32_t)(launch.bins_h * launch.bins_w) * packs;
+    }
+
+    template <class Body>
+    __device__ void for_each(const Launch& launch, const Body& body) const {
+        Odometer at(first, step, (int32_t)launch.bins_w, packs);
+        for (int32_t item = first; item < count; item += step, at.advance())
+            body(DirectItem{first_channel + (int64_t)at.low * V, at.high, at.middle});
+    }
+
+    __device__ void write(const Launch& launch, int64_t k, const DirectItem& at, const Sum<T> (&values)[V]) const {
+        if (!launch.staged) {
+            T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0] + at.channel;
+            return store<T, V>(out + at.ph * launch.out_strides[2] + at.pw * launch.out_strides[3], values);
+        }
+        const int32_t plane = (int32_t)(launch.bins_h * launch.bins_w);
+        T* const to = stage + (int32_t)(at.channel - first_channel) * plane + at.ph * (int32_t)launch.bins_w + at.pw;
+#pragma unroll
+        for (int i = 0; i < V; i++) to[i * plane] = narrowed<T>(values[i]);
+    }
+
+    // One contiguous run of the result; lanes past the last channel stay behind.
+    __device__ void finish(const Launch& launch, int64_t k) const {
+        if (!launch.staged) return;
+        __syncthreads();
+        const int64_t plane = launch.bins_h * launch.bins_w;
+        T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0] + first_channel * plane;
+        for (int32_t i = threadIdx.x; i < (int32_t)(channels * plane); i += blockDim.x) out[i] = stage[i];
+    }
+};
 
 template <class T, int V>
 __device__ inline void write(const Launch& launch, int64_t k, const DirectItem& at, const Sum<T> (&values)[V]) {
@@ -716,7 +755,8 @@ __device__ inline void max_wide(const Launch& launch) {
     const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
     const Range* const y_bins = (const Range*)launch.y_items + k * launch.bins_h;
     const Range* const x_bins = (const Range*)launch.x_items + k * launch.bins_w;
-    for_each_pack<V>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+    const WideWork<T, V> work(launch, blockIdx.x % launch.slices, dynamic_shared);
+    work.for_each(launch, [&](const DirectItem& at) {
         A best[V];
         Range y = {0, 0}, x = {0, 0};
         if (roi.image >= 0) y = y_bins[at.ph], x = x_bins[at.pw];
@@ -737,8 +777,9 @@ __device__ inline void max_wide(const Launch& launch) {
                 }
             }
         }
-        write<T, V>(launch, k, at, best);
+        work.write(launch, k, at, best);
     });
+    work.finish(launch, k);
 }
 
 // --- sum over taps ---------------------------------------------------------------------------------------------------
@@ -918,6 +959,12 @@ __device__ inline void sum_direct(const Launch& launch) {
     });
 }
 
+// The next 16-byte boundary of shared memory.
+__device__ inline void* after(const void* memory) {
+    const int64_t used = (const char*)memory - (const char*)dynamic_shared;
+    return (char*)dynamic_shared + (used + 15) / 16 * 16;
+}
+
 // Channels-last maps: a thread per 16 bytes of channels of a bin, taps in shared memory, 32-bit offsets in an image.
 template <class T, int V>
 __device__ inline void sum_wide(const Launch& launch) {
@@ -928,8 +975,9 @@ __device__ inline void sum_wide(const Launch& launch) {
     const Level& map = launch.levels[roi.level];
     const T* const image = (const T*)map.data + (is_refused ? 0 : roi.image) * map.image_stride;
     const SharedTaps<A> taps(launch, k, roi, dynamic_shared, (int32_t)map.row_stride, (int32_t)map.column_stride, 0);
+    const WideWork<T, V> work(launch, blockIdx.x % launch.slices, after(taps.rest));
     __syncthreads();
-    for_each_pack<V>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+    work.for_each(launch, [&](const DirectItem& at) {
         A sum[V];
         int32_t y = 0, y_end = 0, x = 0, x_end = 0;
         if (!is_refused)
@@ -960,8 +1008,9 @@ __device__ inline void sum_wide(const Launch& launch) {
 #pragma unroll
                 for (int c = 0; c < V; c++) sum[c] = finished(launch, sum[c], y_end - y, x_end - x);
         }
-        write<T, V>(launch, k, at, sum);
+        work.write(launch, k, at, sum);
     });
+    work.finish(launch, k);
 }
 
 // --- max over sample points ------------------------------------------------------------------------------------------
@@ -1043,6 +1092,40 @@ __device__ inline void max_samples(const Launch& launch) {
     });
 }
 
+// --- channels first to channels last ---------------------------------------------------------------------------------
+
+constexpr int tile_side = 32;
+
+// Copies one level's map so that the channels of a cell are contiguous, zeros after the last. A block moves a square of cells
+// and channels through shared memory: both sides of it are contiguous accesses.
+template <class T>
+__device__ inline void pack(const Launch& launch) {
+    T* const tile = (T*)dynamic_shared;
+    const Level& map = launch.levels[0];
+    const int64_t cells = map.rows * map.columns, padded = map.column_stride;
+    const int64_t cell_tiles = (cells + tile_side - 1) / tile_side, channel_tiles = (padded + tile_side - 1) / tile_side;
+    const int64_t image = blockIdx.x / cell_tiles / channel_tiles;
+    const int64_t first_channel = blockIdx.x / cell_tiles % channel_tiles * tile_side, first_cell = blockIdx.x % cell_tiles * tile_side;
+    const T* const from = (const T*)launch.unpacked + image * launch.unpacked_strides[0];
+    T* const to = (T*)map.data + image * map.image_stride;
+    const bool is_dense = launch.unpacked_strides[2] == map.columns * launch.unpacked_strides[3];
+    for (int32_t i = threadIdx.x; i < tile_side * tile_side; i += blockDim.x) {
+        const int64_t channel = first_channel + i / tile_side, cell = first_cell + i % tile_side;
+        T v = {};
+        if (channel < launch.channels && cell < cells) {
+            const int32_t row = is_dense ? 0 : (int32_t)cell / (int32_t)map.columns;
+            const int64_t column = cell - row * map.columns;
+            v = from[channel * launch.unpacked_strides[1] + row * launch.unpacked_strides[2] + column * launch.unpacked_strides[3]];
+        }
+        tile[i / tile_side * (tile_side + 1) + i % tile_side] = v;
+    }
+    __syncthreads();
+    for (int32_t i = threadIdx.x; i < tile_side * tile_side; i += blockDim.x) {
+        const int64_t cell = first_cell + i / tile_side, channel = first_channel + i % tile_side;
+        if (cell < cells && channel < padded) to[cell * padded + channel] = tile[i % tile_side * (tile_side + 1) + i / tile_side];
+    }
+}
+
 // --- what the host launches ------------------------------------------------------------------------------------------
 
 #if FASTROI_ELEMENT == 0
@@ -1078,7 +1161,8 @@ using Weight = Sum<Element>;
     KERNEL(sum_planar, 256, (sum_planar<Element>(launch)))            \
     KERNEL(sum_direct, 256, (sum_direct<Element, 1>(launch)))         \
     KERNEL(sum_wide, 256, (sum_wide<Element, wide>(launch)))        \
-    KERNEL(max_samples, 256, (max_samples<Element>(launch)))
+    KERNEL(max_samples, 256, (max_samples<Element>(launch)))          \
+    KERNEL(pack, 256, (pack<Element>(launch)))
 
 #define FASTROI_DEFINE(name, threads, call)                                                              \
     extern "C" __global__ void __launch_bounds__(threads, 4) fastroi_##name(const FASTROI_PARAMETER fastroi::Launch launch) { \
