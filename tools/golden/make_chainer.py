@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import chainer
-import chainer.functions as F  # noqa: N812 (the name Chainer's own documentation uses)
+import chainer.functions as F
 import numpy as np
 from common import Recorder
 

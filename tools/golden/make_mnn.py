@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from common import Recorder
-from MNN import expr as F  # noqa: N812 (the name MNN's own documentation uses)
+from MNN import expr as F
 from MNN import version
 
 SCALES = {"1": 1.0, "1_4": 0.25, "0_3": 0.3}
