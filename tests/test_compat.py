@@ -28,11 +28,12 @@ OPERATORS = sorted({(package, case["op"]) for package, case, _ in RECORDED
                     if (package, case["op"]) in replay.REPLAYS})
 
 NO_SAMPLE = "no sample in the grid: NaN or -FLT_MAX there, 0 here"
-EMPTY_BIN = "an empty bin: -inf there, 0 here"
+NO_MAXIMUM = "nothing to take the maximum of: -inf there, 0 here"
 BORDER = "a sample within a rounding error of the map's border"
 #: How often each documented kind of disagreement occurs in the recorded calls.
 DISAGREEMENTS = {
-    ("chainer", "roi_max_pooling_2d"): {EMPTY_BIN: 132},
+    ("chainer", "roi_max_align_2d"): {NO_MAXIMUM: 121},
+    ("chainer", "roi_max_pooling_2d"): {NO_MAXIMUM: 132},
     ("mnn", "roi_align"): {NO_SAMPLE: 14},
     ("openvino", "ROIAlign"): {NO_SAMPLE: 70},
     ("paddle", "roi_align"): {NO_SAMPLE: 35, BORDER: 2},

@@ -34,8 +34,10 @@ def main():
     for mode in ("AVEPOOL", "MAXPOOL"):
         for aligned in (False, True):
             for ratio in (-1, 2):
-                for box_set in ("edge_ordered", "huge"):
+                for box_set in ("edge_ordered", "random_ordered", "huge"):
                     label = "0_3" if box_set == "huge" else "1"
+                    if box_set == "random_ordered" and aligned != (ratio == 2):
+                        continue
                     args = {"pooled_height": 3, "pooled_width": 2, "spatial_scale": SCALES[label],
                             "sampling_ratio": ratio, "aligned": aligned}
                     fixed = {**args, "pooling_mode": getattr(F.Pooling_Mode, mode)}
