@@ -216,6 +216,72 @@ def test_paddle_levels_restore_the_order(inputs):
     assert counts is None
 
 
+# -- the numbered differences of docs/compat.md ---------------------------------------------------
+
+PROFILES_OF_ALIGN = {
+    "torchvision": lambda m, box: torchvision.roi_align(m, box, 1, 1.0, 0, True),
+    "onnx": lambda m, box: onnx.roi_align(m, box[:, 1:], box[:, 0].astype(int)),
+    "onnx-max": lambda m, box: onnx.roi_align(m, box[:, 1:], box[:, 0].astype(int), mode="max"),
+    "openvino": lambda m, box: openvino.roi_align(m, box[:, 1:], box[:, 0].astype(int), 1, 1, 0, 1.0,
+                                                  "avg", "half_pixel_for_nn"),
+    "openvino-max": lambda m, box: openvino.roi_align(m, box[:, 1:], box[:, 0].astype(int), 1, 1, 0,
+                                                      1.0, "max", "half_pixel_for_nn"),
+    "paddle": lambda m, box: paddle.roi_align(m, box[:, 1:], [1], 1),
+    "mxnet": lambda m, box: mxnet.ROIAlign(m, box, (1, 1), 1.0, aligned=True),
+    "mmcv": lambda m, box: mmcv.roi_align(m, box, 1),
+    "mmcv-max": lambda m, box: mmcv.roi_align(m, box, 1, pool_mode="max"),
+    "ps": lambda m, box: torchvision.ps_roi_align(m, box, 1),
+}
+aligned_profiles = pytest.mark.parametrize("align", PROFILES_OF_ALIGN.values(),
+                                           ids=PROFILES_OF_ALIGN.keys())
+
+
+@aligned_profiles
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_c1_box_not_finite(align, value, ramp):
+    with pytest.raises(ValueError, match=r"rois\[0\]"):
+        align(ramp, np.array([[0, 0, value, 2, 2]], np.float32))
+
+
+@aligned_profiles
+@pytest.mark.parametrize("box", [(1, 1, 1, 1), (3, 0, 1, 2), (0, 3, 2, 1), (3, 3, 1, 1)],
+                         ids=["no area", "x reversed", "y reversed", "both reversed"])
+def test_c3_c4_no_sample_gives_zero(align, box, ramp):
+    assert align(ramp + 1, np.array([[0, *box]], np.float32)).item() == 0
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_c5_nothing_but_nan_or_minus_infinity(value, dtype):
+    features = np.full((1, 1, 4, 4), value, dtype)
+    assert torchvision.roi_pool(features, np.array([[0, 0, 0, 1, 1]], dtype), 1).item() == -np.inf
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (0, 1), (1, 1)])
+def test_c6_nan_in_a_maximum_is_ignored(cell, ramp):
+    ramp[0, 0][cell] = np.nan
+    rois = np.array([[0, 0, 0, 1, 1]], np.float32)
+    expected = 4 if cell == (1, 1) else 5
+    assert onnx.max_roi_pool(ramp, rois, (1, 1)).item() == expected
+    assert openvino.roi_pooling(ramp, rois, (1, 1), 1.0).item() == expected
+
+
+@aligned_profiles
+def test_c7_nan_far_from_the_box_stays_there(align, ramp):
+    ramp[0, 0, 0, 0] = np.nan
+    assert align(ramp, np.array([[0, 20, 20, 24, 24]], np.float32)).item() == 0
+
+
+def test_c8_infinity_beside_a_sample_on_a_cell(ramp):
+    ramp[0, 0, 1, 1] = np.inf
+    box = np.array([[0, -0.5, -0.5, 0.5, 0.5]], np.float32)
+    assert torchvision.roi_align(ramp + 1, box, 1, sampling_ratio=1).item() == 1
+
+
+def test_c13_no_boxes(ramp):
+    assert mxnet.ROIPooling(ramp, np.empty((0, 5), np.float32), (2, 3), 1.0).shape == (0, 1, 2, 3)
+
+
 # -- profiles without a package to run --------------------------------------------------------------
 
 def test_caffe_is_onnx_runtime(inputs):
