@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     render.add_argument("results", type=Path, nargs="+",
                         help="files; several are put together")
     for command in (run, render):
-        command.add_argument("-o", "--output", type=Path, default=Path("benchmark-results"))
+        command.add_argument("-o", "--output", type=Path, default=Path(".benchmarks/peers"))
         command.add_argument("--no-plots", action="store_true")
         command.add_argument("--statistic", choices=("median", "min"), default="median",
                              help="of the calls, for the tables; min where others use the machine")
