@@ -9,10 +9,14 @@ import sys
 
 import numpy as np
 
+from ._threads import resolve_num_threads
+from .simd import _forced
+
 _FEATURE_CODES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
 _UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 _FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _MAX_BINS = 2**31 - 1
+_MAX_SAMPLING = 2**20
 _SHARING_EFFORT = 100_000
 
 LAYOUTS = ("NCHW", "NHWC")
@@ -157,23 +161,50 @@ def _extent(value, name):
     return extent
 
 
-def output_extents(output_size):
+def _pair(value, name):
+    """The two numbers of a pair, or one number twice."""
+    if isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim):
+        if len(value) != 2:
+            raise ValueError(f"{name}: {len(value)} numbers; one or a pair (vertical, horizontal) required")
+        return tuple(value)
+    return value, value
+
+
+def output_extents(output_size, name="output_size"):
     """(PH, PW) of an int or a pair."""
-    if isinstance(output_size, (tuple, list)) or (isinstance(output_size, np.ndarray) and output_size.ndim):
-        if len(output_size) != 2:
-            raise ValueError(f"output_size: {len(output_size)} numbers; an int or (PH, PW) required")
-        return _extent(output_size[0], "output_size"), _extent(output_size[1], "output_size")
-    extent = _extent(output_size, "output_size")
-    return extent, extent
+    height, width = _pair(output_size, name)
+    return _extent(height, name), _extent(width, name)
+
+
+def _sampling(value):
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"sampling_ratio: {value!r} is not an integer")
+    try:
+        ratio = operator.index(value)
+    except TypeError:
+        raise TypeError(f"sampling_ratio: {value!r} is not an integer") from None
+    if ratio > _MAX_SAMPLING:
+        raise ValueError(f"sampling_ratio: {ratio} exceeds {_MAX_SAMPLING}")
+    return max(ratio, 0)
+
+
+def sampling(sampling_ratio):
+    """(vertical, horizontal) sample points per bin; 0 leaves them to the size of the bin."""
+    vertical, horizontal = _pair(sampling_ratio, "sampling_ratio")
+    return _sampling(vertical), _sampling(horizontal)
+
+
+def real_number(value, name):
+    if isinstance(value, (bool, str, complex)):
+        raise TypeError(f"{name}: {value!r} is not a real number")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {value!r} is not a real number") from None
 
 
 def _scale(value):
-    if isinstance(value, (bool, str, complex)):
-        raise TypeError(f"spatial_scale: {value!r} is not a real number")
-    try:
-        scale = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"spatial_scale: {value!r} is not a real number") from None
+    scale = real_number(value, "spatial_scale")
     if not (scale > 0 and math.isfinite(scale)):
         raise ValueError(f"spatial_scale: {value!r}; it must be positive and finite")
     return scale
@@ -182,9 +213,8 @@ def _scale(value):
 def scales(spatial_scale):
     """(scale_h, scale_w) in map cells per image pixel."""
     if isinstance(spatial_scale, (tuple, list)):
-        if len(spatial_scale) != 2:
-            raise ValueError(f"spatial_scale: {len(spatial_scale)} numbers; one or (scale_h, scale_w) required")
-        return _scale(spatial_scale[0]), _scale(spatial_scale[1])
+        scale_h, scale_w = _pair(spatial_scale, "spatial_scale")
+        return _scale(scale_h), _scale(scale_w)
     scale = _scale(spatial_scale)
     return scale, scale
 
@@ -220,6 +250,50 @@ def _checked_out(out, shape, dtype, inputs, name):
         if overlaps(out, other):
             raise ValueError(f"{name}: shares memory with an input or another output")
     return out
+
+
+class Call:
+    """The arguments that every operator shares, checked against each other, and its result array."""
+
+    __slots__ = ("boxes", "extents", "inputs", "maps", "output")
+
+    def __init__(
+        self, features, rois, output_size, batch_indices, layout, out, *, coordinates=4, channels_per_output=1, sources=()
+    ):
+        self.extents = output_extents(output_size)
+        self.maps = Features(features, layout)
+        self.boxes = Boxes(rois, batch_indices, self.maps.images, coordinates)
+        if self.maps.channels % channels_per_output:
+            raise ValueError(
+                f"features: {self.maps.channels} channels are not a multiple of the {channels_per_output} bins of group_size"
+            )
+        self.inputs = (self.maps.source, *self.boxes.sources, *sources)
+        self.output = self._output(out, self.maps.channels // channels_per_output, self.maps.array.dtype, "out")
+
+    def _output(self, out, channels, dtype, name):
+        return Output(
+            out, len(self.boxes), channels, self.extents, dtype, self.maps.channels_last, self.inputs, name
+        )
+
+    def extra_output(self, dtype, name):
+        """Another fresh array of the result's shape."""
+        return self._output(None, self.output.view.shape[1], dtype, name)
+
+    @property
+    def result(self):
+        return self.output.array
+
+    def arguments(self, num_threads):
+        """What every operator of the core starts with."""
+        return (
+            unsigned(self.maps.array),
+            unsigned(self.boxes.array),
+            self.boxes.batch_indices,
+            unsigned(self.output.view),
+            self.maps.code,
+            resolve_num_threads(num_threads),
+            _forced.get(),
+        )
 
 
 def overlaps(a, b):

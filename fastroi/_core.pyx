@@ -126,23 +126,164 @@ cdef fastroi_exec execution(int num_threads, bytes simd):
     return e
 
 
-def roi_pool(features, rois, batch_indices, out, argmax, int dtype, int rule, int reduce, double scale_h, double scale_w,
-             int num_threads, bytes simd):
-    cdef fastroi_tensor map_ = input_tensor(features, dtype), result = output_tensor(out, dtype), offsets
-    cdef fastroi_boxes boxes = box_table(rois, batch_indices)
-    cdef fastroi_exec exec_ = execution(num_threads, simd)
+cdef struct Call:
+    fastroi_tensor features, out
+    fastroi_boxes boxes
+    fastroi_exec exec_
+
+
+cdef Call read_call(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd):
+    """Descriptors of what every operator takes; the arrays are kept alive by the caller."""
+    cdef Call call
+    call.features = input_tensor(features, dtype)
+    call.out = output_tensor(out, dtype)
+    call.boxes = box_table(rois, batch_indices)
+    call.exec_ = execution(num_threads, simd)
+    return call
+
+
+def roi_pool(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, argmax, int rule, int reduce,
+             double scale_h, double scale_w):
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_tensor offsets
+    cdef const fastroi_tensor *where = NULL
     cdef fastroi_roi_pool_params params
     cdef fastroi_error error
     cdef fastroi_status status
-    cdef const fastroi_tensor *where = NULL
     if argmax is not None:
         offsets = output_tensor(argmax, FASTROI_INT64)
         where = &offsets
     params.struct_size = sizeof(params)
     params.rule, params.reduce, params.scale_h, params.scale_w = rule, reduce, scale_h, scale_w
     with nogil:
-        status = fastroi_roi_pool(&map_, &boxes, &params, &result, where, &exec_, &error)
+        status = fastroi_roi_pool(&call.features, &call.boxes, &params, &call.out, where, &call.exec_, &error)
     check(status, &error)
+
+
+cdef fastroi_roi_align_params align_params(int coordinates, int reduce, int arithmetic, int64_t sampling_h,
+                                           int64_t sampling_w, double scale_h, double scale_w):
+    cdef fastroi_roi_align_params params
+    params.struct_size = sizeof(params)
+    params.coordinates, params.reduce, params.arithmetic = coordinates, reduce, arithmetic
+    params.sampling_h, params.sampling_w = sampling_h, sampling_w
+    params.scale_h, params.scale_w = scale_h, scale_w
+    return params
+
+
+def roi_align(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, int coordinates, int reduce,
+              int arithmetic, int64_t sampling_h, int64_t sampling_w, double scale_h, double scale_w):
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_roi_align_params params = align_params(coordinates, reduce, arithmetic, sampling_h, sampling_w, scale_h,
+                                                        scale_w)
+    cdef fastroi_error error
+    cdef fastroi_status status
+    with nogil:
+        status = fastroi_roi_align(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def multiscale_roi_align(list features, rois, batch_indices, out, int dtype, int num_threads, bytes simd,
+                         const int64_t[::1] level_of_roi, const double[::1] scales, int coordinates, int reduce,
+                         int arithmetic, int64_t sampling_h, int64_t sampling_w):
+    cdef Call call = read_call(features[0], rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_roi_align_params params = align_params(coordinates, reduce, arithmetic, sampling_h, sampling_w, 1, 1)
+    cdef int32_t levels = <int32_t>len(features), level
+    cdef fastroi_tensor *maps = <fastroi_tensor *>malloc(levels * sizeof(fastroi_tensor))
+    cdef fastroi_error error
+    cdef fastroi_status status
+    if maps == NULL:
+        raise MemoryError()
+    try:
+        for level in range(levels):
+            maps[level] = input_tensor(features[level], dtype)
+        with nogil:
+            status = fastroi_multiscale_roi_align(maps, &scales[0], levels, &call.boxes, &level_of_roi[0], &params,
+                                                  &call.out, &call.exec_, &error)
+        check(status, &error)
+    finally:
+        free(maps)
+
+
+def ps_roi_pool(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, int rule, int channel_order,
+                int arithmetic, int64_t group_h, int64_t group_w, double scale_h, double scale_w):
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_ps_roi_pool_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.rule, params.channel_order, params.arithmetic = rule, channel_order, arithmetic
+    params.group_h, params.group_w, params.scale_h, params.scale_w = group_h, group_w, scale_h, scale_w
+    with nogil:
+        status = fastroi_ps_roi_pool(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def ps_roi_align(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, int coordinates,
+                 int channel_order, int arithmetic, int64_t group_h, int64_t group_w, int64_t sampling_h,
+                 int64_t sampling_w, double scale_h, double scale_w):
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_ps_roi_align_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.coordinates, params.channel_order, params.arithmetic = coordinates, channel_order, arithmetic
+    params.group_h, params.group_w = group_h, group_w
+    params.sampling_h, params.sampling_w = sampling_h, sampling_w
+    params.scale_h, params.scale_w = scale_h, scale_w
+    with nogil:
+        status = fastroi_ps_roi_align(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def scaled_operator(bint precise, features, rois, batch_indices, out, int dtype, int num_threads, bytes simd,
+                    double scale_h, double scale_w):
+    """PrRoIPool if `precise`, else RoIWarp."""
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_scale_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.scale_h, params.scale_w = scale_h, scale_w
+    with nogil:
+        if precise:
+            status = fastroi_prroi_pool(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
+        else:
+            status = fastroi_roi_warp(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def crop_and_resize(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, int method,
+                    double extrapolation_value):
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_crop_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.method, params.extrapolation_value = method, extrapolation_value
+    with nogil:
+        status = fastroi_crop_and_resize(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def axis_taps(int op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent):
+    """[(bin, cell, weight), ...]: the taps of one axis exactly as the kernels use them; op is a fastroi_taps_op."""
+    cdef fastroi_error error
+    cdef int64_t count = 0, capacity = 0, t
+    cdef int64_t *cells = NULL
+    cdef double *weights = NULL
+    check(fastroi_axis_taps(op, lo, hi, scale, sampling_ratio, bins, extent, 0, NULL, NULL, NULL, &count, &error), &error)
+    capacity = count
+    try:
+        cells = <int64_t *>malloc(2 * (capacity + 1) * sizeof(int64_t))
+        weights = <double *>malloc((capacity + 1) * sizeof(double))
+        if cells == NULL or weights == NULL:
+            raise MemoryError()
+        check(fastroi_axis_taps(op, lo, hi, scale, sampling_ratio, bins, extent, capacity, cells, cells + capacity, weights,
+                                &count, &error), &error)
+        return [(cells[t], cells[capacity + t], weights[t]) for t in range(capacity)]
+    finally:
+        free(cells)
+        free(weights)
 
 
 def axis_ranges(str rule, double lo, double hi, double scale, int64_t bins, int64_t extent):

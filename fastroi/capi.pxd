@@ -76,6 +76,120 @@ cdef extern from "fastroi.h" nogil:
         double scale_h
         double scale_w
 
+    ctypedef enum fastroi_arithmetic:
+        FASTROI_ARITHMETIC_F64
+        FASTROI_ARITHMETIC_F32
+
+    ctypedef enum fastroi_align_coordinates:
+        FASTROI_ALIGN_ASYMMETRIC
+        FASTROI_ALIGN_HALF_PIXEL
+        FASTROI_ALIGN_IMAGE_HALF_PIXEL
+        FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE
+
+    ctypedef enum fastroi_align_reduce:
+        FASTROI_ALIGN_MEAN
+        FASTROI_ALIGN_MAX
+        FASTROI_ALIGN_MAX_CORNERS
+        FASTROI_ALIGN_MAX_FROM_ZERO
+        FASTROI_ALIGN_MAX_INSIDE
+
+    ctypedef struct fastroi_roi_align_params:
+        size_t struct_size
+        int32_t coordinates
+        int32_t reduce
+        int32_t arithmetic
+        int64_t sampling_h
+        int64_t sampling_w
+        double scale_h
+        double scale_w
+
+    ctypedef enum fastroi_channel_order:
+        FASTROI_CHANNELS_CLASS_MAJOR
+        FASTROI_CHANNELS_BIN_MAJOR
+
+    ctypedef enum fastroi_ps_roi_pool_rule:
+        FASTROI_PS_RULE_RFCN
+        FASTROI_PS_RULE_OPENVINO
+        FASTROI_PS_RULE_TORCHVISION
+        FASTROI_PS_RULE_CHAINERCV
+
+    ctypedef struct fastroi_ps_roi_pool_params:
+        size_t struct_size
+        int32_t rule
+        int32_t channel_order
+        int32_t arithmetic
+        int64_t group_h
+        int64_t group_w
+        double scale_h
+        double scale_w
+
+    ctypedef struct fastroi_ps_roi_align_params:
+        size_t struct_size
+        int32_t coordinates
+        int32_t channel_order
+        int32_t arithmetic
+        int64_t group_h
+        int64_t group_w
+        int64_t sampling_h
+        int64_t sampling_w
+        double scale_h
+        double scale_w
+
+    ctypedef struct fastroi_scale_params:
+        size_t struct_size
+        double scale_h
+        double scale_w
+
+    ctypedef enum fastroi_crop_method:
+        FASTROI_CROP_BILINEAR
+        FASTROI_CROP_NEAREST
+
+    ctypedef struct fastroi_crop_params:
+        size_t struct_size
+        int32_t method
+        double extrapolation_value
+
+    ctypedef enum fastroi_taps_op:
+        FASTROI_TAPS_ALIGN_ASYMMETRIC
+        FASTROI_TAPS_ALIGN_HALF_PIXEL
+        FASTROI_TAPS_ALIGN_IMAGE_HALF_PIXEL
+        FASTROI_TAPS_WARP
+        FASTROI_TAPS_PRECISE
+        FASTROI_TAPS_CROP
+
+    fastroi_status fastroi_roi_align(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_roi_align_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_ps_roi_pool(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_ps_roi_pool_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_ps_roi_align(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_ps_roi_align_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_roi_warp(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_scale_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_prroi_pool(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_scale_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_crop_and_resize(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_crop_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_multiscale_roi_align(
+        const fastroi_tensor *features, const double *scales, int32_t levels, const fastroi_boxes *boxes,
+        const int64_t *level_of_roi, const fastroi_roi_align_params *params, const fastroi_tensor *out,
+        const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_axis_taps(
+        int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent,
+        int64_t capacity, int64_t *bin, int64_t *cell, double *weight, int64_t *count, fastroi_error *error,
+    ) noexcept
     fastroi_status fastroi_roi_pool(
         const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_roi_pool_params *params,
         const fastroi_tensor *out, const fastroi_tensor *argmax, const fastroi_exec *exec_, fastroi_error *error,

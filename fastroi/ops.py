@@ -1,18 +1,33 @@
 """The operators. Thin: arguments in, one call of the core, the result out."""
 
+import math
+
 import numpy as np
 
 from . import _core
-from ._arguments import Boxes, Features, Output, checked_choice, output_extents, scales, unsigned
-from ._threads import resolve_num_threads
-from .simd import _forced
+from ._arguments import Call, checked_choice, output_extents, plain_array, real_number, sampling, scales, unsigned
 
-__all__ = ["ROI_POOL_RULES", "roi_pool"]
+__all__ = [
+    "ROI_POOL_RULES",
+    "crop_and_resize",
+    "prroi_pool",
+    "ps_roi_align",
+    "ps_roi_pool",
+    "roi_align",
+    "roi_pool",
+    "roi_warp",
+]
 
 #: Names of the RoIPool quantisation rules; a rule's index is its code in ``fastroi_roi_pool_rule``.
 ROI_POOL_RULES = _core.roi_pool_rules()
 _RULE_CODES = {name: code for code, name in enumerate(ROI_POOL_RULES)}
 _REDUCE_CODES = {"max": 0, "mean": 1}
+_ARITHMETIC_CODES = {"float64": 0, "float32": 1}
+_COORDINATE_CODES = {"image": 2, "least_one": 3}
+_ALIGN_REDUCE_CODES = {"mean": 0, "max": 1, "max_corners": 2, "max_from_zero": 3, "max_inside": 4}
+_PS_RULE_CODES = {"rfcn": 0, "openvino": 1, "torchvision": 2, "chainercv": 3}
+_CHANNEL_ORDER_CODES = {"class": 0, "bin": 1}
+_CROP_METHOD_CODES = {"bilinear": 0, "nearest": 1}
 _ARGMAX_DTYPE = np.dtype(np.int64)
 
 
@@ -102,27 +117,387 @@ def roi_pool(
     checked_choice(reduce, _REDUCE_CODES, "reduce")
     if return_argmax and reduce != "max":
         raise ValueError(f"return_argmax: a {reduce} has no argmax")
-    extents = output_extents(output_size)
     scale_h, scale_w = scales(spatial_scale)
-    maps = Features(features, layout)
-    boxes = Boxes(rois, batch_indices, maps.images)
-    inputs = (maps.source, *boxes.sources)
-    result = Output(out, len(boxes), maps.channels, extents, maps.array.dtype, maps.channels_last, inputs)
-    argmax = None
-    if return_argmax:
-        argmax = Output(None, len(boxes), maps.channels, extents, _ARGMAX_DTYPE, maps.channels_last, name="argmax")
+    call = Call(features, rois, output_size, batch_indices, layout, out)
+    argmax = call.extra_output(_ARGMAX_DTYPE, "argmax") if return_argmax else None
     _core.roi_pool(
-        unsigned(maps.array),
-        unsigned(boxes.array),
-        boxes.batch_indices,
-        unsigned(result.view),
+        *call.arguments(num_threads),
         None if argmax is None else unsigned(argmax.view),
-        maps.code,
         _RULE_CODES[rule],
         _REDUCE_CODES[reduce],
         scale_h,
         scale_w,
-        resolve_num_threads(num_threads),
-        _forced.get(),
     )
-    return (result.array, argmax.array) if return_argmax else result.array
+    return (call.result, argmax.array) if return_argmax else call.result
+
+
+def _aligned_code(aligned):
+    if isinstance(aligned, (bool, np.bool_)):
+        return int(aligned)
+    return _COORDINATE_CODES[checked_choice(aligned, _COORDINATE_CODES, "aligned")]
+
+
+def roi_align(
+    features,
+    rois,
+    output_size,
+    spatial_scale=1.0,
+    sampling_ratio=-1,
+    aligned=True,
+    *,
+    reduce="mean",
+    batch_indices=None,
+    layout="NCHW",
+    arithmetic="float64",
+    out=None,
+    num_threads=None,
+):
+    """Average (or maximum) of bilinearly interpolated sample points in each bin: no coordinate is rounded.
+
+    ``aligned=True`` puts the centre of pixel 0 at coordinate 0 (half-pixel correct, the default of detectron2 and mmcv);
+    ``aligned=False`` is the legacy rule of torchvision's default and ONNX opset 10, half a pixel off and with boxes
+    enlarged to at least one cell.
+
+    Parameters
+    ----------
+    features : array_like, float32 or float64
+        (N, C, H, W), or (N, H, W, C) with ``layout="NHWC"``; three dimensions are one image.
+    rois : array_like or list of arrays
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels, (K, 5) with the batch index first, or a list of N arrays (Ki, 4).
+    output_size : int or (int, int)
+        PH, PW.
+    spatial_scale : float or (float, float)
+        Map cells per image pixel; a pair is (vertical, horizontal).
+    sampling_ratio : int or (int, int)
+        Sample points per bin and axis; a pair is (vertical, horizontal); <= 0: as many as a bin has cells,
+        ceil(extent / P). The cost follows the cells touched, not the points.
+    aligned : bool or str
+        True: start = x1 * scale - 0.5. False: start = x1 * scale, extents at least 1. ``"image"``: start = (x1 + 0.5) *
+        scale - 0.5 (OpenVINO's half_pixel). ``"least_one"``: as True with extents at least 1 (OpenVINO's detectron
+        extractor).
+    reduce : str
+        ``"mean"``: of all points, one outside [-1, H] x [-1, W] counting as 0. ``"max"``: interpolate, then the maximum
+        (mmcv, MNN, TVM). ``"max_corners"``: the maximum of each point's four weighted corners (ONNX Runtime's default and the
+        ONNX reference). ``"max_from_zero"``: as max, never below 0 (OpenVINO). ``"max_inside"``: as max, points outside the
+        map left out (Chainer). A maximum ignores NaN.
+    batch_indices, layout, out, num_threads
+        As in :func:`roi_pool`.
+    arithmetic : {"float64", "float32"}
+        Type of coordinates, grid sizes and zone tests. Frameworks use the type of the features.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), or (K, PH, PW, C) for NHWC. A box of zero area gives 0 under an adaptive grid.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As :func:`roi_pool`.
+
+    Notes
+    -----
+    Point i of bin p is start + p * bin + (i + 0.5) * bin / grid; points in [-1, 0] are moved to 0, those past the last
+    cell's centre to it. Sources: K. He et al., Mask R-CNN, 2017; ``roi_align_kernel.cpp`` of torchvision.
+
+    Examples
+    --------
+    >>> import numpy as np, fastroi
+    >>> features = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> fastroi.roi_align(features, [[0.5, 0.5, 2.5, 2.5]], 2, sampling_ratio=1)[0, 0]
+    array([[2.5, 3.5],
+           [6.5, 7.5]])
+    """
+    scale_h, scale_w = scales(spatial_scale)
+    settings = (
+        _aligned_code(aligned),
+        _ALIGN_REDUCE_CODES[checked_choice(reduce, _ALIGN_REDUCE_CODES, "reduce")],
+        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
+        *sampling(sampling_ratio),
+    )
+    call = Call(features, rois, output_size, batch_indices, layout, out)
+    _core.roi_align(*call.arguments(num_threads), *settings, scale_h, scale_w)
+    return call.result
+
+
+def ps_roi_pool(
+    features,
+    rois,
+    output_size,
+    spatial_scale=1.0,
+    *,
+    rule="rfcn",
+    group_size=None,
+    channel_order="class",
+    batch_indices=None,
+    layout="NCHW",
+    arithmetic="float64",
+    out=None,
+    num_threads=None,
+):
+    """Position-sensitive RoI pooling: every bin averages cells of a channel of its own.
+
+    ``"rfcn"`` is R-FCN's rule (MXNet, Paddle), ``"openvino"`` also ncnn's and OpenCV's, ``"torchvision"`` and
+    ``"chainercv"`` those projects' own.
+
+    Parameters
+    ----------
+    features : array_like, float32 or float64
+        (N, C * GH * GW, H, W), or channels last with ``layout="NHWC"``.
+    rois, spatial_scale, batch_indices, layout, out, num_threads
+        As in :func:`roi_pool`.
+    output_size : int or (int, int)
+        PH, PW.
+    rule : str
+        Interval of the map: ``"rfcn"`` round(x1) * scale to (round(x2) + 1) * scale, at least 0.1; ``"openvino"`` the
+        same with round(x2 + 1); ``"torchvision"`` round(x1 * scale) to round(x2 * scale), at least 1, and never the last
+        row or column of the map; ``"chainercv"`` x1 * scale to x2 * scale, at least 0.1. Bin p covers the cells
+        [floor(start + p * bin), ceil(start + (p + 1) * bin)), clipped; an empty bin is 0.
+    group_size : int or (int, int), optional
+        GH, GW; default the output size. Bin p reads group floor(p * G / P).
+    channel_order : {"class", "bin"}
+        Input channel of output channel c in group (gh, gw): ``"class"`` (c * GH + gh) * GW + gw; ``"bin"``
+        (gh * GW + gw) * C + c.
+    arithmetic : {"float64", "float32"}
+        Type of the bin edges. Frameworks use the type of the features.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), or (K, PH, PW, C) for NHWC.
+
+    Raises
+    ------
+    ValueError
+        Also when the channels are not a multiple of GH * GW.
+
+    Notes
+    -----
+    Sources: J. Dai et al., R-FCN, 2016; docs/rules.md.
+
+    Examples
+    --------
+    >>> import numpy as np, fastroi
+    >>> features = np.arange(4.0)[None, :, None, None] * np.ones((1, 4, 6, 6))
+    >>> fastroi.ps_roi_pool(features, [[0, 0, 4, 4]], 2)[0, 0]
+    array([[0., 1.],
+           [2., 3.]])
+    """
+    scale_h, scale_w = scales(spatial_scale)
+    extents = output_extents(output_size)
+    groups = extents if group_size is None else output_extents(group_size, "group_size")
+    settings = (
+        _PS_RULE_CODES[checked_choice(rule, _PS_RULE_CODES, "rule")],
+        _CHANNEL_ORDER_CODES[checked_choice(channel_order, _CHANNEL_ORDER_CODES, "channel_order")],
+        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
+        *groups,
+    )
+    call = Call(features, rois, extents, batch_indices, layout, out, channels_per_output=math.prod(groups))
+    _core.ps_roi_pool(*call.arguments(num_threads), *settings, scale_h, scale_w)
+    return call.result
+
+
+def ps_roi_align(
+    features,
+    rois,
+    output_size,
+    spatial_scale=1.0,
+    sampling_ratio=-1,
+    *,
+    aligned=True,
+    group_size=None,
+    channel_order="class",
+    batch_indices=None,
+    layout="NCHW",
+    arithmetic="float64",
+    out=None,
+    num_threads=None,
+):
+    """Position-sensitive RoIAlign: every bin averages sample points of a channel of its own.
+
+    torchvision's rule is ``aligned=True`` (its only one); MXNet's ``ROIAlign(position_sensitive=True)`` has both.
+
+    Parameters
+    ----------
+    features, output_size, group_size, channel_order, arithmetic
+        As in :func:`ps_roi_pool`.
+    sampling_ratio, aligned
+        As in :func:`roi_align`.
+    rois, spatial_scale, batch_indices, layout, out, num_threads
+        As in :func:`roi_pool`.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), or (K, PH, PW, C) for NHWC. A box of zero area gives 0 under an adaptive grid (torchvision: NaN).
+
+    Raises
+    ------
+    ValueError
+        Also when the channels are not a multiple of GH * GW.
+
+    Notes
+    -----
+    Source: ``ps_roi_align_kernel.cpp`` of torchvision.
+
+    Examples
+    --------
+    >>> import numpy as np, fastroi
+    >>> features = np.arange(4.0)[None, :, None, None] * np.ones((1, 4, 6, 6))
+    >>> fastroi.ps_roi_align(features, [[1, 1, 5, 5]], 2, sampling_ratio=2)[0, 0]
+    array([[0., 1.],
+           [2., 3.]])
+    """
+    scale_h, scale_w = scales(spatial_scale)
+    extents = output_extents(output_size)
+    groups = extents if group_size is None else output_extents(group_size, "group_size")
+    settings = (
+        _aligned_code(aligned),
+        _CHANNEL_ORDER_CODES[checked_choice(channel_order, _CHANNEL_ORDER_CODES, "channel_order")],
+        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
+        *groups,
+        *sampling(sampling_ratio),
+    )
+    call = Call(features, rois, extents, batch_indices, layout, out, channels_per_output=math.prod(groups))
+    _core.ps_roi_align(*call.arguments(num_threads), *settings, scale_h, scale_w)
+    return call.result
+
+
+def roi_warp(
+    features, rois, output_size, spatial_scale=1.0, *, batch_indices=None, layout="NCHW", out=None, num_threads=None
+):
+    """One bilinear sample per bin, at the bin's start corner, of a box rounded on the map: RoIWarp of MNC.
+
+    Parameters
+    ----------
+    features, rois, output_size, spatial_scale, batch_indices, layout, out, num_threads
+        As in :func:`roi_pool`.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), or (K, PH, PW, C) for NHWC.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As :func:`roi_pool`.
+
+    Notes
+    -----
+    start = round(x1 * scale), extent = max(round(x2 * scale) - start, 0), halves away from zero; bin p samples
+    start + p * extent / P; a point outside [-0.5, L - 0.5] gives 0, one past an outer cell's centre moves to it.
+    Source: J. Dai et al., Instance-aware Semantic Segmentation via Multi-task Network Cascades, 2016;
+    ``roi_warping_layer.cu`` of its Caffe.
+
+    Examples
+    --------
+    >>> import numpy as np, fastroi
+    >>> fastroi.roi_warp(np.arange(16.0).reshape(1, 1, 4, 4), [[0, 0, 3, 3]], 2)[0, 0]
+    array([[0. , 1.5],
+           [6. , 7.5]])
+    """
+    call = Call(features, rois, output_size, batch_indices, layout, out)
+    _core.scaled_operator(False, *call.arguments(num_threads), *scales(spatial_scale))
+    return call.result
+
+
+def prroi_pool(
+    features, rois, output_size, spatial_scale=1.0, *, batch_indices=None, layout="NCHW", out=None, num_threads=None
+):
+    """The exact mean of the bilinear surface over each bin: Precise RoI pooling, without sample points.
+
+    Parameters
+    ----------
+    features, rois, output_size, spatial_scale, batch_indices, layout, out, num_threads
+        As in :func:`roi_pool`.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), or (K, PH, PW, C) for NHWC. A box without area gives 0.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As :func:`roi_pool`.
+
+    Notes
+    -----
+    The weight of a cell is the integral over the bin of the hat function around its centre, divided by the bin's length,
+    per axis. Integer coordinates are cell centres (no half-pixel shift); the surface fades to 0 one cell beyond the map.
+    Source: B. Jiang et al., Acquisition of Localization Confidence, 2018; ``vacancy/PreciseRoIPooling``.
+
+    Examples
+    --------
+    >>> import numpy as np, fastroi
+    >>> fastroi.prroi_pool(np.arange(16.0).reshape(1, 1, 4, 4), [[0, 0, 2, 2]], 2)[0, 0]
+    array([[2.5, 3.5],
+           [6.5, 7.5]])
+    """
+    call = Call(features, rois, output_size, batch_indices, layout, out)
+    _core.scaled_operator(True, *call.arguments(num_threads), *scales(spatial_scale))
+    return call.result
+
+
+def crop_and_resize(
+    image,
+    boxes,
+    box_indices,
+    crop_size,
+    method="bilinear",
+    extrapolation_value=0.0,
+    *,
+    layout="NHWC",
+    out=None,
+    num_threads=None,
+):
+    """TensorFlow's crop_and_resize: one sample per output cell, corners on corners, boxes normalised and mirrored at will.
+
+    Parameters
+    ----------
+    image : array_like, float32 or float64
+        (N, H, W, C), or (N, C, H, W) with ``layout="NCHW"``.
+    boxes : array_like
+        (K, 4) ``[y1, x1, y2, x2]``: 0 is the centre of the first cell, 1 that of the last; outside [0, 1] is off the
+        image, y1 > y2 flips.
+    box_indices : array_like of int
+        (K,) image of each box.
+    crop_size : (int, int) or int
+        CH, CW.
+    method : {"bilinear", "nearest"}
+    extrapolation_value : float
+        Of output cells whose point is outside [0, H - 1] x [0, W - 1].
+    layout, out, num_threads
+        As in :func:`roi_pool`.
+
+    Returns
+    -------
+    ndarray
+        (K, CH, CW, C), or (K, C, CH, CW) for NCHW, in the dtype of the image.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As :func:`roi_pool`.
+
+    Notes
+    -----
+    Row i samples y1 * (H - 1) + i * ((y2 - y1) * (H - 1) / (CH - 1)) in float32, a single row the middle of the box.
+    Source: ``crop_and_resize_op.cc`` of TensorFlow. This is not RoIAlign: corners, not bins, are matched.
+
+    Examples
+    --------
+    >>> import numpy as np, fastroi
+    >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> fastroi.crop_and_resize(image, [[0, 1, 1, 0]], [0], (2, 2))[0, ..., 0]
+    array([[ 3.,  0.],
+           [15., 12.]])
+    """
+    code = _CROP_METHOD_CODES[checked_choice(method, _CROP_METHOD_CODES, "method")]
+    table = plain_array(boxes, "boxes")
+    if table.ndim != 2 or table.shape[1] != 4:
+        raise ValueError(f"boxes: shape {table.shape}; (K, 4) required")
+    call = Call(image, table[:, [1, 0, 3, 2]], crop_size, box_indices, layout, out, sources=(table,))
+    _core.crop_and_resize(*call.arguments(num_threads), code, real_number(extrapolation_value, "extrapolation_value"))
+    return call.result

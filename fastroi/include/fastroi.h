@@ -126,6 +126,147 @@ FASTROI_API fastroi_status fastroi_roi_pool(const fastroi_tensor *features, cons
                                             const fastroi_tensor *argmax, const fastroi_exec *exec,
                                             fastroi_error *error);
 
+/* The type that coordinates, bin edges, grid sizes and zone tests are computed in: part of the rule. */
+typedef enum fastroi_arithmetic { FASTROI_ARITHMETIC_F64 = 0, FASTROI_ARITHMETIC_F32 = 1 } fastroi_arithmetic;
+
+/* How RoIAlign takes a box to the map; x is an image coordinate, s the scale. */
+typedef enum fastroi_align_coordinates {
+    FASTROI_ALIGN_ASYMMETRIC = 0,          /* x*s, extents at least 1: aligned=False, ONNX output_half_pixel  */
+    FASTROI_ALIGN_HALF_PIXEL = 1,          /* x*s - 0.5: aligned=True, ONNX half_pixel                        */
+    FASTROI_ALIGN_IMAGE_HALF_PIXEL = 2,    /* (x + 0.5)*s - 0.5: OpenVINO half_pixel                          */
+    FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE = 3 /* x*s - 0.5, extents at least 1: OpenVINO's detectron extractor   */
+} fastroi_align_coordinates;
+
+typedef enum fastroi_align_reduce {
+    FASTROI_ALIGN_MEAN = 0,         /* mean of all sample points; one outside [-1, H] x [-1, W] counts as 0      */
+    FASTROI_ALIGN_MAX = 1,          /* maximum of the interpolated points, outside as 0: mmcv, MNN, TVM          */
+    FASTROI_ALIGN_MAX_CORNERS = 2,  /* maximum of each point's four weighted corners: ONNX Runtime               */
+    FASTROI_ALIGN_MAX_FROM_ZERO = 3, /* MAX, but never below 0: OpenVINO                                         */
+    FASTROI_ALIGN_MAX_INSIDE = 4    /* maximum of the points that are on the map: Chainer                        */
+} fastroi_align_reduce;
+
+typedef struct fastroi_roi_align_params {
+    size_t struct_size;
+    int32_t coordinates; /* fastroi_align_coordinates */
+    int32_t reduce;      /* fastroi_align_reduce */
+    int32_t arithmetic;  /* fastroi_arithmetic */
+    int64_t sampling_h;  /* points a bin and axis; <= 0: ceil(extent / bins) */
+    int64_t sampling_w;
+    double scale_h; /* map cells per image pixel; fastroi_multiscale_roi_align has scales of its own */
+    double scale_w;
+} fastroi_roi_align_params;
+
+/* RoIAlign. out is (K, C, PH, PW) of the features' dtype. */
+FASTROI_API fastroi_status fastroi_roi_align(const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                             const fastroi_roi_align_params *params, const fastroi_tensor *out,
+                                             const fastroi_exec *exec, fastroi_error *error);
+
+/*
+ * RoIAlign on a feature pyramid: `levels` maps of the same images, channels and dtype, RoI k from level level_of_roi[k] with
+ * scales[level_of_roi[k]] map cells per image pixel. Results in the order of the boxes.
+ */
+FASTROI_API fastroi_status fastroi_multiscale_roi_align(const fastroi_tensor *features, const double *scales, int32_t levels,
+                                                        const fastroi_boxes *boxes, const int64_t *level_of_roi,
+                                                        const fastroi_roi_align_params *params, const fastroi_tensor *out,
+                                                        const fastroi_exec *exec, fastroi_error *error);
+
+/* Which input channel bin (gh, gw) of output channel c reads, in a map of C * GH * GW channels. */
+typedef enum fastroi_channel_order {
+    FASTROI_CHANNELS_CLASS_MAJOR = 0, /* (c * GH + gh) * GW + gw */
+    FASTROI_CHANNELS_BIN_MAJOR = 1    /* (gh * GW + gw) * C + c  */
+} fastroi_channel_order;
+
+typedef enum fastroi_ps_roi_pool_rule {
+    FASTROI_PS_RULE_RFCN = 0,        /* R-FCN, MXNet, Paddle: round(x1)*s to (round(x2) + 1)*s, at least 0.1           */
+    FASTROI_PS_RULE_OPENVINO = 1,    /* the same with round(x2 + 1): OpenVINO, ncnn, OpenCV                            */
+    FASTROI_PS_RULE_TORCHVISION = 2, /* round(x*s), at least 1, without the map's last row and column                  */
+    FASTROI_PS_RULE_CHAINERCV = 3    /* x*s, at least 0.1                                                              */
+} fastroi_ps_roi_pool_rule;
+
+typedef struct fastroi_ps_roi_pool_params {
+    size_t struct_size;
+    int32_t rule;          /* fastroi_ps_roi_pool_rule */
+    int32_t channel_order; /* fastroi_channel_order */
+    int32_t arithmetic;    /* fastroi_arithmetic */
+    int64_t group_h;       /* GH, GW; 0: PH, PW */
+    int64_t group_w;
+    double scale_h;
+    double scale_w;
+} fastroi_ps_roi_pool_params;
+
+/* Position-sensitive RoI pooling (mean). out is (K, C / (GH * GW), PH, PW). */
+FASTROI_API fastroi_status fastroi_ps_roi_pool(const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                               const fastroi_ps_roi_pool_params *params, const fastroi_tensor *out,
+                                               const fastroi_exec *exec, fastroi_error *error);
+
+typedef struct fastroi_ps_roi_align_params {
+    size_t struct_size;
+    int32_t coordinates;   /* fastroi_align_coordinates */
+    int32_t channel_order; /* fastroi_channel_order */
+    int32_t arithmetic;    /* fastroi_arithmetic */
+    int64_t group_h;       /* GH, GW; 0: PH, PW */
+    int64_t group_w;
+    int64_t sampling_h; /* <= 0: ceil(extent / bins) */
+    int64_t sampling_w;
+    double scale_h;
+    double scale_w;
+} fastroi_ps_roi_align_params;
+
+/* Position-sensitive RoIAlign (mean). out is (K, C / (GH * GW), PH, PW). */
+FASTROI_API fastroi_status fastroi_ps_roi_align(const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                                const fastroi_ps_roi_align_params *params, const fastroi_tensor *out,
+                                                const fastroi_exec *exec, fastroi_error *error);
+
+typedef struct fastroi_scale_params {
+    size_t struct_size;
+    double scale_h;
+    double scale_w;
+} fastroi_scale_params;
+
+/* RoIWarp (MNC): one point a bin, at its start corner, of the box rounded on the map. out is (K, C, PH, PW). */
+FASTROI_API fastroi_status fastroi_roi_warp(const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                            const fastroi_scale_params *params, const fastroi_tensor *out,
+                                            const fastroi_exec *exec, fastroi_error *error);
+
+/* Precise RoI pooling: the exact mean of the bilinear surface over each bin. out is (K, C, PH, PW). */
+FASTROI_API fastroi_status fastroi_prroi_pool(const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                              const fastroi_scale_params *params, const fastroi_tensor *out,
+                                              const fastroi_exec *exec, fastroi_error *error);
+
+typedef enum fastroi_crop_method { FASTROI_CROP_BILINEAR = 0, FASTROI_CROP_NEAREST = 1 } fastroi_crop_method;
+
+typedef struct fastroi_crop_params {
+    size_t struct_size;
+    int32_t method;             /* fastroi_crop_method */
+    double extrapolation_value; /* for output cells whose point is off the map */
+} fastroi_crop_params;
+
+/*
+ * TensorFlow's crop_and_resize. Boxes are x1 y1 x2 y2 normalised to [0, 1] between the centres of the first and last cell;
+ * a flipped box mirrors. out is (K, C, CH, CW) of the features' dtype.
+ */
+FASTROI_API fastroi_status fastroi_crop_and_resize(const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                                   const fastroi_crop_params *params, const fastroi_tensor *out,
+                                                   const fastroi_exec *exec, fastroi_error *error);
+
+/* Whose taps fastroi_axis_taps lists. The first three are codes of fastroi_align_coordinates. */
+typedef enum fastroi_taps_op {
+    FASTROI_TAPS_ALIGN_ASYMMETRIC = 0,
+    FASTROI_TAPS_ALIGN_HALF_PIXEL = 1,
+    FASTROI_TAPS_ALIGN_IMAGE_HALF_PIXEL = 2,
+    FASTROI_TAPS_WARP = 3,
+    FASTROI_TAPS_PRECISE = 4,
+    FASTROI_TAPS_CROP = 5
+} fastroi_taps_op;
+
+/*
+ * The weighted cells of each bin of one axis, as the kernels use them: tap t is weight[t] * map[cell[t]] in bin[t], by bin and
+ * cell ascending. At most `capacity` are written; count receives how many there are.
+ */
+FASTROI_API fastroi_status fastroi_axis_taps(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio,
+                                             int64_t bins, int64_t extent, int64_t capacity, int64_t *bin, int64_t *cell,
+                                             double *weight, int64_t *count, fastroi_error *error);
+
 /*
  * The ranges a RoIPool rule gives one axis: bins half-open ranges, start in edges[2*p], end in edges[2*p+1],
  * clipped to [0, extent), or unclipped when extent is negative. interval receives the quantised box [lo, hi) in cells.

@@ -24,7 +24,15 @@
     ENTRY(simd_activate)         \
     ENTRY(roi_pool_rule_name)    \
     ENTRY(axis_ranges)           \
-    ENTRY(roi_pool)
+    ENTRY(roi_pool)              \
+    ENTRY(roi_align)             \
+    ENTRY(multiscale_roi_align)  \
+    ENTRY(ps_roi_pool)           \
+    ENTRY(ps_roi_align)          \
+    ENTRY(roi_warp)              \
+    ENTRY(prroi_pool)            \
+    ENTRY(crop_and_resize)       \
+    ENTRY(axis_taps)   
 
 #define FASTROI_TABLE_MEMBER(name) __typeof__(fastroi_##name) *name;
 typedef struct fastroi_functions {
@@ -73,6 +81,14 @@ static inline int fastroi_import_capsule(void) {
 #define fastroi_roi_pool_rule_name (fastroi_table->roi_pool_rule_name)
 #define fastroi_axis_ranges (fastroi_table->axis_ranges)
 #define fastroi_roi_pool (fastroi_table->roi_pool)
+#define fastroi_roi_align (fastroi_table->roi_align)
+#define fastroi_multiscale_roi_align (fastroi_table->multiscale_roi_align)
+#define fastroi_ps_roi_pool (fastroi_table->ps_roi_pool)
+#define fastroi_ps_roi_align (fastroi_table->ps_roi_align)
+#define fastroi_roi_warp (fastroi_table->roi_warp)
+#define fastroi_prroi_pool (fastroi_table->prroi_pool)
+#define fastroi_crop_and_resize (fastroi_table->crop_and_resize)
+#define fastroi_axis_taps (fastroi_table->axis_taps)
 
 #endif /* FASTROI_TABLE_ONLY */
 #endif

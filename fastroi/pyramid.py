@@ -1,0 +1,260 @@
+"""Feature pyramids: which level a box belongs to, and RoIAlign over all levels in one call."""
+
+import math
+
+import numpy as np
+
+from . import _core
+from ._arguments import (
+    Boxes,
+    Features,
+    Output,
+    checked_choice,
+    output_extents,
+    plain_array,
+    real_number,
+    sampling,
+    unsigned,
+)
+from ._threads import resolve_num_threads
+from .ops import _ALIGN_REDUCE_CODES, _ARITHMETIC_CODES, _aligned_code
+from .simd import _forced
+
+__all__ = ["FPN_LEVEL_RULES", "fpn_levels", "multiscale_roi_align"]
+
+
+def _areas(boxes, extra=0):
+    one = boxes.dtype.type(extra)
+    return (boxes[:, 2] - boxes[:, 0] + one) * (boxes[:, 3] - boxes[:, 1] + one)
+
+
+def _log_ratio(boxes, canonical_size, inside=0.0, extra=0):
+    real = boxes.dtype.type
+    return np.log2(np.sqrt(_areas(boxes, extra)) / real(canonical_size) + real(inside))
+
+
+def _torchvision(boxes, level, size):
+    real = boxes.dtype.type
+    return np.floor(real(level) + _log_ratio(boxes, size) + real(1e-6))
+
+
+def _epsilon_inside(epsilon, extra=0):
+    return lambda boxes, level, size: np.floor(level + _log_ratio(boxes, size, epsilon, extra))
+
+
+def _tf_models(boxes, level, size):
+    ratio = np.log(np.sqrt(_areas(boxes)) / boxes.dtype.type(size))
+    return np.floor_divide(ratio, boxes.dtype.type(math.log(2))) + level
+
+
+def _rounded(boxes, level, size):
+    return np.round(level + _log_ratio(boxes, size))
+
+
+def _strict_area(boxes, level, size):
+    """TensorRT: one level up for every power of two that the side strictly exceeds."""
+    exponent = np.ceil(_log_ratio(boxes, size))
+    return level - 1 + exponent
+
+
+_LEVEL_RULES = {
+    "torchvision": _torchvision,
+    "epsilon_1e-6": _epsilon_inside(1e-6),
+    "maskrcnn_benchmark": _epsilon_inside(1e-6, extra=1),
+    "detectron2": _epsilon_inside(1e-8),
+    "msra": _epsilon_inside(0.0),
+    "tf_models": _tf_models,
+    "matterport": _rounded,
+    "tensorrt": _strict_area,
+}
+
+#: Names of the rules that assign a box to a pyramid level.
+FPN_LEVEL_RULES = tuple(_LEVEL_RULES)
+
+
+def fpn_levels(boxes, min_level, max_level, *, rule="torchvision", canonical_level=4, canonical_size=224.0):
+    """Pyramid level of each box: about canonical_level + log2(sqrt(area) / canonical_size).
+
+    Parameters
+    ----------
+    boxes : array_like
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels. float32 boxes are computed in float32, all others in float64.
+    min_level, max_level : int
+        Levels outside are moved to the nearer end; a box without positive area gets min_level.
+    rule : str
+        ``"torchvision"`` floor(k0 + log2(s / size) + 1e-6); ``"epsilon_1e-6"`` floor(k0 + log2(s / size + 1e-6)) (older
+        torchvision, mmdetection, OpenVINO); ``"maskrcnn_benchmark"`` the same with 1 added to width and height (Paddle's
+        pixel_offset); ``"detectron2"`` with 1e-8; ``"msra"`` without; ``"tf_models"`` floordiv(ln(s / size), ln 2) + k0;
+        ``"matterport"`` round(k0 + log2(s / size)), where size is 224 / sqrt(image area) for its normalised boxes;
+        ``"tensorrt"`` strict: an exact canonical_size is one level below the others'.
+    canonical_level, canonical_size
+        k0 and size.
+
+    Returns
+    -------
+    ndarray of int64
+        (K,), in [min_level, max_level].
+
+    Raises
+    ------
+    ValueError
+        If the boxes are not (K, 4) and finite, the rule is unknown or min_level exceeds max_level.
+
+    Notes
+    -----
+    Source: T.-Y. Lin et al., Feature Pyramid Networks, 2017, eq. 1; the projects' code.
+
+    Examples
+    --------
+    >>> import fastroi
+    >>> fastroi.fpn_levels([[0, 0, 112, 112], [0, 0, 223, 224], [0, 0, 800, 800]], 2, 5)
+    array([3, 3, 5])
+    """
+    checked_choice(rule, _LEVEL_RULES, "rule")
+    if min_level > max_level:
+        raise ValueError(f"min_level: {min_level} exceeds max_level {max_level}")
+    table = plain_array(boxes, "boxes")
+    if table.ndim != 2 or table.shape[1] != 4:
+        raise ValueError(f"boxes: shape {table.shape}; (K, 4) required")
+    if table.dtype.kind not in "fiu":
+        raise TypeError(f"boxes: dtype {table.dtype} is not a real number type")
+    if table.dtype != np.float32:
+        table = table.astype(np.float64)
+    finite = np.isfinite(table).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(f"boxes[{row}]: {table[row].tolist()} is not finite")
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        exact = _LEVEL_RULES[rule](table, canonical_level, real_number(canonical_size, "canonical_size"))
+        positive = _areas(table) > 0
+    return np.clip(np.where(positive, exact, min_level), min_level, max_level).astype(np.int64)
+
+
+def multiscale_roi_align(
+    feature_pyramid,
+    rois,
+    output_size,
+    scales,
+    sampling_ratio=-1,
+    aligned=True,
+    *,
+    levels=None,
+    level_rule="torchvision",
+    canonical_level=4,
+    canonical_size=224.0,
+    reduce="mean",
+    batch_indices=None,
+    layout="NCHW",
+    arithmetic="float64",
+    out=None,
+    num_threads=None,
+):
+    """RoIAlign on a feature pyramid: each box is pooled from the level its size belongs to, all in one call.
+
+    Parameters
+    ----------
+    feature_pyramid : sequence of array_like
+        One map per level, finest first: (N, C, Hi, Wi), or channels last with ``layout="NHWC"``; N, C and dtype agree.
+    rois, batch_indices, layout, out, num_threads
+        As in :func:`roi_pool`.
+    output_size : int or (int, int)
+        PH, PW.
+    scales : sequence of float
+        Map cells per image pixel of each level (1/4, 1/8, ...).
+    sampling_ratio, aligned, reduce, arithmetic
+        As in :func:`roi_align`.
+    levels : array_like of int, optional
+        (K,) index into the pyramid of each box; default by ``level_rule``.
+    level_rule, canonical_level, canonical_size
+        As ``rule`` of :func:`fpn_levels`; level number k is the map of scale 2**-k.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), or (K, PH, PW, C) for NHWC, in the order of the boxes.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As :func:`roi_pool`; the message names the level.
+
+    Notes
+    -----
+    Source: T.-Y. Lin et al., Feature Pyramid Networks, 2017; ``torchvision/ops/poolers.py``.
+
+    Examples
+    --------
+    >>> import numpy as np, fastroi
+    >>> pyramid = [np.full((1, 1, 64, 64), 2.0), np.full((1, 1, 32, 32), 3.0)]
+    >>> boxes = [[0, 0, 40, 40], [0, 0, 200, 200]]
+    >>> fastroi.multiscale_roi_align(pyramid, boxes, 1, [1 / 4, 1 / 8], aligned=False)[:, 0, 0, 0]
+    array([2., 3.])
+    """
+    maps = _pyramid(feature_pyramid, layout)
+    level_scales = np.array([real_number(scale, f"scales[{i}]") for i, scale in enumerate(scales)])
+    if len(level_scales) != len(maps):
+        raise ValueError(f"scales: {len(level_scales)} numbers for {len(maps)} levels")
+    settings = (
+        _aligned_code(aligned),
+        _ALIGN_REDUCE_CODES[checked_choice(reduce, _ALIGN_REDUCE_CODES, "reduce")],
+        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
+        *sampling(sampling_ratio),
+    )
+    first = maps[0]
+    boxes = Boxes(rois, batch_indices, first.images)
+    if levels is None:
+        level_of_roi = _levels_of(boxes.array, level_scales, level_rule, canonical_level, canonical_size)
+    else:
+        level_of_roi = _checked_levels(levels, len(boxes))
+    inputs = (*(m.source for m in maps), *boxes.sources)
+    result = Output(
+        out, len(boxes), first.channels, output_extents(output_size), first.array.dtype, first.channels_last, inputs
+    )
+    _core.multiscale_roi_align(
+        [unsigned(m.array) for m in maps],
+        unsigned(boxes.array),
+        boxes.batch_indices,
+        unsigned(result.view),
+        first.code,
+        resolve_num_threads(num_threads),
+        _forced.get(),
+        level_of_roi,
+        level_scales,
+        *settings,
+    )
+    return result.array
+
+
+def _pyramid(feature_pyramid, layout):
+    maps = [Features(level, layout) for level in feature_pyramid]
+    if not maps:
+        raise ValueError("feature_pyramid: no level")
+    for i, level in enumerate(maps):
+        if level.array.dtype != maps[0].array.dtype:
+            raise TypeError(f"feature_pyramid[{i}]: dtype {level.array.dtype}; {maps[0].array.dtype} as in level 0 required")
+        if level.array.shape[:2] != maps[0].array.shape[:2]:
+            raise ValueError(
+                f"feature_pyramid[{i}]: {level.images} images of {level.channels} channels; "
+                f"{maps[0].images} of {maps[0].channels} as in level 0 required"
+            )
+    return maps
+
+
+def _levels_of(boxes, level_scales, rule, canonical_level, canonical_size):
+    first_level = round(-math.log2(level_scales[0])) if level_scales[0] > 0 else 0
+    last_level = first_level + len(level_scales) - 1
+    corners = boxes[:, -4:]
+    finite = np.where(np.isfinite(corners), corners, 0)  # the core refuses such a box, by row
+    numbers = fpn_levels(
+        finite, first_level, last_level, rule=rule, canonical_level=canonical_level, canonical_size=canonical_size
+    )
+    return np.ascontiguousarray(numbers - first_level)
+
+
+def _checked_levels(levels, count):
+    array = plain_array(levels, "levels")
+    if array.shape != (count,):
+        raise ValueError(f"levels: shape {array.shape}; ({count},) required")
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"levels: dtype {array.dtype} is not an integer type")
+    return np.ascontiguousarray(array, dtype=np.int64)

@@ -1,0 +1,72 @@
+#include "descriptors.h"
+
+#include <cmath>
+
+#include "dispatch.h"
+#include "threads.h"
+
+namespace fastroi {
+namespace {
+
+constexpr int max_threads = 1024;
+
+}  // namespace
+
+Execution read_execution(const fastroi_exec* from) {
+    const fastroi_exec exec = read_struct(from, fastroi_exec{}, "exec");
+    if (exec.num_threads < 0 || exec.num_threads > max_threads)
+        refuse(FASTROI_INVALID_VALUE, -1, "num_threads: %d is outside [0, %d]", exec.num_threads, max_threads);
+    const KernelTable* kernels = exec.simd ? find_kernels(exec.simd) : active_kernels();
+    if (!kernels) refuse(FASTROI_INVALID_VALUE, -1, "simd: '%.40s' is not supported here", exec.simd);
+    return {exec.num_threads ? exec.num_threads : default_threads(), kernels, exec.cancel, exec.cancel_context};
+}
+
+namespace {
+
+Tensor read_tensor(const fastroi_tensor* t, const char* name) {
+    if (!t) refuse(FASTROI_INVALID_VALUE, -1, "%s: NULL", name);
+    bool empty = false;
+    for (int64_t extent : t->shape) {
+        if (extent < 0) refuse(FASTROI_INVALID_VALUE, -1, "%s: extent %lld is negative", name, (long long)extent);
+        empty = empty || extent == 0;
+    }
+    if (!t->data && !empty) refuse(FASTROI_INVALID_VALUE, -1, "%s: data is NULL", name);
+    return {(unsigned char*)t->data, t->shape[0], t->shape[1], t->shape[2], t->shape[3],
+            t->strides[0], t->strides[1], t->strides[2], t->strides[3]};
+}
+
+}  // namespace
+
+Tensor read_features(const fastroi_tensor* features, int64_t roi_count) {
+    const Tensor t = read_tensor(features, "features");
+    if (features->dtype != FASTROI_FLOAT32 && features->dtype != FASTROI_FLOAT64)
+        refuse(FASTROI_INVALID_TYPE, -1, "features: dtype code %d; float32 or float64 required", features->dtype);
+    if (t.rows > max_bins || t.columns > max_bins)
+        refuse(FASTROI_OVERFLOW, -1, "features: a map of %lld x %lld cells; an axis holds at most 2^31 - 1",
+               (long long)t.rows, (long long)t.columns);
+    if (roi_count > 0 && (t.rows == 0 || t.columns == 0))
+        refuse(FASTROI_INVALID_VALUE, -1, "features: a map of %lld x %lld cells has nothing to pool", (long long)t.rows,
+               (long long)t.columns);
+    if (roi_count > 0 && t.images == 0) refuse(FASTROI_INVALID_VALUE, -1, "features: 0 images, but %lld rois", (long long)roi_count);
+    return t;
+}
+
+Tensor read_output(const fastroi_tensor* out, int32_t dtype, int64_t roi_count, int64_t channels, const char* name) {
+    const Tensor t = read_tensor(out, name);
+    if (out->dtype != dtype) refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; %d required", name, out->dtype, dtype);
+    if (t.images != roi_count || t.channels != channels)
+        refuse(FASTROI_INVALID_VALUE, -1, "%s: shape (%lld, %lld, ...); (%lld, %lld, ...) required", name, (long long)t.images,
+               (long long)t.channels, (long long)roi_count, (long long)channels);
+    if (t.rows < 1 || t.columns < 1 || t.rows > max_bins || t.columns > max_bins)
+        refuse(FASTROI_INVALID_VALUE, -1, "output_size: %lld x %lld; both must be in [1, 2^31 - 1]", (long long)t.rows,
+               (long long)t.columns);
+    product(product(product(t.images, t.channels, name), product(t.rows, t.columns, name), name), 8, name);
+    return t;
+}
+
+void check_scale(double scale) {
+    if (!(scale > 0) || std::isinf(scale))
+        refuse(FASTROI_INVALID_VALUE, -1, "spatial_scale: %g; it must be positive and finite", scale);
+}
+
+}  // namespace fastroi

@@ -1,0 +1,31 @@
+// The ABI's descriptors turned into what run.h and the plans take. Refuses every size, type and pointer that needs no box.
+#pragma once
+#include <cstring>
+
+#include "refusal.h"
+#include "run.h"
+
+namespace fastroi {
+
+// The caller's versioned struct over the defaults: fields past its struct_size keep theirs.
+template <class Struct>
+Struct read_struct(const Struct* from, const Struct& defaults, const char* name) {
+    Struct result = defaults;
+    if (!from) return result;
+    if (from->struct_size < sizeof(size_t) || from->struct_size > 4096)
+        refuse(FASTROI_INVALID_VALUE, -1, "%s: struct_size %zu; set it to sizeof the struct", name, from->struct_size);
+    memcpy(&result, from, from->struct_size < sizeof result ? from->struct_size : sizeof result);
+    return result;
+}
+
+Execution read_execution(const fastroi_exec* from);
+
+// Feature maps of one level; `roi_count` boxes will be read from it.
+Tensor read_features(const fastroi_tensor* features, int64_t roi_count);
+
+// An output of (roi_count, channels, any, any).
+Tensor read_output(const fastroi_tensor* out, int32_t dtype, int64_t roi_count, int64_t channels, const char* name);
+
+void check_scale(double scale);
+
+}  // namespace fastroi
