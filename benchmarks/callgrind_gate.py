@@ -32,8 +32,14 @@ class CannotMeasure(RuntimeError):
 def run(*command, cwd=None, env=None) -> str:
     """Return the standard output of a command that must succeed."""
     try:
-        done = subprocess.run([str(part) for part in command], cwd=cwd, text=True, check=False,
-                              env=env and dict(os.environ, **env), capture_output=True)
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd,
+            text=True,
+            check=False,
+            env=env and dict(os.environ, **env),
+            capture_output=True,
+        )
     except OSError as error:
         raise CannotMeasure(f"{command[0]}: {error}") from error
     if done.returncode:
@@ -65,15 +71,22 @@ def build(source: Path, driver: Path) -> Path | None:
     include = source / "fastroi" / "include"
     if not (include / "fastroi.h").exists():
         return None
-    run(sys.executable, "setup.py", "-q", "build_ext", "--build-temp", source / "objects",
-        "--build-lib", source / "library", cwd=source)
-    objects = [path for path in sorted((source / "objects").rglob("*.o"))
-               if not path.name.startswith("_core")]
+    run(
+        sys.executable,
+        "setup.py",
+        "-q",
+        "build_ext",
+        "--build-temp",
+        source / "objects",
+        "--build-lib",
+        source / "library",
+        cwd=source,
+    )
+    objects = [path for path in sorted((source / "objects").rglob("*.o")) if not path.name.startswith("_core")]
     if not objects:
         raise CannotMeasure(f"setup.py left no objects in {source / 'objects'}")
     compiled, program = source / "driver.o", source / "driver"
-    run(os.environ.get("CC", "cc"), "-std=c99", "-O2", "-g", "-Wall", "-I", include, "-c", driver,
-        "-o", compiled)
+    run(os.environ.get("CC", "cc"), "-std=c99", "-O2", "-g", "-Wall", "-I", include, "-c", driver, "-o", compiled)
     run(os.environ.get("CXX", "c++"), compiled, *objects, "-fopenmp", "-lm", "-o", program)
     return program
 
@@ -82,9 +95,15 @@ def instructions(program: Path, case: str, isa: str) -> int:
     """Return the instructions of one call of a case, counted inside the driver's own function."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "callgrind.out"
-        run("valgrind", "--tool=callgrind", f"--callgrind-out-file={log}",
-            "--toggle-collect=measured_call", program, case,
-            env={"FASTROI_SIMD": isa, "OMP_NUM_THREADS": "1"})
+        run(
+            "valgrind",
+            "--tool=callgrind",
+            f"--callgrind-out-file={log}",
+            "--toggle-collect=measured_call",
+            program,
+            case,
+            env={"FASTROI_SIMD": isa, "OMP_NUM_THREADS": "1"},
+        )
         found = re.search(r"^(?:summary|totals): (\d+)", log.read_text(), re.MULTILINE)
     if found is None or int(found[1]) == 0:
         raise CannotMeasure(f"callgrind counted nothing for {case}, {isa}")
@@ -103,8 +122,7 @@ def counts(program: Path | None) -> dict[str, int]:
 
 def grown(old: dict[str, int], new: dict[str, int], limit: float = LIMIT) -> list[str]:
     """Return the cases whose count grew by more than `limit`; a case without a past is new."""
-    return [name for name, count in new.items()
-            if name in old and count > old[name] * (1 + limit)]
+    return [name for name, count in new.items() if name in old and count > old[name] * (1 + limit)]
 
 
 def vanished(old: dict[str, int], new: dict[str, int]) -> list[str]:
@@ -143,8 +161,9 @@ def main(arguments=None) -> int:
     parser.add_argument("--repository", type=Path, default=HERE.parent)
     parser.add_argument("--commit", default="HEAD")
     parser.add_argument("--parent", help="default: the commit's first parent")
-    parser.add_argument("--limit", type=float, default=LIMIT,
-                        help="largest growth of a count, as a fraction (default %(default)s)")
+    parser.add_argument(
+        "--limit", type=float, default=LIMIT, help="largest growth of a count, as a fraction (default %(default)s)"
+    )
     options = parser.parse_args(arguments)
     try:
         parent = options.parent or parent_of(options.repository, options.commit)
