@@ -1,7 +1,7 @@
 """Regression gate by instruction counts: the current commit against its parent.
 
 ``python benchmarks/callgrind_gate.py [--commit REV] [--parent REV]`` builds both commits with
-their own setup.py, links callgrind_driver.c to the objects of each, and runs the driver's fixed
+their own setup.py, links its callgrind_driver.c to its objects, and runs the driver's fixed
 cases under ``valgrind --tool=callgrind``, with the baseline instructions and with AVX2 forced
 (valgrind runs no AVX-512). Wall time on a shared machine wavers by tens of percent; instruction
 counts repeat almost to the digit.
@@ -63,13 +63,14 @@ def extract(repository: Path, commit: str, folder: Path) -> None:
     run("tar", "-xf", archive, "-C", folder)
 
 
-def build(source: Path, driver: Path) -> Path | None:
-    """Build a commit and the driver upon it; None when it has no C interface at all.
+def build(source: Path) -> Path | None:
+    """Build a commit and its own driver, whose cases keep their names; None when it has none.
 
     The objects come from the commit's own setup.py, so compiler flags stand in one place only.
     """
     include = source / "fastroi" / "include"
-    if not (include / "fastroi.h").exists():
+    driver = source / "benchmarks" / "callgrind_driver.c"
+    if not (include / "fastroi.h").exists() or not driver.exists():
         return None
     run(
         sys.executable,
@@ -140,19 +141,18 @@ def table(old: dict[str, int], new: dict[str, int]) -> str:
 
 
 def measure(repository: Path, commit: str, parent: str | None, folder: Path):
-    """Return the counts of (parent, commit); the driver is this checkout's for both."""
+    """Return the counts of (parent, commit)."""
     if shutil.which("valgrind") is None:
         raise CannotMeasure("valgrind is not installed")
     new_source, old_source = folder / "commit", folder / "parent"
     extract(repository, commit, new_source)
-    driver = HERE / "callgrind_driver.c"
-    program = build(new_source, driver)
+    program = build(new_source)
     if program is None:
-        raise CannotMeasure(f"{commit} has no fastroi/include/fastroi.h")
+        raise CannotMeasure(f"{commit} has no fastroi.h or no callgrind_driver.c")
     old: dict[str, int] = {}
     if parent is not None:
         extract(repository, parent, old_source)
-        old = counts(build(old_source, driver))
+        old = counts(build(old_source))
     return old, counts(program)
 
 
