@@ -319,7 +319,7 @@ def test_multiscale_equals_its_levels(isa, layout, dtype, rng):
     scales = [1 / 4, 1 / 8, 1 / 16, 1 / 32]
     maps = [feature_map(rng, shape, dtype) for shape in shapes]
     low = rng.uniform(-20, 150, (120, 2))
-    side = np.exp(rng.uniform(np.log(4), np.log(700), (120, 2)))
+    side = np.exp(rng.uniform(np.log(4), np.log(2500), (120, 2)))
     side[::13] = 0
     rois = np.c_[rng.integers(0, 2, 120), low, low + side]
     levels = fastroi.fpn_levels(rois[:, 1:], 2, 5)
