@@ -185,6 +185,7 @@ struct MaxOverRanges : PlanView<RangePlan> {
     void begin(const BlockKernels<T>& kernels, const RangeAxis& y, const RangeAxis& x, const BinTile& bins) const {
         kernels.begin_maxima(y, x, bins);
     }
+    void finish(const BlockKernels<T>&, const RangeAxis&, const RangeAxis&, const BinTile&) const {}
     void reduce_strip(const BlockKernels<T>& kernels, const MapTile* levels, const RangeAxis& y, const RangeAxis& x, Range strip,
                       const BinTile& bins, T* scratch) const {
         kernels.raise_to_strip(levels, y, x, strip, bins, scratch);
@@ -214,6 +215,10 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x,
                 const BinTile& bins, T* scratch) const {
         kernels.sum_taps(map, y, x, outside, bins, scratch);
+        finish(kernels, y, x, bins);
+    }
+    void finish(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
+        if (y.mean) kernels.divide_bins(y, x, bins);
     }
     void begin(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
         kernels.begin_sums(y, x, outside, bins);
@@ -594,9 +599,11 @@ private:
                 }
                 stop_.worked(thread, item.end - item.first + length(rois.rows) * length(strip) * rois.levels);
             }
-            for (int64_t i = item.first; i < item.end && !stop_.raised(); i++)
+            for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
+                reduction_.finish(*block.kernels, reduction_.y(order_[i], w), reduction_.x(order_[i], w), bins_at(i));
                 unpack(block, bins_at(i), job_.out.rows, job_.out.columns, first_output(block, rois, order_[i], job_.out),
                        buffers.staging);
+            }
         }
     }
 

@@ -39,6 +39,11 @@ struct Block {
     void add_product(V weight, const Block& cell) {
         for (int i = 0; i < NV; i++) v[i] = V::multiply_add(weight, cell.v[i], v[i]);
     }
+    Block divided_by(V divisor) const {
+        Block b;
+        for (int i = 0; i < NV; i++) b.v[i] = V::divide(v[i], divisor);
+        return b;
+    }
     static Block product(V weight, const Block& cell) {
         Block b;
         for (int i = 0; i < NV; i++) b.v[i] = V::multiply(weight, cell.v[i]);
@@ -385,6 +390,17 @@ void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Ran
     }
 }
 
+template <class T, int NV>
+void divide_bins(const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) {
+    for (int64_t ph = 0; ph < y.count; ph++)
+        for (int64_t pw = 0; pw < x.count; pw++) {
+            const int64_t cells = (int64_t)(y.first[ph + 1] - y.first[ph]) * (x.first[pw + 1] - x.first[pw]);
+            if (cells <= 1) continue;
+            unsigned char* const bin = bin_address(bins, ph, pw);
+            Block<T, NV>::load(bin).divided_by(Vec<T>::broadcast((T)cells)).store(bin);
+        }
+}
+
 // --- max over sample points --------------------------------------------------------------------------------------------
 
 // One candidate: weight * cells, or absent.
@@ -632,6 +648,7 @@ constexpr BlockKernels<T> block_kernels() {
             sum_taps<T, NV>,
             begin_sums<T, NV>,
             add_strip<T, NV>,
+            divide_bins<T, NV>,
             max_samples<T, NV>,
             unpack<T, NV>};
 }
