@@ -160,14 +160,11 @@ void roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const 
 
 namespace {
 
-// A reversed box keeps its negative extent: a fixed grid then runs backwards in every framework, an adaptive one is empty.
-constexpr double any_extent = -__builtin_inf();
-
 constexpr AlignRule align_rules[] = {
-    {0, 0, 1},               // FASTROI_ALIGN_ASYMMETRIC
-    {0, 0.5, any_extent},    // FASTROI_ALIGN_HALF_PIXEL
-    {0.5, 0.5, any_extent},  // FASTROI_ALIGN_IMAGE_HALF_PIXEL
-    {0, 0.5, 1},             // FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE
+    {0, 0, 1},      // FASTROI_ALIGN_ASYMMETRIC
+    {0, 0.5, no_least},    // FASTROI_ALIGN_HALF_PIXEL
+    {0.5, 0.5, no_least},  // FASTROI_ALIGN_IMAGE_HALF_PIXEL
+    {0, 0.5, 1},    // FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE
 };
 
 constexpr SampleMaximum sample_maxima[] = {

@@ -284,6 +284,24 @@ inline void weighted_rows_of(const MapTile& map, const int32_t* index, const T* 
     }
 }
 
+// A long list of weighted rows, for N columns together: each weight is fetched once for all of them.
+template <class T, int NV, int N>
+inline void weighted_rows_of_columns(const MapTile& map, const int32_t* index, const T* weight, int32_t count, Columns columns,
+                                     int64_t i, T* scratch) {
+    const unsigned char* column[N];
+    Block<T, NV> sum[N];
+    for (int k = 0; k < N; k++) {
+        column[k] = map.origin + columns.cells[i + k] * map.column_stride;
+        sum[k] = Block<T, NV>::product(Vec<T>::broadcast(weight[0]), Block<T, NV>::load(column[k] + index[0] * map.row_stride));
+    }
+    for (int32_t t = 1; t < count; t++) {
+        const Vec<T> w = Vec<T>::broadcast(weight[t]);
+        const ptrdiff_t row = index[t] * map.row_stride;
+        for (int k = 0; k < N; k++) sum[k].add_product(w, Block<T, NV>::load(column[k] + row));
+    }
+    for (int k = 0; k < N; k++) sum[k].store(scratch + (columns.cells[i + k] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
+}
+
 template <class T, int NV>
 inline void weighted_rows(const MapTile& map, const int32_t* index, const T* weight, int32_t count, Columns columns,
                           T* scratch) {
@@ -293,14 +311,11 @@ inline void weighted_rows(const MapTile& map, const int32_t* index, const T* wei
         case 3: return weighted_rows_of<T, NV, 3>(map, index, weight, columns, scratch);
         case 4: return weighted_rows_of<T, NV, 4>(map, index, weight, columns, scratch);
     }
-    for (int64_t i = 0; i < columns.count; i++) {
-        const unsigned char* column = map.origin + columns.cells[i] * map.column_stride;
-        Block<T, NV> sum = Block<T, NV>::product(Vec<T>::broadcast(weight[0]),
-                                                 Block<T, NV>::load(column + index[0] * map.row_stride));
-        for (int32_t t = 1; t < count; t++)
-            sum.add_product(Vec<T>::broadcast(weight[t]), Block<T, NV>::load(column + index[t] * map.row_stride));
-        sum.store(scratch + (columns.cells[i] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
-    }
+    constexpr int together = NV == 1 ? 8 : NV == 2 ? 4 : NV == 4 ? 2 : 1;
+    int64_t i = 0;
+    for (; i + together <= columns.count; i += together)
+        weighted_rows_of_columns<T, NV, together>(map, index, weight, count, columns, i, scratch);
+    for (; i < columns.count; i++) weighted_rows_of_columns<T, NV, 1>(map, index, weight, count, columns, i, scratch);
 }
 
 // The bin's taps [first, end), added to `sum` if the bin has been started, else starting it.
