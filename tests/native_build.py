@@ -1,8 +1,12 @@
 """Compiles the core as setup.py would: its own tables of sources and flags, another compiler or further flags if asked."""
 
+import atexit
+import functools
 import importlib.util
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from unittest import mock
 
@@ -44,12 +48,20 @@ def compile_core(directory, machine=None, cxx="g++", extra=()):
     return objects
 
 
+@functools.cache
+def host_objects():
+    """{isa or source: object file} as setup.py builds them on this machine; compiled once per test run."""
+    directory = Path(tempfile.mkdtemp(prefix="fastroi-objects-"))
+    atexit.register(shutil.rmtree, directory)
+    return compile_core(directory) | compile_isas(directory)
+
+
 def build_program(source, directory, machine=None, cxx="g++", extra=()):
     """Links a C++ program with the whole core; the path of the executable."""
     tables = setup_tables(machine)
     objects = [*compile_core(directory, machine, cxx, extra).values()]
     objects += compile_isas(directory, machine, cxx, extra).values()
     program = directory / source.stem
-    flags = ["-std=c++17", "-O2", "-Wall", "-Wextra", f"-I{INCLUDE}", *extra]
+    flags = ["-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", f"-I{INCLUDE}", *extra]
     run(cxx, *flags, source, *objects, "-o", program, *tables.OPENMP_FLAGS)
     return program

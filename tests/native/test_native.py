@@ -1,0 +1,86 @@
+"""The native driver everywhere it can run: this machine, aarch64 and old x86-64 under qemu, sanitizers, valgrind.
+
+Every build prints a digest of all max results and offsets; it must be the same on every architecture. What a run needs
+(a cross compiler, qemu-user, valgrind) is installed by .ci/run; without it these tests fail.
+"""
+
+import functools
+import platform
+import tempfile
+from pathlib import Path
+
+import pytest
+from native_build import ROOT, build_program, compile_isas, run
+
+import fastroi
+
+pytestmark = pytest.mark.native
+
+DRIVER = ROOT / "tests" / "native" / "driver.cpp"
+WRAP = "-Wl,--wrap=aligned_alloc"
+SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow"
+RANDOM_CASES = 1000
+SYSTEMATIC_CASES = 129 * 2 * 3 * 2  # channels, dtypes, layouts, either end of the memory flush with a guard page
+
+
+@functools.cache
+def driver(machine=platform.machine(), cxx="g++", *extra):
+    directory = Path(tempfile.mkdtemp(prefix="fastroi-driver-"))
+    return build_program(DRIVER, directory, machine, cxx, (WRAP, *extra))
+
+
+def report(*command):
+    """What the driver printed: {first word: the rest}."""
+    lines = run(*command).splitlines()
+    print(*lines, sep="; ")
+    return dict(line.split(" ", 1) for line in lines)
+
+
+@functools.cache
+def here(*arguments):
+    return report(driver(), *arguments)
+
+
+def check(got, isas, expected_digest, cases=SYSTEMATIC_CASES + RANDOM_CASES):
+    assert got["isas"].split() == list(isas)
+    assert int(got["cases"]) == cases
+    assert int(got["calls"]) == cases * len(isas)
+    assert int(got["failed_allocations"]) > 3
+    assert got["digest"] == expected_digest
+
+
+def test_every_isa_of_this_machine():
+    check(here(RANDOM_CASES), fastroi.simd.supported(), here(RANDOM_CASES)["digest"])
+
+
+def test_aarch64():
+    program = driver("aarch64", "aarch64-linux-gnu-g++", "-static")
+    got = report("qemu-aarch64", program, RANDOM_CASES)
+    check(got, ("neon", "baseline"), here(RANDOM_CASES)["digest"])
+
+
+def test_aarch64_symbols(tmp_path):
+    for isa, compiled in compile_isas(tmp_path, "aarch64", "aarch64-linux-gnu-g++").items():
+        symbols = [line.split()[-2:] for line in run("aarch64-linux-gnu-nm", "--defined-only", compiled).splitlines()]
+        assert [kind for kind, _ in symbols if kind.isupper() or kind in "uvw"] == ["T"], isa
+
+
+@pytest.mark.parametrize("processor", ["core2duo", "Nehalem"])
+def test_x86_64_without_avx(processor):
+    """A processor of 2006 runs the baseline and never meets an instruction it lacks."""
+    program = driver("x86_64", "g++", "-static") if platform.machine() == "x86_64" else driver("x86_64", "x86_64-linux-gnu-g++", "-static")
+    got = report("qemu-x86_64", "-cpu", processor, program, RANDOM_CASES)
+    check(got, ("baseline",), here(RANDOM_CASES)["digest"])
+
+
+def test_sanitizers_report_nothing():
+    program = driver(platform.machine(), "g++", "-g", "-O1", SANITIZERS, "-fno-sanitize-recover=all")
+    check(report(program, RANDOM_CASES), fastroi.simd.supported(), here(RANDOM_CASES)["digest"])
+
+
+def test_valgrind_reports_nothing():
+    """Reads of uninitialised memory, which no sanitizer of GCC sees. Valgrind knows no AVX-512 and says so in CPUID."""
+    valgrind = ("valgrind", "-q", "--error-exitcode=99", "--leak-check=no", "--undef-value-errors=yes")
+    got = report(*valgrind, driver(), 20, 17)
+    isas = [isa for isa in fastroi.simd.supported() if isa != "avx512"]
+    check(got, isas, here(20, 17)["digest"], cases=17 * 12 + 20)

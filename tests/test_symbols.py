@@ -1,0 +1,46 @@
+"""What setup.py's flags make of the sources: one exported symbol an instruction set, wide registers only where they belong.
+
+A template compiled with AVX flags and merged by the linker with one that was not is how a library dies on old machines.
+"""
+
+import re
+
+import pytest
+from native_build import host_objects, run, setup_tables
+
+ISAS = setup_tables().ISAS
+CORE_SOURCES = setup_tables().CORE_SOURCES
+WIDE = {"avx2": {"ymm"}, "avx512": {"ymm", "zmm"}}
+C_LIBRARY = {"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}
+
+
+def symbols(path, *options):
+    lines = run("nm", *options, path).splitlines()
+    return [(line.split()[-2], line.split()[-1]) for line in lines if line.strip()]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_kernel_file_exports_one_symbol_and_nothing_weak(isa):
+    defined = symbols(host_objects()[isa], "--defined-only")
+    exported = [name for kind, name in defined if kind.isupper()]
+    assert len(exported) == 1 and f"kernels_{isa}" in exported[0]
+    assert dict((name, kind) for kind, name in defined)[exported[0]] == "T"
+    assert not [name for kind, name in defined if kind in "uVvWw"]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_kernel_file_needs_nothing_but_memory_functions(isa):
+    assert {name for _, name in symbols(host_objects()[isa], "--undefined-only")} <= C_LIBRARY
+
+
+@pytest.mark.parametrize("part", [*ISAS, *CORE_SOURCES])
+def test_wide_registers_only_where_they_belong(part):
+    code = run("objdump", "-d", "--no-show-raw-insn", host_objects()[part])
+    found = set(re.findall(r"%([yz]mm)\d", code))
+    assert found == WIDE.get(part, set())
+
+
+def test_kernel_file_runs_nothing_at_load_time():
+    for isa in ISAS:
+        sections = run("objdump", "-h", host_objects()[isa])
+        assert ".init_array" not in sections and ".ctors" not in sections
