@@ -110,8 +110,8 @@ namespace {
 
 constexpr AlignRule align_rules[] = {
     {0, 0, 1},      // FASTROI_ALIGN_ASYMMETRIC
-    {0, 0.5, 0},    // FASTROI_ALIGN_HALF_PIXEL
-    {0.5, 0.5, 0},  // FASTROI_ALIGN_IMAGE_HALF_PIXEL
+    {0, 0.5, no_least},    // FASTROI_ALIGN_HALF_PIXEL
+    {0.5, 0.5, no_least},  // FASTROI_ALIGN_IMAGE_HALF_PIXEL
     {0, 0.5, 1},    // FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE
 };
 
