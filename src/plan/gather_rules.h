@@ -165,7 +165,7 @@ struct MovableAxis {
 
 template <class Real>
 FASTROI_RULE MovableAxis<Real> movable_axis(double lo, double hi, double scale, int64_t bins, int64_t sampling_ratio) {
-    const AlignRule half_pixel = {0, 0.5, 0};
+    const AlignRule half_pixel = {0, 0.5, no_least};
     const AlignAxis<Real> axis = align_axis<Real>(half_pixel, lo, hi, scale, bins, sampling_ratio);
     const Real start = (Real)lo * (Real)scale - (Real)0.5, end = (Real)hi * (Real)scale - (Real)0.5;
     return {axis, end - start};
