@@ -356,3 +356,34 @@ def test_detectron2_refusals():
         detectron2.ROIPooler(7, [1 / 4], 0, "ROIPool3D")
     with pytest.raises(ValueError, match="scales"):
         detectron2.ROIPooler(7, [1 / 4, 1 / 16], 0, "ROIAlign")
+    with pytest.raises(ValueError, match=r"rois\[0\]"):
+        detectron2.roi_align_rotated(np.zeros((1, 1, 4, 4), np.float32),
+                                     np.array([[0, 1, 1, -1, 1, 0]], np.float32), 1, 1.0, 0)
+
+
+def test_detectron2_angles_are_degrees_counter_clockwise(inputs):
+    features, rois = inputs["map_relu"], inputs["rois_rotated"]
+    degrees = np.column_stack([rois[:, :5], np.degrees(rois[:, 5])]).astype(np.float32)
+    np.testing.assert_allclose(
+        detectron2.ROIAlignRotated((3, 2), 0.5, 2)(features, degrees),
+        openvino.roi_align_rotated(features, rois[:, 1:], rois[:, 0].astype(int), 3, 2, 2, 0.5,
+                                   False), atol=2e-5)
+
+
+def test_mmcv_rotated_is_openvino(inputs):
+    features, rois = inputs["map_relu"], inputs["rois_rotated"]
+    for clockwise in (False, True):
+        np.testing.assert_array_equal(
+            mmcv.roi_align_rotated(features, rois, (3, 2), 0.5, 2, clockwise=clockwise),
+            openvino.roi_align_rotated(features, rois[:, 1:], rois[:, 0].astype(int), 3, 2, 2, 0.5,
+                                       clockwise))
+
+
+def test_mmcv_deformable_without_offsets_is_aligned(inputs):
+    features, rois = inputs["map_normal"], inputs["rois_random_ordered_1"]
+    plain = mmcv.roi_align(features, rois, (3, 2), 1.0, 2)
+    np.testing.assert_allclose(mmcv.deform_roi_pool(features, rois, None, (3, 2), 1.0, 2), plain,
+                               atol=2e-6)
+    zeros = np.zeros((len(rois), 2, 3, 2), np.float32)
+    np.testing.assert_allclose(mmcv.deform_roi_pool(features, rois, zeros, (3, 2), 1.0, 2), plain,
+                               atol=2e-6)

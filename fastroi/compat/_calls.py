@@ -5,7 +5,7 @@ Frameworks compute coordinates in the type of the map: float32 geometry for floa
 
 import numpy as np
 
-from .. import ops, pyramid
+from .. import deformable, ops, pyramid, rotated
 
 MAX_OF_CORNERS = "max_corners"
 MAX_FROM_ZERO = "max_from_zero"
@@ -73,3 +73,32 @@ def levels(boxes, first, count, rule, canonical_size, canonical_level):
     return pyramid.fpn_levels(boxes, first, first + count - 1, rule=rule,
                               canonical_size=canonical_size,
                               canonical_level=canonical_level) - first
+
+
+def turned(features, boxes, index, size, scale, ratio, *, aligned, clockwise, degrees):
+    """RoIAlign of (K, 5) boxes centre x, centre y, width, height, angle."""
+    return rotated.roi_align_rotated(features, boxes, size, scale, ratio,
+                                     angle_unit="degrees" if degrees else "radians",
+                                     clockwise=bool(clockwise), aligned=bool(aligned),
+                                     batch_indices=index, arithmetic=_arithmetic(features))
+
+
+def turned_with_orientations(features, boxes, index, size, scale, ratio, orientations, clockwise):
+    """The same, with orientation channels that turn with the angle (radians)."""
+    return rotated.riroi_align_rotated(features, boxes, size, scale, ratio,
+                                       orientations=orientations, clockwise=bool(clockwise),
+                                       batch_indices=index, arithmetic=_arithmetic(features))
+
+
+def deform(features, boxes, index, offset, size, scale, ratio, gamma):
+    """RoIAlign whose bins move by gamma times extent times offset."""
+    return deformable.deform_roi_pool(features, boxes, offset, size, scale, ratio, gamma,
+                                      batch_indices=index, arithmetic=_arithmetic(features))
+
+
+def deform_ps(features, boxes, index, offsets, size, group, part, samples, trans_std, scale):
+    """Deformable position-sensitive pooling, channels in the order class, bin row, bin column."""
+    return deformable.deform_ps_roi_pool(features, boxes, offsets, size, scale, group_size=group,
+                                         part_size=part, sample_per_part=samples,
+                                         trans_std=trans_std, batch_indices=index,
+                                         arithmetic=_arithmetic(features))

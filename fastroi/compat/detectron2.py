@@ -13,8 +13,10 @@ from . import _boxes, _calls, torchvision
 
 __all__ = [
     "ROIAlign",
+    "ROIAlignRotated",
     "ROIPooler",
     "crop_and_resize_masks",
+    "roi_align_rotated",
 ]
 
 
@@ -23,6 +25,69 @@ class ROIAlign(torchvision.RoIAlign):
 
     def __init__(self, output_size, spatial_scale, sampling_ratio, aligned=True):
         super().__init__(output_size, spatial_scale, sampling_ratio, aligned)
+
+
+def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
+    """Mean of bilinear samples of a turned grid: ``detectron2.layers.roi_align_rotated``.
+
+    Half a cell is always subtracted from the scaled centre; positive angles turn counter-clockwise
+    on the screen.
+
+    Parameters
+    ----------
+    input : ndarray, float32 or float64
+        (N, C, H, W).
+    rois : ndarray
+        (K, 6) ``[image, centre x, centre y, width, height, angle]``, image pixels and degrees;
+        width and height not negative.
+    output_size : int or (int, int)
+        PH, PW.
+    spatial_scale : float
+        Map cells per image pixel.
+    sampling_ratio : int
+        Samples per bin and axis; 0 or less takes ceil(extent / P).
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), in the dtype of `input`.
+
+    Raises
+    ------
+    ValueError
+        A negative width or height, a box that is not finite, an index out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import detectron2
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> box = np.array([[0, 2, 2, 2, 2, 90]], np.float32)
+    >>> detectron2.roi_align_rotated(features, box, 1, 1.0, 2)
+    array([[[[7.5]]]], dtype=float32)
+    """
+    features = _boxes.array(input, "input", 4)
+    boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 6))
+    negative = np.flatnonzero((boxes[:, 2:4] < 0).any(axis=1))
+    if len(negative):
+        row = int(negative[0])
+        raise ValueError(f"rois[{row}]: size {boxes[row, 2:4].tolist()} is negative")
+    return _calls.turned(features, boxes, index, output_size, spatial_scale, sampling_ratio,
+                          aligned=True, clockwise=False, degrees=True)
+
+
+class ROIAlignRotated:
+    """`roi_align_rotated` with fixed settings: ``detectron2.layers.ROIAlignRotated``."""
+
+    def __init__(self, output_size, spatial_scale, sampling_ratio):
+        self.output_size = output_size
+        self.spatial_scale = spatial_scale
+        self.sampling_ratio = sampling_ratio
+
+    def __call__(self, input, rois):
+        """Pool as `roi_align_rotated` does."""
+        return roi_align_rotated(input, rois, self.output_size, self.spatial_scale,
+                                 self.sampling_ratio)
 
 
 class ROIPooler:

@@ -8,7 +8,7 @@ import numpy as np
 from .. import ops
 from . import _boxes, _calls
 
-__all__ = ["PSROIPooling", "ROIAlign", "ROIPooling"]
+__all__ = ["DeformablePSROIPooling", "PSROIPooling", "ROIAlign", "ROIPooling", "RROIAlign"]
 
 
 def ROIPooling(data, rois, pooled_size, spatial_scale):
@@ -155,3 +155,108 @@ def PSROIPooling(data, rois, spatial_scale, output_dim, pooled_size, group_size=
     _boxes.check_channels(features, "data", output_dim, group)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
     return _calls.ps_pool(features, boxes, index, pooled_size, spatial_scale, "rfcn", group)
+
+
+def DeformablePSROIPooling(data, rois, trans=None, *, spatial_scale, output_dim, group_size,
+                           pooled_size, part_size=0, sample_per_part=1, trans_std=0.0,
+                           no_trans=False):
+    """Position-sensitive pooling with offsets: ``mx.nd.contrib.DeformablePSROIPooling``.
+
+    Parameters
+    ----------
+    data : ndarray, float32
+        (N, C * G * G, H, W), channels in the order class, group row, group column.
+    rois : ndarray
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels.
+    trans : ndarray, optional
+        (K, 2 * classes, part_size, part_size) offsets: horizontal plane, then vertical, for each
+        class.
+    spatial_scale : float
+        Map cells per image pixel.
+    output_dim : int
+        Classes C of the result.
+    group_size : int
+        G.
+    pooled_size : int
+        P.
+    part_size : int
+        Cells per side of the grid of offsets; 0 takes P.
+    sample_per_part : int
+        Samples per bin on each axis.
+    trans_std : float
+        Factor of the offsets.
+    no_trans : bool
+        Ignore `trans`.
+
+    Returns
+    -------
+    ndarray
+        (K, C, P, P), in the dtype of `data`; 0 for a bin without a sample on the map.
+
+    Raises
+    ------
+    ValueError
+        Offsets missing, channels that do not fit, invalid boxes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import mxnet
+    >>> data = np.arange(4, dtype=np.float32).reshape(1, 4, 1, 1) * np.ones((4, 4), np.float32)
+    >>> rois = np.array([[0, 0, 0, 3, 3]], np.float32)
+    >>> mxnet.DeformablePSROIPooling(data, rois, spatial_scale=1.0, output_dim=1, group_size=2,
+    ...                              pooled_size=2, no_trans=True)[0, 0]
+    array([[0., 1.],
+           [2., 3.]], dtype=float32)
+    """
+    features = _boxes.array(data, "data", 4)
+    _boxes.check_channels(features, "data", output_dim, group_size)
+    if trans is None and not no_trans:
+        raise ValueError("trans: required unless no_trans")
+    boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
+    return _calls.deform_ps(features, boxes, index, None if no_trans else trans, pooled_size,
+                            group_size, part_size or pooled_size, sample_per_part, trans_std,
+                            spatial_scale)
+
+
+def RROIAlign(data, rois, pooled_size, spatial_scale, sampling_ratio=-1):
+    """Mean of bilinear samples of a turned grid: ``mx.nd.contrib.RROIAlign``.
+
+    No half-cell shift; boxes are at least one cell.
+
+    Parameters
+    ----------
+    data : ndarray, float32
+        (N, C, H, W).
+    rois : ndarray
+        (K, 6) ``[image, centre x, centre y, width, height, angle]``, image pixels and degrees, counter-
+        clockwise on the screen.
+    pooled_size : (int, int)
+        PH, PW.
+    spatial_scale : float
+        Map cells per image pixel.
+    sampling_ratio : int
+        Samples per bin and axis; 0 or less takes ceil(extent / P).
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), in the dtype of `data`.
+
+    Raises
+    ------
+    ValueError
+        A box that is not finite, an index out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import mxnet
+    >>> data = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> mxnet.RROIAlign(data, np.array([[0, 1.5, 1.5, 2, 2, 0]], np.float32), (1, 1), 1.0, 2)
+    array([[[[7.5]]]], dtype=float32)
+    """
+    features = _boxes.array(data, "data", 4)
+    boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 6))
+    return _calls.turned(features, boxes, index, pooled_size, spatial_scale, sampling_ratio,
+                          aligned=False, clockwise=False, degrees=True)

@@ -10,9 +10,11 @@ from .. import ops
 from . import _boxes, _calls
 
 __all__ = [
+    "deformable_psroi_pooling",
     "experimental_detectron_roi_feature_extractor",
     "psroi_pooling",
     "roi_align",
+    "roi_align_rotated",
     "roi_pooling",
 ]
 
@@ -225,6 +227,116 @@ def _mean_of_parts(features, boxes, index, classes, group, columns, rows):
         total = total + _bilinear_pooling(own, np.hstack([corner, corner + step]), index,
                                           (group, group))
     return total / features.dtype.type(columns * rows)
+
+
+def deformable_psroi_pooling(feature_maps, coords, output_dim, spatial_scale, group_size=1,
+                             mode="bilinear_deformable", spatial_bins_x=1, spatial_bins_y=1,
+                             trans_std=1.0, part_size=1, offsets=None):
+    """Operation ``DeformablePSROIPooling``.
+
+    Corners are round(x1) * scale - 0.5 and (round(x2) + 1) * scale - 0.5; every bin moves by
+    ``trans_std * offset * extent`` and takes the mean of its samples *on the map*.
+
+    Parameters
+    ----------
+    feature_maps : ndarray, float32
+        (N, output_dim * group_size ** 2, H, W), order class, bin row, bin column.
+    coords : ndarray
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels.
+    output_dim : int
+        Classes C of the result.
+    spatial_scale : float
+        Map cells per image pixel.
+    group_size : int
+        P, bins per side.
+    mode : {"bilinear_deformable"}
+        The only one.
+    spatial_bins_x, spatial_bins_y : int
+        Samples per bin on each axis; they must be equal.
+    trans_std : float
+        Factor of the offsets.
+    part_size : int
+        Cells per side of the grid of offsets.
+    offsets : ndarray, optional
+        (K, 2 * classes, part_size, part_size): horizontal plane, then vertical, for each class.
+
+    Returns
+    -------
+    ndarray
+        (K, C, P, P); 0 for a bin without a sample on the map.
+
+    Raises
+    ------
+    ValueError
+        Another mode, unequal bins, channels that do not fit, invalid boxes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import openvino
+    >>> data = np.arange(4, dtype=np.float32).reshape(1, 4, 1, 1) * np.ones((4, 4), np.float32)
+    >>> coords = np.array([[0, 0, 0, 3, 3]], np.float32)
+    >>> openvino.deformable_psroi_pooling(data, coords, 1, 1.0, 2)[0, 0]
+    array([[0., 1.],
+           [2., 3.]], dtype=float32)
+    """
+    if mode != "bilinear_deformable":
+        raise ValueError(f"mode: {mode!r} is not 'bilinear_deformable'")
+    if spatial_bins_x != spatial_bins_y:
+        raise ValueError(f"spatial_bins_x: {spatial_bins_x}, but spatial_bins_y is {spatial_bins_y}")
+    features = _boxes.array(feature_maps, "feature_maps", 4)
+    _boxes.check_channels(features, "feature_maps", output_dim, group_size)
+    boxes, index = _boxes.truncated_index(_boxes.columns(coords, "coords", 5))
+    return _calls.deform_ps(features, boxes, index, offsets, group_size, group_size, part_size,
+                            spatial_bins_x, trans_std, spatial_scale)
+
+
+def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale,
+                      clockwise_mode):
+    """Operation ``ROIAlignRotated``: mean of bilinear samples of a turned grid.
+
+    Half a cell is always subtracted from the scaled centre; extents are not widened.
+
+    Parameters
+    ----------
+    data : ndarray, float32
+        (N, C, H, W).
+    rois : ndarray
+        (K, 5) ``[centre x, centre y, width, height, angle]``, image pixels and radians.
+    batch_indices : ndarray of int
+        (K,) image of each RoI.
+    pooled_h, pooled_w : int
+        PH and PW.
+    sampling_ratio : int
+        Samples per bin and axis; 0 takes ceil(extent / P).
+    spatial_scale : float
+        Map cells per image pixel.
+    clockwise_mode : bool
+        A positive angle turns clockwise on the screen.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW).
+
+    Raises
+    ------
+    ValueError
+        A box that is not finite, an index out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import openvino
+    >>> data = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> rois = np.array([[2, 2, 2, 2, 0]], np.float32)
+    >>> openvino.roi_align_rotated(data, rois, [0], 1, 1, 2, 1.0, True)
+    array([[[[7.5]]]], dtype=float32)
+    """
+    features = _boxes.array(data, "data", 4)
+    boxes = _boxes.columns(rois, "rois", 5)
+    return _calls.turned(features, boxes, batch_indices, (pooled_h, pooled_w), spatial_scale,
+                          sampling_ratio, aligned=True, clockwise=clockwise_mode, degrees=False)
 
 
 def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_ratio,

@@ -142,6 +142,19 @@ def _openvino_psroi(op, inputs, args):
     return openvino.psroi_pooling(inputs["input"], coords, **_without(args, "coords"))
 
 
+@replays("openvino", "DeformablePSROIPooling")
+def _openvino_deformable(op, inputs, args):
+    return openvino.deformable_psroi_pooling(inputs["feature_maps"], inputs["coords"],
+                                             offsets=inputs.get("offsets"), **args)
+
+
+@replays("openvino", "ROIAlignRotated")
+def _openvino_rotated(op, inputs, args):
+    rois = inputs["rois"]
+    return openvino.roi_align_rotated(inputs["data"], rois[:, 1:], rois[:, 0].astype(np.int32),
+                                      **args)
+
+
 @replays("openvino", "ExperimentalDetectronROIFeatureExtractor")
 def _openvino_extractor(op, inputs, args):
     levels = [level[:1] for level in _levels(inputs).values()]
@@ -181,9 +194,17 @@ def _paddle_levels(op, inputs, args):
 @replays("mxnet", "ROIPooling")
 @replays("mxnet", "contrib.ROIAlign")
 @replays("mxnet", "contrib.PSROIPooling")
+@replays("mxnet", "contrib.DeformablePSROIPooling")
 def _mxnet(op, inputs, args):
     arrays = typed(args, *inputs.values())
     return getattr(mxnet, op.removeprefix("contrib."))(*arrays, **_without(args, "dtype"))
+
+
+@replays("mxnet", "contrib.RROIAlign")
+def _mxnet_rotated(op, inputs, args):
+    rois = inputs["rois"]
+    degrees = np.column_stack([rois[:, :5], np.degrees(rois[:, 5])]).astype(np.float32)
+    return mxnet.RROIAlign(inputs["data"], degrees, **_without(args, "note"))
 
 
 def native_pool(rule, feature, rois, size, reduce="max"):
