@@ -21,7 +21,21 @@ __all__ = [
 
 
 class ROIAlign(torchvision.RoIAlign):
-    """torchvision's RoIAlign, aligned by default: ``detectron2.layers.ROIAlign``."""
+    """torchvision's RoIAlign, aligned by default: ``detectron2.layers.ROIAlign``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio, aligned
+        As in `fastroi.compat.torchvision.roi_align`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import detectron2
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> detectron2.ROIAlign(1, 1.0, 2)(features, np.array([[0, 0, 0, 2, 2]], np.float32))
+    array([[[[2.5]]]], dtype=float32)
+    """
 
     def __init__(self, output_size, spatial_scale, sampling_ratio, aligned=True):
         super().__init__(output_size, spatial_scale, sampling_ratio, aligned)
@@ -77,7 +91,22 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
 
 
 class ROIAlignRotated:
-    """`roi_align_rotated` with fixed settings: ``detectron2.layers.ROIAlignRotated``."""
+    """`roi_align_rotated` with fixed settings: ``detectron2.layers.ROIAlignRotated``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio
+        As in `roi_align_rotated`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import detectron2
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> layer = detectron2.ROIAlignRotated(1, 1.0, 2)
+    >>> layer(features, np.array([[0, 2, 2, 2, 2, 0]], np.float32))
+    array([[[[7.5]]]], dtype=float32)
+    """
 
     def __init__(self, output_size, spatial_scale, sampling_ratio):
         self.output_size = output_size

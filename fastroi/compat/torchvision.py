@@ -229,7 +229,22 @@ class _Layer:
 
 
 class RoIPool(_Layer):
-    """`roi_pool` with fixed settings: ``torchvision.ops.RoIPool``."""
+    """`roi_pool` with fixed settings: ``torchvision.ops.RoIPool``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale
+        As in `roi_pool`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> boxes = np.array([[0, 0, 0, 2, 2]], dtype=np.float32)
+    >>> torchvision.RoIPool(1, 1.0)(features, boxes)
+    array([[[[10.]]]], dtype=float32)
+    """
 
     def __init__(self, output_size, spatial_scale):
         super().__init__(output_size=output_size, spatial_scale=spatial_scale)
@@ -240,7 +255,22 @@ class RoIPool(_Layer):
 
 
 class RoIAlign(_Layer):
-    """`roi_align` with fixed settings: ``torchvision.ops.RoIAlign``."""
+    """`roi_align` with fixed settings: ``torchvision.ops.RoIAlign``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio, aligned
+        As in `roi_align`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> boxes = np.array([[0, 0, 0, 2, 2]], dtype=np.float32)
+    >>> torchvision.RoIAlign(1, 1.0, 2)(features, boxes)
+    array([[[[5.]]]], dtype=float32)
+    """
 
     def __init__(self, output_size, spatial_scale, sampling_ratio, aligned=False):
         super().__init__(output_size=output_size, spatial_scale=spatial_scale,
@@ -252,7 +282,22 @@ class RoIAlign(_Layer):
 
 
 class PSRoIPool(_Layer):
-    """`ps_roi_pool` with fixed settings: ``torchvision.ops.PSRoIPool``."""
+    """`ps_roi_pool` with fixed settings: ``torchvision.ops.PSRoIPool``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale
+        As in `ps_roi_pool`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> boxes = np.array([[0, 0, 0, 2, 2]], dtype=np.float32)
+    >>> torchvision.PSRoIPool(1, 1.0)(features, boxes)
+    array([[[[2.5]]]], dtype=float32)
+    """
 
     def __init__(self, output_size, spatial_scale):
         super().__init__(output_size=output_size, spatial_scale=spatial_scale)
@@ -263,7 +308,22 @@ class PSRoIPool(_Layer):
 
 
 class PSRoIAlign(_Layer):
-    """`ps_roi_align` with fixed settings: ``torchvision.ops.PSRoIAlign``."""
+    """`ps_roi_align` with fixed settings: ``torchvision.ops.PSRoIAlign``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio
+        As in `ps_roi_align`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> boxes = np.array([[0, 0, 0, 2, 2]], dtype=np.float32)
+    >>> torchvision.PSRoIAlign(1, 1.0, 2)(features, boxes)
+    array([[[[2.5]]]], dtype=float32)
+    """
 
     def __init__(self, output_size, spatial_scale, sampling_ratio):
         super().__init__(output_size=output_size, spatial_scale=spatial_scale,
