@@ -192,6 +192,24 @@ def build_inputs(seed=SEED, boxes_per_set=160, huge_boxes=0):
     # offsets of deformable pooling, one part grid of 3 x 3 for each of one and of three classes
     inputs["offsets_1"] = rng.uniform(-1, 1, size=(len(random_cells), 2, 3, 3)).astype(np.float32)
     inputs["offsets_2"] = rng.uniform(-1, 1, size=(len(random_cells), 4, 3, 3)).astype(np.float32)
+
+    # masks of 14 x 14 cells in [0, 1], their boxes on an image of 40 x 50, and masks of that size
+    count = max(24, boxes_per_set // 20)
+    smooth = rng.standard_normal((count, 7, 7)).repeat(2, axis=1).repeat(2, axis=2)
+    values = 1 / (1 + np.exp(-smooth - 0.3 * rng.standard_normal((count, 14, 14))))
+    inputs["masks"] = values.astype(np.float32)
+    size = np.exp(rng.uniform(np.log(0.5), np.log(60), size=(count, 2)))
+    # centres on the image: torchvision raises where the padded box misses it
+    centre = rng.uniform(0.02, 0.98, size=(count, 2)) * (50, 40)
+    boxes = np.column_stack([centre - size / 2, centre + size / 2])
+    boxes[:6] = [(0, 0, 50, 40), (10, 5, 24, 19), (-7, -7, 7, 7), (30.5, 20.5, 44.5, 34.5),
+                 (49, 39, 60, 50), (12, 8, 13, 9)]
+    inputs["boxes_masks"] = boxes.astype(np.float32)
+    image = np.zeros((count, 40, 50), np.float32)
+    for k in range(count):
+        top, left = rng.integers(0, 25, size=2)
+        image[k, top : top + rng.integers(3, 15), left : left + rng.integers(3, 25)] = 1
+    inputs["masks_image"] = image
     return inputs
 
 
