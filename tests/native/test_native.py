@@ -19,7 +19,7 @@ pytestmark = pytest.mark.native
 DRIVER = ROOT / "tests" / "native" / "driver.cpp"
 WRAP = "-Wl,--wrap=aligned_alloc"
 SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow"
-RANDOM_CASES = 1000
+RANDOM_CASES = 500
 SYSTEMATIC_CASES = 129 * 2 * 3 * 2  # channels, dtypes, layouts, either end of the memory flush with a guard page
 
 
@@ -68,8 +68,7 @@ def test_aarch64_symbols(tmp_path):
 @pytest.mark.parametrize("processor", ["core2duo", "Nehalem"])
 def test_x86_64_without_avx(processor):
     """A processor of 2006 runs the baseline and never meets an instruction it lacks."""
-    program = driver("x86_64", "g++", "-static") if platform.machine() == "x86_64" else driver("x86_64", "x86_64-linux-gnu-g++", "-static")
-    got = report("qemu-x86_64", "-cpu", processor, program, RANDOM_CASES)
+    got = report("qemu-x86_64", "-cpu", processor, driver("x86_64", "g++", "-static"), RANDOM_CASES)
     check(got, ("baseline",), here(RANDOM_CASES)["digest"])
 
 
@@ -80,7 +79,8 @@ def test_sanitizers_report_nothing():
 
 def test_valgrind_reports_nothing():
     """Reads of uninitialised memory, which no sanitizer of GCC sees. Valgrind knows no AVX-512 and says so in CPUID."""
-    valgrind = ("valgrind", "-q", "--error-exitcode=99", "--leak-check=no", "--undef-value-errors=yes")
-    got = report(*valgrind, driver(), 20, 17)
+    # nouserintercepts: the driver's operator new stays its own, since it makes allocations fail.
+    valgrind = ("valgrind", "-q", "--error-exitcode=99", "--leak-check=no", "--soname-synonyms=somalloc=nouserintercepts")
+    got = report(*valgrind, driver(), 50, 33)
     isas = [isa for isa in fastroi.simd.supported() if isa != "avx512"]
-    check(got, isas, here(20, 17)["digest"], cases=17 * 12 + 20)
+    check(got, isas, here(50, 33)["digest"], cases=33 * 12 + 50)
