@@ -1,6 +1,7 @@
 """roi_pool against the oracle: every rule, layout, dtype and instruction set, compared exactly."""
 
 import os
+
 import numpy as np
 import oracle
 import pytest
