@@ -90,22 +90,26 @@ const Axis* kept(Arena& arena, const Axis& axis) {
     return copy;
 }
 
+// What the bins of a sum become: itself, or the mean over cells whose taps all weigh 1.
+enum class Finish { sum, mean };
+
 // y_taps(box) and x_taps(box) return a callable that emits (bin, sink).
 template <class T, class YTaps, class XTaps>
-TapPlan<T> plan_taps(const Call& call, int64_t first, int64_t count, const YTaps& y_taps, const XTaps& x_taps) {
+TapPlan<T> plan_taps(const Call& call, int64_t first, int64_t count, Finish finish, const YTaps& y_taps, const XTaps& x_taps) {
+    const bool mean = finish == Finish::mean;
     return TapPlan<T>::template build<T>(
         call.rois.data(), first, count, call.threads(), [&](Collector<T>& collector, Arena& arena, const Box& box) {
-            const TapAxis<T>* y = kept(arena, collector.collect(arena, call.out.rows, y_taps(box)));
-            return std::make_pair(y, kept(arena, collector.collect(arena, call.out.columns, x_taps(box))));
+            const TapAxis<T>* y = kept(arena, collector.collect(arena, call.out.rows, y_taps(box), mean));
+            return std::make_pair(y, kept(arena, collector.collect(arena, call.out.columns, x_taps(box), mean)));
         });
 }
 
 template <class YTaps, class XTaps>
-void run_taps(const Call& call, double outside, const YTaps& y_taps, const XTaps& x_taps) {
+void run_taps(const Call& call, Finish finish, double outside, const YTaps& y_taps, const XTaps& x_taps) {
     with_element_type(call.dtype, [&](auto element) {
         using T = decltype(element);
         for_each_batch((int64_t)call.rois.size(), call.out, [&](int64_t first, int64_t count) {
-            run_sum_taps<T>(plan_taps<T>(call, first, count, y_taps, x_taps), call.job(), (T)outside);
+            run_sum_taps<T>(plan_taps<T>(call, first, count, finish, y_taps, x_taps), call.job(), (T)outside);
         });
     });
 }
@@ -142,7 +146,7 @@ void roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const 
     }
     if (p.reduce == FASTROI_REDUCE_MEAN)
         return run_taps(
-            call, 0,
+            call, Finish::mean, 0,
             [&](const Box& b) { return range_mean(rule, b.coordinate[1], b.coordinate[3], p.scale_h, call.out.rows, call.map.rows); },
             [&](const Box& b) { return range_mean(rule, b.coordinate[0], b.coordinate[2], p.scale_w, call.out.columns, call.map.columns); });
     for_each_batch((int64_t)call.rois.size(), call.out, [&](int64_t first, int64_t count) {
@@ -334,26 +338,27 @@ std::vector<ChannelWindow> channel_windows(const Groups& groups, const Tensor& o
 
 // One axis per group, each of the group's bins.
 template <class T, class BinTaps>
-const TapAxis<T>* collect_groups(Collector<T>& collector, Arena& arena, int64_t groups, int64_t bins, const BinTaps& taps) {
+const TapAxis<T>* collect_groups(Collector<T>& collector, Arena& arena, int64_t groups, int64_t bins, Finish finish,
+                                 const BinTaps& taps) {
     TapAxis<T>* const axes = arena.allocate<TapAxis<T>>(groups);
     for (int64_t g = 0; g < groups; g++) {
         const Range group = bins_of_group(g, groups, bins);
         axes[g] = collector.collect(arena, std::max(0, group.end - group.start),
-                                    [&](int64_t p, auto&& sink) { taps(group.start + p, sink); });
+                                    [&](int64_t p, auto&& sink) { taps(group.start + p, sink); }, finish == Finish::mean);
     }
     return axes;
 }
 
 template <class YTaps, class XTaps>
-void run_position_sensitive(const Call& call, const Groups& groups, const YTaps& y_taps, const XTaps& x_taps) {
+void run_position_sensitive(const Call& call, const Groups& groups, Finish finish, const YTaps& y_taps, const XTaps& x_taps) {
     const Job job = call.job(channel_windows(groups, call.out));
     with_element_type(call.dtype, [&](auto element) {
         using T = decltype(element);
         for_each_batch((int64_t)call.rois.size(), call.out, [&](int64_t first, int64_t count) {
             const auto plan = TapPlan<T>::template build<T>(
                 call.rois.data(), first, count, call.threads(), [&](Collector<T>& collector, Arena& arena, const Box& box) {
-                    const TapAxis<T>* y = collect_groups(collector, arena, groups.rows, call.out.rows, y_taps(box));
-                    return std::make_pair(y, collect_groups(collector, arena, groups.columns, call.out.columns, x_taps(box)));
+                    const TapAxis<T>* y = collect_groups(collector, arena, groups.rows, call.out.rows, finish, y_taps(box));
+                    return std::make_pair(y, collect_groups(collector, arena, groups.columns, call.out.columns, finish, x_taps(box)));
                 });
             run_sum_taps<T>(plan, job, 0);
         });
@@ -382,7 +387,7 @@ void ps_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, con
     with_element_type(p.arithmetic == FASTROI_ARITHMETIC_F32 ? FASTROI_FLOAT32 : FASTROI_FLOAT64, [&](auto real) {
         using Real = decltype(real);
         run_position_sensitive(
-            call, groups,
+            call, groups, Finish::mean,
             [&](const Box& b) { return ps_mean<Real>(rule, b.coordinate[1], b.coordinate[3], p.scale_h, call.out.rows, call.map.rows); },
             [&](const Box& b) { return ps_mean<Real>(rule, b.coordinate[0], b.coordinate[2], p.scale_w, call.out.columns, call.map.columns); });
     });
@@ -402,7 +407,7 @@ void ps_roi_align(const fastroi_tensor* features, const fastroi_boxes* boxes, co
     with_element_type(p.arithmetic == FASTROI_ARITHMETIC_F32 ? FASTROI_FLOAT32 : FASTROI_FLOAT64, [&](auto real) {
         using Real = decltype(real);
         run_position_sensitive(
-            call, groups,
+            call, groups, Finish::sum,
             [&](const Box& b) {
                 return align_taps_of<Real>(rule, b.coordinate[1], b.coordinate[3], p.scale_h, p.sampling_h, call.out.rows, call.map.rows);
             },
@@ -445,7 +450,7 @@ void roi_warp(const fastroi_tensor* features, const fastroi_boxes* boxes, const 
     check_scales(p.scale_h, p.scale_w);
     const Call call(features, boxes, out, exec);
     run_taps(
-        call, 0, [&](const Box& b) { return warp_taps_of(b.coordinate[1], b.coordinate[3], p.scale_h, call.out.rows, call.map.rows); },
+        call, Finish::sum, 0, [&](const Box& b) { return warp_taps_of(b.coordinate[1], b.coordinate[3], p.scale_h, call.out.rows, call.map.rows); },
         [&](const Box& b) { return warp_taps_of(b.coordinate[0], b.coordinate[2], p.scale_w, call.out.columns, call.map.columns); });
 }
 
@@ -455,7 +460,7 @@ void prroi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, cons
     check_scales(p.scale_h, p.scale_w);
     const Call call(features, boxes, out, exec);
     run_taps(
-        call, 0, [&](const Box& b) { return precise_taps_of(b.coordinate[1], b.coordinate[3], p.scale_h, call.out.rows, call.map.rows); },
+        call, Finish::sum, 0, [&](const Box& b) { return precise_taps_of(b.coordinate[1], b.coordinate[3], p.scale_h, call.out.rows, call.map.rows); },
         [&](const Box& b) { return precise_taps_of(b.coordinate[0], b.coordinate[2], p.scale_w, call.out.columns, call.map.columns); });
 }
 
@@ -466,7 +471,7 @@ void crop_and_resize(const fastroi_tensor* features, const fastroi_boxes* boxes,
     const Call call(features, boxes, out, exec);
     const bool nearest = p.method == FASTROI_CROP_NEAREST;
     run_taps(
-        call, p.extrapolation_value,
+        call, Finish::sum, p.extrapolation_value,
         [&](const Box& b) { return crop_taps_of(nearest, b.coordinate[1], b.coordinate[3], call.out.rows, call.map.rows); },
         [&](const Box& b) { return crop_taps_of(nearest, b.coordinate[0], b.coordinate[2], call.out.columns, call.map.columns); });
 }

@@ -185,6 +185,7 @@ struct MaxOverRanges : PlanView<RangePlan> {
     void begin(const BlockKernels<T>& kernels, const RangeAxis& y, const RangeAxis& x, const BinTile& bins) const {
         kernels.begin_maxima(y, x, bins);
     }
+    void finish(const BlockKernels<T>&, const RangeAxis&, const RangeAxis&, const BinTile&) const {}
     void reduce_strip(const BlockKernels<T>& kernels, const MapTile* levels, const RangeAxis& y, const RangeAxis& x, Range strip,
                       const BinTile& bins, T* scratch) const {
         kernels.raise_to_strip(levels, y, x, strip, bins, scratch);
@@ -214,6 +215,10 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x,
                 const BinTile& bins, T* scratch) const {
         kernels.sum_taps(map, y, x, outside, bins, scratch);
+        finish(kernels, y, x, bins);
+    }
+    void finish(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
+        if (y.mean) kernels.divide_bins(y, x, bins);
     }
     void begin(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
         kernels.begin_sums(y, x, outside, bins);
@@ -473,22 +478,20 @@ private:
 
     void process(const WorkItem& item, const Buffers& buffers, int thread) {
         const ImageRois& rois = images_[item.image_rois];
-        for (int64_t b = item.first_block; b < item.end_block; b++) {
-            if (rois.access == Access::strips)
+        if (rois.access == Access::strips) {
+            for (int64_t b = item.first_block; b < item.end_block; b++)
                 process_strips(blocks_[b], rois, item, buffers, thread);
-            else
-                process_block(blocks_[b], rois, item, buffers, thread);
+            return;
         }
-    }
-
-    void process_block(const ChannelBlock<T>& block, const ImageRois& rois, const WorkItem& item, const Buffers& buffers,
-                       int thread) {
-        MapTile map{};
-        if (rois.access == Access::direct) map = tile_in_place(block, rois);
-        if (rois.access == Access::packed_map) map = pack(block, rois, rois.rows, rois.columns, buffers.packed);
+        MapTile packed{};
+        if (rois.access == Access::packed_map)
+            packed = pack(blocks_[item.first_block], rois, rois.rows, rois.columns, buffers.packed);
+        // RoIs outside, blocks inside: what a RoI reads and writes of all its channels is adjacent where no map is packed.
         for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
-            process_roi(block, rois, order_[i], map, buffers);
-            stop_.worked(thread, touched_cells(order_[i], window(rois)) + bins_per_roi());
+            for (int64_t b = item.first_block; b < item.end_block; b++)
+                process_roi(blocks_[b], rois, order_[i], rois.access == Access::direct ? tile_in_place(blocks_[b], rois) : packed,
+                            buffers);
+            stop_.worked(thread, (touched_cells(order_[i], window(rois)) + bins_per_roi()) * (item.end_block - item.first_block));
         }
     }
 
@@ -594,9 +597,11 @@ private:
                 }
                 stop_.worked(thread, item.end - item.first + length(rois.rows) * length(strip) * rois.levels);
             }
-            for (int64_t i = item.first; i < item.end && !stop_.raised(); i++)
+            for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
+                reduction_.finish(*block.kernels, reduction_.y(order_[i], w), reduction_.x(order_[i], w), bins_at(i));
                 unpack(block, bins_at(i), job_.out.rows, job_.out.columns, first_output(block, rois, order_[i], job_.out),
                        buffers.staging);
+            }
         }
     }
 

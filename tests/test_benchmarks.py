@@ -21,7 +21,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT))
 
 import fastroi
-
 from benchmarks import (
     bench_calls,
     bench_operators,

@@ -23,14 +23,14 @@ def _number(value: float) -> str:
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
-def _cell(row, who, threads) -> str:
+def _cell(row, who, threads, statistic) -> str:
     texts = []
     for count in threads:
         record = row.get(count, {}).get(who)
         if record is None or "median_ms" not in record:
             texts.append("failed" if record and "failed" in record else MISSING)
         else:
-            texts.append(_number(record["median_ms"]) + ("*" if wrong(record) else ""))
+            texts.append(_number(record[statistic]) + ("*" if wrong(record) else ""))
     return MISSING if set(texts) == {MISSING} else " / ".join(texts)
 
 
@@ -38,33 +38,33 @@ def is_peer(who: str) -> bool:
     return who not in ("floor", "first_touch") and who.partition(":")[0] != "fastroi"
 
 
-def fastest_correct_peer(group: dict) -> dict | None:
+def fastest_correct_peer(group: dict, statistic="median_ms") -> dict | None:
     """Return the record of the fastest package whose values are right, or None."""
     records = [record for who, record in group.items()
                if is_peer(who) and "median_ms" in record and not wrong(record)]
-    return min(records, key=lambda record: record["median_ms"], default=None)
+    return min(records, key=lambda record: record[statistic], default=None)
 
 
-def ratios(group: dict) -> tuple[float | None, float | None]:
+def ratios(group: dict, statistic="median_ms") -> tuple[float | None, float | None]:
     """Return (fastest correct peer / fastroi, fastroi / floor) of one row at one thread count."""
     own = group.get("fastroi")
     if not own or "median_ms" not in own:
         return None, None
-    peer, floor = fastest_correct_peer(group), group.get("floor")
-    return (peer["median_ms"] / own["median_ms"] if peer else None,
-            own["median_ms"] / floor["median_ms"] if floor else None)
+    peer, floor = fastest_correct_peer(group, statistic), group.get("floor")
+    return (peer[statistic] / own[statistic] if peer else None,
+            own[statistic] / floor[statistic] if floor else None)
 
 
-def _ratio_cell(row, threads, which) -> str:
+def _ratio_cell(row, threads, which, statistic) -> str:
     texts = []
     for count in threads:
-        value = ratios(row.get(count, {}))[which]
+        value = ratios(row.get(count, {}), statistic)[which]
         texts.append(MISSING if value is None else f"{value:.1f}x")
     return MISSING if set(texts) == {MISSING} else " / ".join(texts)
 
 
-def markdown(data: dict) -> str:
-    """Render a session as Markdown."""
+def markdown(data: dict, statistic: str = "median") -> str:
+    """Render a session as Markdown, by the median or the min of the calls."""
     machine, packages = data["machine"], data["packages"]
     lines = [
         (f"{machine['cpu']}, {machine['cores']} cores, {' '.join(machine['isa'])}; "
@@ -74,14 +74,14 @@ def markdown(data: dict) -> str:
     lines += [f"| {who} | {about['version']} | {about['isa'] or MISSING} | {about['notes']} |"
               for who, about in packages.items()]
     if "results" in data:
-        lines += _timing_tables(data["results"])
+        lines += _timing_tables(data["results"], statistic)
     if "agreement" in data:
         lines += agreement_table(data["agreement"])
     return "\n".join(lines) + "\n"
 
 
-def _timing_tables(results) -> list[str]:
-    lines = []
+def _timing_tables(results, statistic) -> list[str]:
+    lines, key = [], f"{statistic}_ms"
     threads = sorted({record["threads"] for record in results})
     titles = {"preallocated": "Outputs preallocated", "fresh": "Outputs freshly allocated"}
     for mode, title in titles.items():
@@ -92,14 +92,14 @@ def _timing_tables(results) -> list[str]:
                 if w != "floor"]
         counts = " / ".join(str(count) for count in threads)
         lines += ["", f"## {title}", "",
-                  (f"Median ms per call at {counts} thread(s), rounds interleaved. `*`: the "
+                  (f"{statistic.capitalize()} ms per call at {counts} thread(s), rounds interleaved. `*`: the "
                    "values are not those of the operator."), "",
                   "| workload, operator | floor | " + " | ".join(whos)
                   + " | fastest correct peer / fastroi | fastroi / floor |",
                   "|---" * (len(whos) + 4) + "|"]
         for (case, op), row in rows.items():
-            cells = [_cell(row, who, threads) for who in ["floor", *whos]]
-            cells += [_ratio_cell(row, threads, 0), _ratio_cell(row, threads, 1)]
+            cells = [_cell(row, who, threads, key) for who in ["floor", *whos]]
+            cells += [_ratio_cell(row, threads, which, key) for which in (0, 1)]
             lines.append(f"| {case} {op} | " + " | ".join(cells) + " |")
     return lines
 

@@ -79,6 +79,9 @@ struct BlockKernels {
     void (*add_strip)(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip, const BinTile& bins,
                       T* scratch);
 
+    // bins /= the number of taps of y x x: the last step of a mean over ranges.
+    void (*divide_bins)(const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins);
+
     // bins = max over the sample points of y x x, NaN ignored. scratch: one block per column of x.hull.
     void (*max_samples)(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x, SampleMaximum mode,
                         const BinTile& bins, T* scratch);

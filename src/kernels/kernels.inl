@@ -39,6 +39,11 @@ struct Block {
     void add_product(V weight, const Block& cell) {
         for (int i = 0; i < NV; i++) v[i] = V::multiply_add(weight, cell.v[i], v[i]);
     }
+    Block divided_by(V divisor) const {
+        Block b;
+        for (int i = 0; i < NV; i++) b.v[i] = V::divide(v[i], divisor);
+        return b;
+    }
     static Block product(V weight, const Block& cell) {
         Block b;
         for (int i = 0; i < NV; i++) b.v[i] = V::multiply(weight, cell.v[i]);
@@ -385,6 +390,17 @@ void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Ran
     }
 }
 
+template <class T, int NV>
+void divide_bins(const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) {
+    for (int64_t ph = 0; ph < y.count; ph++)
+        for (int64_t pw = 0; pw < x.count; pw++) {
+            const int64_t cells = (int64_t)(y.first[ph + 1] - y.first[ph]) * (x.first[pw + 1] - x.first[pw]);
+            if (cells <= 1) continue;
+            unsigned char* const bin = bin_address(bins, ph, pw);
+            Block<T, NV>::load(bin).divided_by(Vec<T>::broadcast((T)cells)).store(bin);
+        }
+}
+
 // --- max over sample points --------------------------------------------------------------------------------------------
 
 // One candidate: weight * cells, or absent.
@@ -511,6 +527,8 @@ inline void transpose_tile(const unsigned char* from, ptrdiff_t from_stride, uns
     for (int i = 0; i < R; i++) v[i].store(to + i * to_stride);
 }
 
+constexpr ptrdiff_t prefetch_distance = 512;
+
 template <class T, int NV>
 inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t columns, T* dst) {
     constexpr int R = 16 / sizeof(T);
@@ -519,6 +537,9 @@ inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stri
         unsigned char* to = (unsigned char*)dst + j * (ptrdiff_t)sizeof(Vec<T>);
         for (int64_t x = 0; x < columns; x += R) {
             const int64_t at = smaller(x, columns - R);
+            // As many planes are read at once as there are lanes: more streams than the hardware follows.
+            for (int64_t c = at / R % 4; c < Vec<T>::lanes; c += 4)
+                __builtin_prefetch(from + c * channel_stride + at * (ptrdiff_t)sizeof(T) + prefetch_distance);
             transpose_tile<T>(from + at * (ptrdiff_t)sizeof(T), channel_stride, to + at * Block<T, NV>::bytes,
                               Block<T, NV>::bytes);
         }
@@ -605,7 +626,7 @@ inline void scatter_bins(const BinTile& bins, int64_t rows, int64_t columns, con
 template <class T, int NV>
 void unpack(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging) {
     const int64_t count = rows * columns, plane = count * (int64_t)sizeof(T);
-    if (out.column_stride != (ptrdiff_t)sizeof(T) || (rows > 1 && out.row_stride != columns * (ptrdiff_t)sizeof(T)))
+    if (count < (int64_t)(16 / sizeof(T)) || out.column_stride != (ptrdiff_t)sizeof(T) || (rows > 1 && out.row_stride != columns * (ptrdiff_t)sizeof(T)))
         return scatter_bins<T, NV>(bins, rows, columns, out);
     transpose_bins<T, NV>(bins.data, count, staging);
     if (out.channel_stride == plane) {
@@ -632,6 +653,7 @@ constexpr BlockKernels<T> block_kernels() {
             sum_taps<T, NV>,
             begin_sums<T, NV>,
             add_strip<T, NV>,
+            divide_bins<T, NV>,
             max_samples<T, NV>,
             unpack<T, NV>};
 }

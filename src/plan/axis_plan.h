@@ -31,6 +31,7 @@ struct TapAxis {
     const int32_t* cells;
     int64_t count, cell_count;
     Range hull;
+    bool mean;  // the weights are 1 and the bin's sum is divided by its number of taps
 };
 
 // One point on an axis: weight * cell[low] + high_weight * cell[low + 1]; a weight of zero means no such tap.

@@ -16,7 +16,7 @@ class Collector {
 public:
     // taps(p, sink) emits bin p. Bins whose cells descend (mirrored boxes) are fine.
     template <class BinTaps>
-    TapAxis<T> collect(Arena& arena, int64_t bins, const BinTaps& taps) {
+    TapAxis<T> collect(Arena& arena, int64_t bins, const BinTaps& taps, bool mean = false) {
         first_.clear();
         index_.clear();
         weight_.clear();
@@ -27,7 +27,7 @@ public:
         first_.push_back(checked_position());
         list_cells(index_);
         return {keep(arena, first_), keep(arena, index_), keep(arena, weight_), keep(arena, cells_), bins,
-                (int64_t)cells_.size(), hull()};
+                (int64_t)cells_.size(), hull(), mean};
     }
 
     // points(p, visit) visits the points of bin p that lie on the map and returns whether others do not.

@@ -251,11 +251,11 @@ FASTROI_RULE void crop_nearest_taps(const CropAxis& a, int64_t p, int64_t extent
     sink((int64_t)round_half_away((double)v), 1.0);
 }
 
-// --- mean over ranges ----------------------------------------------------------------------------------------------------
+// --- mean over ranges: weights of 1 for an axis marked `mean` ----------------------------------------------------------------------------------------------------
 
 template <class Sink>
 FASTROI_RULE void range_mean_taps(Range r, Sink&& sink) {
-    for (int64_t cell = r.start; cell < r.end; cell++) sink(cell, 1.0 / (double)(r.end - r.start));
+    for (int64_t cell = r.start; cell < r.end; cell++) sink(cell, 1.0);
 }
 
 }  // namespace fastroi
