@@ -387,3 +387,42 @@ def test_mmcv_deformable_without_offsets_is_aligned(inputs):
     zeros = np.zeros((len(rois), 2, 3, 2), np.float32)
     np.testing.assert_allclose(mmcv.deform_roi_pool(features, rois, zeros, (3, 2), 1.0, 2), plain,
                                atol=2e-6)
+
+
+def test_detectron2_masks_are_the_soft_ones_above_the_threshold(inputs):
+    masks, boxes = inputs["masks"], inputs["boxes_masks"]
+    (soft,) = [results[0] for package, case, results in RECORDED if case["op"] == "grid_sample"]
+    pasted = detectron2.paste_masks_in_image(masks, boxes, (40, 50))
+    clear = np.abs(soft - 0.5) > 1e-5
+    assert pasted.dtype == bool
+    assert clear.mean() > 0.99
+    np.testing.assert_array_equal(pasted[clear], (soft >= 0.5)[clear])
+    levels = detectron2.paste_masks_in_image(masks, boxes, (40, 50), threshold=-1)
+    assert levels.dtype == np.uint8
+    assert np.abs(levels - soft * 255).max() <= 1.001
+
+
+def test_detectron2_mask_targets_are_aligned(inputs):
+    masks, boxes = inputs["masks_image"] > 0, inputs["boxes_masks"]
+    rows = np.column_stack([np.arange(len(boxes)), boxes]).astype(np.float32)
+    soft = mmcv.roi_align(inputs["masks_image"][:, None], rows, 14)[:, 0]
+    targets = detectron2.crop_and_resize_masks(masks, boxes, 14)
+    clear = np.abs(soft - 0.5) > 1e-5
+    np.testing.assert_array_equal(targets[clear], (soft >= 0.5)[clear])
+
+
+def test_masks_of_boxes_off_the_image_are_empty():
+    """torchvision raises here."""
+    masks, box = np.ones((1, 1, 14, 14), np.float32), np.array([[60, 50, 70, 60]], np.float32)
+    assert not torchvision.paste_masks_in_image(masks, box, (40, 50)).any()
+    assert not detectron2.paste_masks_in_image(masks[:, 0], box, (40, 50)).any()
+
+
+def test_mask_refusals():
+    box = np.zeros((1, 4), np.float32)
+    with pytest.raises(ValueError, match="padding"):
+        torchvision.paste_masks_in_image(np.ones((1, 1, 2, 2), np.float32), box, (4, 4), padding=2)
+    with pytest.raises(ValueError, match="masks"):
+        torchvision.paste_masks_in_image(np.ones((1, 3, 2, 2), np.float32), box, (4, 4))
+    with pytest.raises(ValueError, match="square"):
+        detectron2.paste_masks_in_image(np.ones((1, 2, 3), np.float32), box, (4, 4))

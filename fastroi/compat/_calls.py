@@ -5,7 +5,7 @@ Frameworks compute coordinates in the type of the map: float32 geometry for floa
 
 import numpy as np
 
-from .. import deformable, ops, pyramid, rotated
+from .. import deformable, masks, ops, pyramid, rotated
 
 MAX_OF_CORNERS = "max_corners"
 MAX_FROM_ZERO = "max_from_zero"
@@ -102,3 +102,14 @@ def deform_ps(features, boxes, index, offsets, size, group, part, samples, trans
                                          part_size=part, sample_per_part=samples,
                                          trans_std=trans_std, batch_indices=index,
                                          arithmetic=_arithmetic(features))
+
+
+def paste(values, boxes, image_shape, rule):
+    """Soft masks laid on the image, interpolated in float32 as the frameworks do."""
+    return masks.paste_masks(values, boxes, image_shape, None, rule=rule, arithmetic="float32")
+
+
+def project(image_masks, boxes, indices, size, aligned):
+    """Soft targets: RoIAlign of the chosen masks at scale 1, in float32."""
+    return masks.crop_masks(image_masks, boxes, size, None, aligned=aligned, mask_indices=indices,
+                            arithmetic="float32")

@@ -16,6 +16,7 @@ __all__ = [
     "ROIAlignRotated",
     "ROIPooler",
     "crop_and_resize_masks",
+    "paste_masks_in_image",
     "roi_align_rotated",
 ]
 
@@ -206,6 +207,49 @@ class ROIPooler:
                                  self.pooler_type == "ROIAlignV2", levels)
 
 
+def paste_masks_in_image(masks, boxes, image_shape, threshold=0.5):
+    """Masks of boxes, laid on the image: ``detectron2.layers.paste_masks_in_image``.
+
+    Parameters
+    ----------
+    masks : ndarray, float32 or float64
+        (K, M, M) values in [0, 1].
+    boxes : ndarray
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels.
+    image_shape : (int, int)
+        Height and width of the image.
+    threshold : float
+        At least this value belongs to the mask; negative returns the values times 255.
+
+    Returns
+    -------
+    ndarray, bool or uint8
+        (K, height, width).
+
+    Raises
+    ------
+    ValueError
+        Masks that are not square, boxes that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import detectron2
+    >>> masks = np.ones((1, 2, 2), np.float32)
+    >>> detectron2.paste_masks_in_image(masks, np.array([[0, 0, 2, 2]], np.float32), (3, 3))[0]
+    array([[ True,  True, False],
+           [ True,  True, False],
+           [False, False, False]])
+    """
+    masks = _boxes.array(masks, "masks", 3)
+    if masks.shape[1] != masks.shape[2]:
+        raise ValueError(f"masks: shape {masks.shape}; square masks required")
+    values = _calls.paste(masks, boxes, image_shape, "detectron2")
+    if threshold >= 0:
+        return values >= threshold
+    return (values * values.dtype.type(255)).astype(np.uint8)
+
+
 def crop_and_resize_masks(masks, boxes, mask_size):
     """Training targets from image masks: ``detectron2.structures.BitMasks.crop_and_resize``.
 
@@ -240,10 +284,4 @@ def crop_and_resize_masks(masks, boxes, mask_size):
     array([[ True, False],
            [ True, False]])
     """
-    masks = _boxes.array(masks, "masks", 3)
-    boxes = np.asarray(_boxes.columns(boxes, "boxes", 4), np.float32)
-    if len(boxes) != len(masks):
-        raise ValueError(f"boxes: {len(boxes)} for {len(masks)} masks")
-    features = masks[:, None].astype(np.float32)
-    pooled = _calls.align(features, boxes, np.arange(len(boxes)), mask_size, 1.0, 0, True)
-    return pooled[:, 0] >= 0.5
+    return _calls.project(masks, boxes, None, mask_size, aligned=True) >= 0.5

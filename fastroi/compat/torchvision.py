@@ -17,6 +17,8 @@ __all__ = [
     "PSRoIPool",
     "RoIAlign",
     "RoIPool",
+    "paste_masks_in_image",
+    "project_masks_on_boxes",
     "ps_roi_align",
     "ps_roi_pool",
     "roi_align",
@@ -432,3 +434,88 @@ def _inferred_scales(maps, image_shapes):
                              f"{tuple(largest)} scaled by one power of two")
         scales.append(2.0 ** powers.pop())
     return scales
+
+
+def paste_masks_in_image(masks, boxes, img_shape, padding=1):
+    """Soft masks of boxes, laid on the image: ``roi_heads.paste_masks_in_image``.
+
+    The mask is padded by a cell of zeros, its box grown in proportion and truncated to whole pixels
+    with its last one included; the caller compares with a threshold.
+
+    Parameters
+    ----------
+    masks : ndarray, float32
+        (K, 1, M, M) values in [0, 1].
+    boxes : ndarray, float32
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels.
+    img_shape : (int, int)
+        Height and width of the image.
+    padding : {1}
+        Cells of zeros around a mask; torchvision uses no other number.
+
+    Returns
+    -------
+    ndarray
+        (K, 1, height, width), in the dtype of `masks`; zeros for a box off the image.
+
+    Raises
+    ------
+    ValueError
+        Another padding, masks of another shape, boxes that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> masks = np.ones((1, 1, 4, 4), np.float32)
+    >>> boxes = np.array([[1, 0, 4, 2]], np.float32)
+    >>> torchvision.paste_masks_in_image(masks, boxes, (3, 5))[0, 0] > 0.5
+    array([[False, False, False, False, False],
+           [False,  True,  True,  True, False],
+           [False, False, False, False, False]])
+    """
+    if padding != 1:
+        raise ValueError(f"padding: {padding!r} is not 1")
+    masks = _boxes.array(masks, "masks", 4)
+    if masks.shape[1] != 1:
+        raise ValueError(f"masks: shape {masks.shape}; (K, 1, M, M) required")
+    return _calls.paste(masks[:, 0], boxes, tuple(img_shape), "detectron")[:, None]
+
+
+def project_masks_on_boxes(gt_masks, boxes, matched_idxs, M):
+    """Soft training targets from image masks: ``roi_heads.project_masks_on_boxes``.
+
+    RoIAlign of the matched mask at scale 1, adaptive, with the legacy ``aligned=False``.
+
+    Parameters
+    ----------
+    gt_masks : ndarray, float32 or bool
+        (N, height, width).
+    boxes : ndarray, float32
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels.
+    matched_idxs : ndarray of int
+        (K,) mask of each box.
+    M : int
+        Side of the targets.
+
+    Returns
+    -------
+    ndarray, float32
+        (K, M, M).
+
+    Raises
+    ------
+    ValueError
+        A box that is not finite or an index out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> masks = np.array([[[1, 1, 0, 0]] * 4], np.float32)
+    >>> boxes = np.array([[0, 0, 4, 4]], np.float32)
+    >>> torchvision.project_masks_on_boxes(masks, boxes, np.array([0]), 2)[0]
+    array([[0.75, 0.  ],
+           [0.75, 0.  ]], dtype=float32)
+    """
+    return _calls.project(gt_masks, boxes, matched_idxs, M, aligned=False)

@@ -93,6 +93,26 @@ def _torchvision_multiscale(op, inputs, args):
     return pooler(_levels(inputs), boxes, args["image_shapes"]), np.asarray(pooler.scales)
 
 
+@replays("torchvision", "paste_masks_in_image")
+def _torchvision_paste(op, inputs, args):
+    return torchvision.paste_masks_in_image(inputs["masks"][:, None], inputs["boxes"],
+                                            args["img_shape"])
+
+
+@replays("torchvision", "grid_sample")
+def _detectron2_paste(op, inputs, args):
+    """The soft values have no public function in detectron2; the boolean ones are tested apart."""
+    return fastroi.paste_masks(inputs["masks"], inputs["boxes"], args["img_shape"], None,
+                               arithmetic="float32")
+
+
+@replays("torchvision", "project_masks_on_boxes")
+def _torchvision_project(op, inputs, args):
+    count = len(inputs["boxes"])
+    return torchvision.project_masks_on_boxes(inputs["gt_masks"], inputs["boxes"],
+                                              np.arange(count)[::-1].copy(), args["M"])
+
+
 @replays("onnxruntime", "MaxRoiPool")
 def _onnx_pool(op, inputs, args):
     return onnx.max_roi_pool(inputs["X"], inputs["rois"], **args)
@@ -281,7 +301,7 @@ def bound_of(case, arrays, dtype):
     if is_exact(case):
         return EXACT
     unit = np.finfo(dtype).eps if dtype.kind == "f" else 0.0
-    value = max((float(np.abs(a).max()) for a in arrays.values() if a.ndim == 4), default=0.0)
+    value = max((float(np.abs(a).max()) for a in arrays.values() if a.ndim > 2), default=0.0)
     scale = case["args"].get("spatial_scale", 1.0)
     coordinate = max((float(np.abs(a[:, -4:]).max()) * scale for a in arrays.values()
                       if a.ndim == 2), default=0.0)
