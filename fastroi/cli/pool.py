@@ -34,6 +34,10 @@ BOXES is one of
          batch if there are several images
   .json  COCO: the bbox (x y width height) of the annotations; the batch index of
          an image_id is its position in the list of images
+
+For --op crop_and_resize the boxes are x1 y1 x2 y2 in [0, 1] and --scale does not
+apply. For --op multiscale_roi_align FEATURES.npy is the finest level, --scale its
+scale, and every --level the next, of half that scale.
 """
 _CHUNK_BYTES = 64 * 2**20
 

@@ -32,7 +32,8 @@
     ENTRY(roi_warp)              \
     ENTRY(prroi_pool)            \
     ENTRY(crop_and_resize)       \
-    ENTRY(axis_taps)   
+    ENTRY(axis_taps)             \
+    ENTRY(axis_points)
 
 #define FASTROI_TABLE_MEMBER(name) __typeof__(fastroi_##name) *name;
 typedef struct fastroi_functions {
@@ -89,6 +90,7 @@ static inline int fastroi_import_capsule(void) {
 #define fastroi_prroi_pool (fastroi_table->prroi_pool)
 #define fastroi_crop_and_resize (fastroi_table->crop_and_resize)
 #define fastroi_axis_taps (fastroi_table->axis_taps)
+#define fastroi_axis_points (fastroi_table->axis_points)
 
 #endif /* FASTROI_TABLE_ONLY */
 #endif
