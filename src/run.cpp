@@ -478,22 +478,20 @@ private:
 
     void process(const WorkItem& item, const Buffers& buffers, int thread) {
         const ImageRois& rois = images_[item.image_rois];
-        for (int64_t b = item.first_block; b < item.end_block; b++) {
-            if (rois.access == Access::strips)
+        if (rois.access == Access::strips) {
+            for (int64_t b = item.first_block; b < item.end_block; b++)
                 process_strips(blocks_[b], rois, item, buffers, thread);
-            else
-                process_block(blocks_[b], rois, item, buffers, thread);
+            return;
         }
-    }
-
-    void process_block(const ChannelBlock<T>& block, const ImageRois& rois, const WorkItem& item, const Buffers& buffers,
-                       int thread) {
-        MapTile map{};
-        if (rois.access == Access::direct) map = tile_in_place(block, rois);
-        if (rois.access == Access::packed_map) map = pack(block, rois, rois.rows, rois.columns, buffers.packed);
+        MapTile packed{};
+        if (rois.access == Access::packed_map)
+            packed = pack(blocks_[item.first_block], rois, rois.rows, rois.columns, buffers.packed);
+        // RoIs outside, blocks inside: what a RoI reads and writes of all its channels is adjacent where no map is packed.
         for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
-            process_roi(block, rois, order_[i], map, buffers);
-            stop_.worked(thread, touched_cells(order_[i], window(rois)) + bins_per_roi());
+            for (int64_t b = item.first_block; b < item.end_block; b++)
+                process_roi(blocks_[b], rois, order_[i], rois.access == Access::direct ? tile_in_place(blocks_[b], rois) : packed,
+                            buffers);
+            stop_.worked(thread, (touched_cells(order_[i], window(rois)) + bins_per_roi()) * (item.end_block - item.first_block));
         }
     }
 

@@ -527,6 +527,8 @@ inline void transpose_tile(const unsigned char* from, ptrdiff_t from_stride, uns
     for (int i = 0; i < R; i++) v[i].store(to + i * to_stride);
 }
 
+constexpr ptrdiff_t prefetch_distance = 512;
+
 template <class T, int NV>
 inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t columns, T* dst) {
     constexpr int R = 16 / sizeof(T);
@@ -535,6 +537,9 @@ inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stri
         unsigned char* to = (unsigned char*)dst + j * (ptrdiff_t)sizeof(Vec<T>);
         for (int64_t x = 0; x < columns; x += R) {
             const int64_t at = smaller(x, columns - R);
+            // As many planes are read at once as there are lanes: more streams than the hardware follows.
+            for (int64_t c = at / R % 4; c < Vec<T>::lanes; c += 4)
+                __builtin_prefetch(from + c * channel_stride + at * (ptrdiff_t)sizeof(T) + prefetch_distance);
             transpose_tile<T>(from + at * (ptrdiff_t)sizeof(T), channel_stride, to + at * Block<T, NV>::bytes,
                               Block<T, NV>::bytes);
         }
@@ -621,7 +626,7 @@ inline void scatter_bins(const BinTile& bins, int64_t rows, int64_t columns, con
 template <class T, int NV>
 void unpack(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging) {
     const int64_t count = rows * columns, plane = count * (int64_t)sizeof(T);
-    if (out.column_stride != (ptrdiff_t)sizeof(T) || (rows > 1 && out.row_stride != columns * (ptrdiff_t)sizeof(T)))
+    if (count < (int64_t)(16 / sizeof(T)) || out.column_stride != (ptrdiff_t)sizeof(T) || (rows > 1 && out.row_stride != columns * (ptrdiff_t)sizeof(T)))
         return scatter_bins<T, NV>(bins, rows, columns, out);
     transpose_bins<T, NV>(bins.data, count, staging);
     if (out.channel_stride == plane) {
