@@ -49,16 +49,28 @@ def checked_choice(value, choices, name):
     return value
 
 
+def floating_array(value, name):
+    """`value` as an ndarray of a dtype that the core computes in, and that dtype's code."""
+    array = plain_array(value, name)
+    code = _FEATURE_CODES.get(array.dtype)
+    if code is None:
+        raise TypeError(f"{name}: dtype {array.dtype} is not float32 or float64 in native byte order; use .astype")
+    return array, code
+
+
+def yes_or_no(value, name):
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: {value!r} is not a bool")
+    return bool(value)
+
+
 class Features:
     """A feature map in the logical order N, C, H, W, whatever its layout in memory."""
 
     __slots__ = ("array", "channels_last", "code", "source")
 
     def __init__(self, features, layout):
-        source = plain_array(features, "features")
-        code = _FEATURE_CODES.get(source.dtype)
-        if code is None:
-            raise TypeError(f"features: dtype {source.dtype} is not float32 or float64 in native byte order; use .astype")
+        source, code = floating_array(features, "features")
         checked_choice(layout, LAYOUTS, "layout")
         array = source[None] if source.ndim == 3 else source
         if array.ndim != 4:
@@ -147,7 +159,7 @@ def _index_vector(array, rois, coordinates):
     return array if array.dtype is _INT64 else array.astype(_INT64)
 
 
-def _extent(value, name):
+def positive_integer(value, name):
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}: {value!r} is not an integer")
     try:
@@ -173,7 +185,7 @@ def _pair(value, name):
 def output_extents(output_size, name="output_size"):
     """(PH, PW) of an int or a pair."""
     height, width = _pair(output_size, name)
-    return _extent(height, name), _extent(width, name)
+    return positive_integer(height, name), positive_integer(width, name)
 
 
 def _sampling(value):

@@ -265,6 +265,79 @@ def crop_and_resize(features, rois, batch_indices, out, int dtype, int num_threa
     check(status, &error)
 
 
+def roi_align_rotated(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, bint aligned,
+                      bint clockwise, int angle_unit, int arithmetic, int64_t sampling_h, int64_t sampling_w,
+                      double scale_h, double scale_w):
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_rotated_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.aligned, params.clockwise, params.angle_unit, params.arithmetic = aligned, clockwise, angle_unit, arithmetic
+    params.sampling_h, params.sampling_w, params.scale_h, params.scale_w = sampling_h, sampling_w, scale_h, scale_w
+    with nogil:
+        status = fastroi_roi_align_rotated(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def riroi_align_rotated(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, bint clockwise,
+                        int angle_unit, int arithmetic, int64_t orientations, int64_t sampling_h, int64_t sampling_w,
+                        double scale_h, double scale_w):
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_riroi_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.clockwise, params.angle_unit, params.arithmetic = clockwise, angle_unit, arithmetic
+    params.orientations = orientations
+    params.sampling_h, params.sampling_w, params.scale_h, params.scale_w = sampling_h, sampling_w, scale_h, scale_w
+    with nogil:
+        status = fastroi_riroi_align_rotated(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def deform_roi_pool(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, offset, int offset_dtype,
+                    int arithmetic, int64_t sampling_h, int64_t sampling_w, double gamma, double scale_h, double scale_w):
+    """`offset`: unsigned view, or None."""
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_deform_roi_pool_params params
+    cdef fastroi_tensor moves
+    cdef const fastroi_tensor *where = NULL
+    cdef fastroi_error error
+    cdef fastroi_status status
+    if offset is not None:
+        moves = input_tensor(offset, offset_dtype)
+        where = &moves
+    params.struct_size = sizeof(params)
+    params.arithmetic, params.gamma = arithmetic, gamma
+    params.sampling_h, params.sampling_w, params.scale_h, params.scale_w = sampling_h, sampling_w, scale_h, scale_w
+    with nogil:
+        status = fastroi_deform_roi_pool(&call.features, &call.boxes, where, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def deform_ps_roi_pool(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, trans, int trans_dtype,
+                       int arithmetic, int64_t group_h, int64_t group_w, int64_t part_h, int64_t part_w,
+                       int64_t sample_per_part, double trans_std, double scale_h, double scale_w):
+    """`trans`: unsigned view, or None."""
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_deform_ps_roi_pool_params params
+    cdef fastroi_tensor moves
+    cdef const fastroi_tensor *where = NULL
+    cdef fastroi_error error
+    cdef fastroi_status status
+    if trans is not None:
+        moves = input_tensor(trans, trans_dtype)
+        where = &moves
+    params.struct_size = sizeof(params)
+    params.arithmetic, params.sample_per_part, params.trans_std = arithmetic, sample_per_part, trans_std
+    params.group_h, params.group_w, params.part_h, params.part_w = group_h, group_w, part_h, part_w
+    params.scale_h, params.scale_w = scale_h, scale_w
+    with nogil:
+        status = fastroi_deform_ps_roi_pool(&call.features, &call.boxes, where, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
 def axis_taps(int op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent):
     """[(bin, cell, weight), ...]: the taps of one axis exactly as the kernels use them; op is a fastroi_taps_op."""
     cdef fastroi_error error

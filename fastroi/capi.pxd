@@ -149,6 +149,72 @@ cdef extern from "fastroi.h" nogil:
         int32_t method
         double extrapolation_value
 
+    ctypedef enum fastroi_angle_unit:
+        FASTROI_RADIANS
+        FASTROI_DEGREES
+
+    ctypedef struct fastroi_rotated_params:
+        size_t struct_size
+        int32_t aligned
+        int32_t clockwise
+        int32_t angle_unit
+        int32_t arithmetic
+        int64_t sampling_h
+        int64_t sampling_w
+        double scale_h
+        double scale_w
+
+    ctypedef struct fastroi_riroi_params:
+        size_t struct_size
+        int32_t clockwise
+        int32_t angle_unit
+        int32_t arithmetic
+        int64_t orientations
+        int64_t sampling_h
+        int64_t sampling_w
+        double scale_h
+        double scale_w
+
+    ctypedef struct fastroi_deform_roi_pool_params:
+        size_t struct_size
+        int32_t arithmetic
+        int64_t sampling_h
+        int64_t sampling_w
+        double gamma
+        double scale_h
+        double scale_w
+
+    ctypedef struct fastroi_deform_ps_roi_pool_params:
+        size_t struct_size
+        int32_t arithmetic
+        int64_t group_h
+        int64_t group_w
+        int64_t part_h
+        int64_t part_w
+        int64_t sample_per_part
+        double trans_std
+        double scale_h
+        double scale_w
+
+    fastroi_status fastroi_roi_align_rotated(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_rotated_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_riroi_align_rotated(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_riroi_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_deform_roi_pool(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_tensor *offset,
+        const fastroi_deform_roi_pool_params *params, const fastroi_tensor *out, const fastroi_exec *exec_,
+        fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_deform_ps_roi_pool(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_tensor *trans,
+        const fastroi_deform_ps_roi_pool_params *params, const fastroi_tensor *out, const fastroi_exec *exec_,
+        fastroi_error *error,
+    ) noexcept
+
     ctypedef enum fastroi_taps_op:
         FASTROI_TAPS_ALIGN_ASYMMETRIC
         FASTROI_TAPS_ALIGN_HALF_PIXEL

@@ -29,6 +29,18 @@ void prroi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, cons
 void crop_and_resize(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_crop_params* params,
                      const fastroi_tensor* out, const fastroi_exec* exec);
 
+void roi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_rotated_params* params,
+                       const fastroi_tensor* out, const fastroi_exec* exec);
+
+void riroi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_riroi_params* params,
+                         const fastroi_tensor* out, const fastroi_exec* exec);
+
+void deform_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_tensor* offset,
+                     const fastroi_deform_roi_pool_params* params, const fastroi_tensor* out, const fastroi_exec* exec);
+
+void deform_ps_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_tensor* trans,
+                        const fastroi_deform_ps_roi_pool_params* params, const fastroi_tensor* out, const fastroi_exec* exec);
+
 void axis_ranges(int32_t rule, double lo, double hi, double scale, int64_t bins, int64_t extent, double* interval,
                  int64_t* edges);
 

@@ -146,6 +146,14 @@ Range rows_of_bins(const SampleAxis<T>& y, int64_t first_bin, int64_t end_bin) {
     return hull;
 }
 
+template <class T>
+Range rows_of_bins(const GatherAxis<T>& y, int64_t first_bin, int64_t end_bin) {
+    Range hull = {0, 0};
+    for (int32_t t = y.first[first_bin * y.columns]; t < y.first[end_bin * y.columns]; t++)
+        hull = hull_of(hull, {y.cells[t].row, y.cells[t].row + 1});
+    return hull;
+}
+
 RangeAxis bins_of(RangeAxis axis, int64_t first_bin, int64_t end_bin) {
     axis.bins += first_bin;
     axis.count = end_bin - first_bin;
@@ -163,6 +171,13 @@ template <class T>
 SampleAxis<T> bins_of(SampleAxis<T> axis, int64_t first_bin, int64_t end_bin) {
     axis.first += first_bin;
     axis.absent += first_bin;
+    axis.count = end_bin - first_bin;
+    return axis;
+}
+
+template <class T>
+GatherAxis<T> bins_of(GatherAxis<T> axis, int64_t first_bin, int64_t end_bin) {
+    axis.first += first_bin * axis.columns;
     axis.count = end_bin - first_bin;
     return axis;
 }
@@ -245,6 +260,16 @@ struct MaxOverSamples : PlanView<SamplePlan<T>> {
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x,
                 const BinTile& bins, T* scratch) const {
         kernels.max_samples(map, y, x, mode, bins, scratch);
+    }
+};
+
+template <class T>
+struct SumOverCells : PlanView<GatherPlan<T>> {
+    static constexpr bool strips = false;
+
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const GatherAxis<T>& y, const GatherAxis<T>&,
+                const BinTile& bins, T*) const {
+        kernels.gather(map, y, bins);
     }
 };
 
@@ -657,6 +682,14 @@ void run_max_samples(const SamplePlan<T>& plan, const Job& job, SampleMaximum mo
     Run<T, MaxOverSamples<T>>(reduction, job, Tensor{})();
 }
 
+template <class T>
+void run_gather(const GatherPlan<T>& plan, const Job& job) {
+    const SumOverCells<T> reduction{{plan}};
+    Run<T, SumOverCells<T>>(reduction, job, Tensor{})();
+}
+
+template void run_gather<float>(const GatherPlan<float>&, const Job&);
+template void run_gather<double>(const GatherPlan<double>&, const Job&);
 template void run_max_ranges<float>(const RangePlan&, const Job&, const Tensor&);
 template void run_max_ranges<double>(const RangePlan&, const Job&, const Tensor&);
 template void run_sum_taps<float>(const TapPlan<float>&, const Job&, float);

@@ -444,6 +444,53 @@ def test_pool_by_other_operators(files, monkeypatch, options, keywords, chunk):
     assert np.array_equal(pool_as(folder, *options.split()), function(features, rois, (3, 5), SCALE, **keywords))
 
 
+@pytest.mark.parametrize("kind", ["npy", "csv", "header"])
+@pytest.mark.parametrize("chunk", [1, pool._CHUNK_BYTES])
+def test_pool_rotated_boxes(files, monkeypatch, kind, chunk):
+    folder, features, rois = files
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", chunk)
+    turned = np.round(np.concatenate([rois[:, :3], rois[:, 3:] / 4, rois[:, 1:2]], axis=1) * 8) / 8
+    turned[:, 3:5] = np.abs(turned[:, 3:5])
+    if kind == "npy":
+        np.save(folder / "boxes.npy", turned)
+    else:
+        header = ("batch", "cx", "cy", "w", "h", "angle") if kind == "header" else None
+        write_csv(folder / "boxes.csv", turned.tolist(), header)
+    boxes = "boxes.npy" if kind == "npy" else "boxes.csv"
+    found = pool_as(folder, *"roi_align_rotated --angle-unit degrees --clockwise true".split(), boxes=boxes)
+    expected = fastroi.roi_align_rotated(features, turned, (3, 5), SCALE, angle_unit="degrees", clockwise=True)
+    assert np.array_equal(found, expected)
+    found = pool_as(folder, *"riroi_align_rotated --orientations 4".split(), boxes=boxes)
+    assert np.array_equal(found, fastroi.riroi_align_rotated(features, turned, (3, 5), SCALE, orientations=4))
+
+
+@pytest.mark.parametrize("chunk", [1, pool._CHUNK_BYTES])
+def test_pool_deformable(files, monkeypatch, chunk):
+    folder, features, rois = files
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", chunk)
+    random = np.random.default_rng(9)
+    offset, trans = random.standard_normal((100, 2, 3, 5)), random.standard_normal((100, 4, 2, 2))
+    np.save(folder / "offset.npy", offset)
+    np.save(folder / "trans.npy", trans)
+    found = pool_as(folder, "deform_roi_pool", "--offset", folder / "offset.npy", "--gamma", "0.3")
+    assert np.array_equal(found, fastroi.deform_roi_pool(features, rois, offset, (3, 5), SCALE, gamma=0.3))
+    assert np.array_equal(pool_as(folder, "deform_roi_pool"), fastroi.deform_roi_pool(features, rois, None, (3, 5), SCALE))
+    options = "deform_ps_roi_pool --group-size 2 --part-size 2 --sample-per-part 3 --trans-std 0.2 --trans".split()
+    found = pool_as(folder, *options, folder / "trans.npy")
+    expected = fastroi.deform_ps_roi_pool(
+        features, rois, trans, (3, 5), SCALE, group_size=2, part_size=2, sample_per_part=3, trans_std=0.2
+    )
+    assert np.array_equal(found, expected)
+
+
+def test_pool_offsets_of_other_boxes(files, capsys):
+    folder, _, _ = files
+    np.save(folder / "offset.npy", np.zeros((99, 2, 3, 5)))
+    arguments = pool_arguments(folder, "boxes.npy", "--op", "deform_roi_pool", "--offset", folder / "offset.npy")
+    assert main(arguments) == 1
+    assert "offset: shape (99, 2, 3, 5) for 100 RoIs" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 def test_pool_from_a_pyramid(files, layout):
     folder, features, rois = files
@@ -490,6 +537,8 @@ def test_pool_crop_and_resize(files):
         (2, "takes boxes in [0, 1]", "crop_and_resize"),
         (2, "takes one number", "multiscale_roi_align --scale 1/4,1/8"),
         (2, "invalid choice", "roi_crop"),
+        (2, "a rotated box is cx cy", "roi_align_rotated --xywh"),
+        (1, "batch_indices: required", "riroi_align_rotated"),
         (1, "8 channels are not a multiple", "ps_roi_pool"),
         (1, "missing.npy", "multiscale_roi_align --level missing.npy"),
     ],

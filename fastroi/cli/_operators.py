@@ -25,11 +25,17 @@ class Operator:
         From the name of an option to its choices, or None where any value of its type will do.
     adapt : callable
         Turns the function into one that is called as `fastroi.roi_pool` is.
+    arrays : tuple of str
+        Options that name a .npy file with one row per RoI.
+    coordinates : int
+        Numbers of a box.
     """
 
     function: str
     options: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
     adapt: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    arrays: tuple[str, ...] = ()
+    coordinates: int = 4
 
 
 def _crop(function):
@@ -89,6 +95,7 @@ def _level(path, features, layout):
 _ALIGN = {"sampling_ratio": None, "aligned": ("true", "false", "image", "least_one")}
 _GROUPS = {"group_size": None, "channel_order": ("class", "bin")}
 _ARITHMETIC = {"arithmetic": ("float64", "float32")}
+_TURNED = {"angle_unit": ("radians", "degrees"), "clockwise": ("true", "false")}
 _ALIGN_REDUCE = {"reduce": ("mean", "max", "max_corners", "max_from_zero", "max_inside")}
 
 OPERATORS = {
@@ -105,6 +112,29 @@ OPERATORS = {
     "ps_roi_align": Operator("ps_roi_align", {**_ALIGN, **_GROUPS, **_ARITHMETIC}),
     "roi_warp": Operator("roi_warp"),
     "prroi_pool": Operator("prroi_pool"),
+    "roi_align_rotated": Operator(
+        "roi_align_rotated",
+        {"sampling_ratio": None, "aligned": ("true", "false"), **_TURNED, **_ARITHMETIC},
+        coordinates=5,
+    ),
+    "riroi_align_rotated": Operator(
+        "riroi_align_rotated", {"sampling_ratio": None, "orientations": None, **_TURNED, **_ARITHMETIC}, coordinates=5
+    ),
+    "deform_roi_pool": Operator(
+        "deform_roi_pool", {"offset": None, "gamma": None, "sampling_ratio": None, **_ARITHMETIC}, arrays=("offset",)
+    ),
+    "deform_ps_roi_pool": Operator(
+        "deform_ps_roi_pool",
+        {
+            "trans": None,
+            "trans_std": None,
+            "group_size": None,
+            "part_size": None,
+            "sample_per_part": None,
+            **_ARITHMETIC,
+        },
+        arrays=("trans",),
+    ),
     "crop_and_resize": Operator(
         "crop_and_resize", {"method": ("bilinear", "nearest"), "extrapolation_value": None}, _crop
     ),
@@ -132,9 +162,18 @@ _OPTIONS = {
     "channel_order": dict(metavar="ORDER", help="class- or bin-major channels"),
     "method": dict(metavar="HOW", help="between the cells"),
     "extrapolation_value": dict(type=number, metavar="V", help="what lies off the map counts as (default: 0)"),
+    "angle_unit": dict(metavar="UNIT", help="of the angle of a box (default: radians)"),
+    "clockwise": dict(metavar="HOW", help="whether a positive angle turns the box clockwise (default: false)"),
+    "orientations": dict(type=positive_int, metavar="N", help="channels of a group (default: 8)"),
+    "offset": dict(metavar="FILE.npy", help="(K, 2, PH, PW) offsets of the bins (default: none)"),
+    "gamma": dict(type=number, metavar="V", help="what offsets are multiplied by (default: 0.1)"),
+    "trans": dict(metavar="FILE.npy", help="(K, 2 classes, rows, columns) offsets of the parts (default: none)"),
+    "trans_std": dict(type=number, metavar="V", help="what these are multiplied by (default: 0.1)"),
+    "part_size": dict(type=pair_of(positive_int, "x"), metavar="N", help="parts of a box (default: as bins)"),
+    "sample_per_part": dict(type=positive_int, metavar="N", help="points per bin and axis (default: 4)"),
     "arithmetic": dict(metavar="TYPE", help="of the coordinates (default: float64)"),
 }
-_ALIGNED = {"true": True, "false": False}
+_TRUTH = {"true": True, "false": False}
 
 
 def add_operator(parser):
@@ -153,7 +192,7 @@ def add_operator(parser):
 
 
 def chosen(arguments):
-    """Return the chosen function of fastroi and its keyword arguments.
+    """Return the chosen function of fastroi, its keyword arguments, and those with a row per RoI.
 
     Raises
     ------
@@ -171,10 +210,17 @@ def chosen(arguments):
         choices = operator.options[name]
         if choices is not None and value not in choices:
             raise UsageError(f"argument {_flag(name)}: {value!r} is not one of {', '.join(choices)}")
-    if "aligned" in given:
-        given["aligned"] = _ALIGNED.get(given["aligned"], given["aligned"])
+    for name in {"aligned", "clockwise"} & given.keys():
+        given[name] = _TRUTH.get(given[name], given[name])
     function = getattr(fastroi, operator.function)
-    return (function if operator.adapt is None else operator.adapt(function)), given
+    paths = {name: given.pop(name, None) for name in operator.arrays}
+    arrays = {name: None if path is None else load_array(path) for name, path in paths.items()}
+    return (function if operator.adapt is None else operator.adapt(function)), given, arrays
+
+
+def coordinates(arguments) -> int:
+    """Return how many numbers a box of the chosen operator has."""
+    return OPERATORS[arguments.op].coordinates
 
 
 def _flag(name) -> str:

@@ -86,6 +86,9 @@ struct BlockKernels {
     void (*max_samples)(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x, SampleMaximum mode,
                         const BinTile& bins, T* scratch);
 
+    // bins = sum over the bin's weighted cells, in their order.
+    void (*gather)(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins);
+
     // Transposes rows x columns bins of lanes into planes. staging: (rows * columns * lanes + lanes) elements.
     void (*unpack)(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging);
 };

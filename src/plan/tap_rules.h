@@ -45,12 +45,18 @@ private:
 
 // --- RoIAlign ------------------------------------------------------------------------------------------------------------
 
-// How a box becomes an interval of the map: (x + before) * scale - after; extents below `least` are raised to it.
+// How a box becomes an interval of the map: (x + before) * scale - after; extents below `least` are raised to it. Without a
+// least extent a reversed box stays reversed: its points run backwards, and an adaptive grid has none.
 struct AlignRule {
     double before, after, least;
 };
 
 constexpr int64_t max_sampling_ratio = 1 << 20;
+constexpr double no_least = -__builtin_inf();
+
+// Points of an adaptive grid: more of them Real can neither count nor tell apart.
+template <class Real>
+constexpr double most_points = sizeof(Real) == 4 ? 16777216.0 : max_corner;
 
 template <class Real>
 struct AlignAxis {
@@ -71,7 +77,8 @@ FASTROI_RULE AlignAxis<Real> align_axis(const AlignRule& rule, double lo, double
     if (!is_finite(start) || !is_finite(extent)) return {0, 0, 0, true};
     if (extent < (Real)rule.least) extent = (Real)rule.least;
     const Real bin = extent / (Real)bins;
-    const int64_t grid = sampling_ratio > 0 ? sampling_ratio : saturated((double)ceil_of(bin));
+    const double wanted = (double)ceil_of(bin);
+    const int64_t grid = sampling_ratio > 0 ? sampling_ratio : saturated(wanted < most_points<Real> ? wanted : most_points<Real>);
     return {start, bin, grid < 0 ? 0 : grid, grid <= 0};
 }
 
@@ -102,6 +109,11 @@ struct PointSpan {
     int64_t first, end;
 };
 
+FASTROI_RULE double farthest_in_steps(double coordinate, double step) {
+    const double steps = coordinate / step;
+    return steps < 0 ? -steps : steps;
+}
+
 // The points that may lie on the map, a little generously: an adaptive grid can have 10^30 of them elsewhere.
 template <class Real>
 FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int64_t extent) {
@@ -113,11 +125,11 @@ FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int6
         first = end - 4;
         end = swap + 4;
     }
-    const double slack = 1 + (first < 0 ? -first : first) * 1e-6;
-    const double late = 1 + (end < 0 ? -end : end) * 1e-6;
+    // Rounding moves a coordinate by a few units in the last place of the box's largest one, that is of the whole row of points.
     const double grid = (double)a.grid;
+    const double slack = 2 + 8 * (sizeof(Real) == 4 ? 0x1p-24 : 0x1p-53) * (grid * (double)(p + 1) + farthest_in_steps(a.start, step));
     first = FASTROI_FLOOR(first - slack);
-    end = FASTROI_CEIL(end + late);
+    end = FASTROI_CEIL(end + slack);
     if (!(first > 0)) first = 0;
     if (!(end < grid)) end = grid;
     if (!(first < end)) return {0, 0};
