@@ -18,9 +18,11 @@ namespace {
 constexpr int64_t bytes_per_thread = 128 << 10;    // less work than this is not worth waking a thread for
 constexpr int64_t stream_threshold = 12 << 20;     // outputs larger than this bypass the cache
 constexpr int64_t cached_block_bytes = 512 << 10;  // a packed block larger than this wants its RoIs sorted by row
+constexpr int64_t packed_roi_cost = 3;             // a cell packed for one RoI against one packed for all: short rows
+constexpr int64_t packed_roi_start = 16;           // cells that starting to pack for a RoI costs
 constexpr int64_t pack_limit = 64 << 20;           // bytes of packed map per thread
 constexpr int64_t bins_limit = 64 << 10;           // bytes of bins per thread before they are unpacked
-constexpr int64_t strip_bytes = 384 << 10;         // a strip with its row maxima stays in the second-level cache
+constexpr int64_t strip_bytes = 512 << 10;         // a strip with its row maxima stays in the second-level cache
 constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in strips
 constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
 constexpr int64_t strip_bin_cost = 8;              // cells that revisiting a bin for each strip costs
@@ -396,7 +398,8 @@ private:
             rois.levels = Reduction::strips ? strip_levels(rois) : 0;
         } else if (direct_) {
             rois.access = Access::direct;
-        } else if (rois.touched_cells < rois.hull_cells() || map_bytes > pack_limit) {
+        } else if (packed_roi_cost * (rois.touched_cells + packed_roi_start * (rois.end - rois.first)) < rois.hull_cells() ||
+                   map_bytes > pack_limit) {
             rois.access = Access::packed_roi;
         } else {
             rois.access = Access::packed_map;

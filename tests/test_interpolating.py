@@ -264,18 +264,20 @@ def test_prroi_pool(isa, layout, dtype):
     for shape, size, scale in MAPS:
         for features in maps_of(rng, shape, dtype):
             rois = moderate_rois(rng, 30, shape, scale, cells=100)
-            expected = oracle.prroi_pool(features, rois, size, scale)
+            expected, magnitude, taps = oracle.prroi_pool(features, rois, size, scale)
+            # A bin edge is a rounded sum: a bin that only grazes the surface has weights near that rounding.
+            magnitude = np.maximum(magnitude, 1e-6 * np.abs(features).max())
             pooled = run(fastroi.prroi_pool, features, rois, size, scale, layout=layout)
             if dtype == np.float32:
-                assert_within(pooled, *expected)
+                assert_within(pooled, expected, magnitude, taps)
             else:
-                assert np.allclose(pooled, expected[0], rtol=0, atol=1e-7)
+                assert np.allclose(pooled, expected, rtol=0, atol=1e-11)
 
 
 def test_prroi_pool_of_tiny_boxes_far_out(layout):
-    """The mean of a constant is that constant, however small the box."""
+    """The mean of a constant is that constant, however small the box is next to its coordinates."""
     features = np.ones((1, 6, 4, 900), np.float32)
-    for side in (1e-3, 1e-6, 1e-9, 1e-12):
+    for side in (1e-3, 1e-6, 1e-9, 1e-12, 2e-13):
         roi = np.array([[801.3, 1.2, 801.3 + side, 1.2 + side]])
         pooled = run(fastroi.prroi_pool, features, roi, (2, 3), 1.0, layout=layout)
         assert np.allclose(pooled, 1, atol=1e-5), side

@@ -39,8 +39,13 @@ class Worker:
 
     def hello(self):
         adapter = self.adapter
-        return {"version": adapter.version, "operators": sorted(adapter.builders),
-                "rules": adapter.rules, "notes": adapter.notes, "isa": adapter.isa}
+        return {
+            "version": adapter.version,
+            "operators": sorted(adapter.builders),
+            "rules": adapter.rules,
+            "notes": adapter.notes,
+            "isa": adapter.isa,
+        }
 
     def prepare(self, request):
         builder = self.adapter.builders.get(request["job"]["op"])

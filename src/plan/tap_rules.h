@@ -205,14 +205,17 @@ FASTROI_RULE PreciseAxis precise_axis(double lo, double hi, double scale, int64_
     return {start, bin, !(bin > 0)};
 }
 
-// Integral over [lo, hi] of the rising half (towards `cell` from its left) or, mirrored, the falling half of the hat.
-FASTROI_RULE double half_hat_integral(double lo, double hi) {
-    const double from = lo > 0 ? lo : 0, to = hi < 1 ? hi : 1;
-    return to > from ? (to - from) * (to + from) * 0.5 : 0;
+// What the part of [lo, lo + length] inside [left, left + 1] adds to the mean of 1 + slope * t over it. A part that is not cut
+// has the length itself, which lo + length - lo has not once it is short: the mean must not depend on that difference.
+FASTROI_RULE double hat_half_mean(double lo, double length, double left, double slope) {
+    const double hi = lo + length, right = left + 1;
+    if (lo >= left && hi <= right) return 1 + slope * (lo + 0.5 * length);
+    const double from = lo > left ? lo : left, to = hi < right ? hi : right;
+    return to > from ? (to - from) / length * (1 + slope * 0.5 * (from + to)) : 0;
 }
 
-FASTROI_RULE double hat_integral(double lo, double hi, double cell) {
-    return half_hat_integral(lo - cell + 1, hi - cell + 1) + half_hat_integral(cell + 1 - hi, cell + 1 - lo);
+FASTROI_RULE double hat_mean(double lo, double length) {
+    return hat_half_mean(lo, length, -1, 1) + hat_half_mean(lo, length, 0, -1);
 }
 
 template <class Sink>
@@ -222,7 +225,7 @@ FASTROI_RULE void precise_taps(const PreciseAxis& a, int64_t p, int64_t extent, 
     const int64_t first = clamped(saturated(FASTROI_FLOOR(lo)), extent);
     const int64_t end = clamped(saturated(FASTROI_CEIL(hi)) + 1, extent);
     for (int64_t cell = first; cell < end; cell++) {
-        const double weight = hat_integral(lo, hi, (double)cell) / a.bin;
+        const double weight = hat_mean(lo - (double)cell, a.bin);
         if (weight != 0) sink(cell, weight);
     }
 }
