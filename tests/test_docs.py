@@ -9,7 +9,6 @@ import shlex
 from pathlib import Path
 
 import pytest
-
 from native_build import INCLUDE, run
 
 import fastroi
@@ -55,7 +54,11 @@ def test_public_functions_are_documented(name):
     if name not in ("get_include", "get_num_threads"):
         assert ">>> " in text, "a runnable example"
         assert "Parameters\n----------" in text
-    sections = {"Returns\n-------", "Raises\n------"} if "layout" in inspect.signature(getattr(fastroi, name)).parameters else ()
+    sections = (
+        {"Returns\n-------", "Raises\n------"}
+        if "layout" in inspect.signature(getattr(fastroi, name)).parameters
+        else ()
+    )
     for section in sections:
         assert section in text
 
@@ -91,7 +94,9 @@ def test_commands_parse(command):
 
 
 def test_c_examples_compile(tmp_path):
-    blocks = [(page, block) for page in PAGES for block in re.findall(r"```c\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)]
+    blocks = [
+        (page, block) for page in PAGES for block in re.findall(r"```c\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    ]
     assert blocks
     for page, block in blocks:
         source = tmp_path / f"{page.stem}.c"

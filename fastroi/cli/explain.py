@@ -32,12 +32,8 @@ _FIGURES = (".png", ".svg", ".pdf")
 def add_arguments(parser):
     """Add the arguments of this command."""
     box = parser.add_mutually_exclusive_group(required=True)
-    box.add_argument(
-        "--box", type=number, nargs=4, metavar=("X1", "Y1", "X2", "Y2"), help="in image pixels"
-    )
-    box.add_argument(
-        "--xywh", type=number, nargs=4, metavar=("X", "Y", "W", "H"), help="in image pixels"
-    )
+    box.add_argument("--box", type=number, nargs=4, metavar=("X1", "Y1", "X2", "Y2"), help="in image pixels")
+    box.add_argument("--xywh", type=number, nargs=4, metavar=("X", "Y", "W", "H"), help="in image pixels")
     add_scale(parser, required=True)
     add_output_size(parser, required=True)
     size = parser.add_mutually_exclusive_group()
@@ -48,9 +44,7 @@ def add_arguments(parser):
         metavar=("W", "H"),
         help="in pixels; the map has ceil(size / stride) cells, and bins are clipped to it",
     )
-    size.add_argument(
-        "--map-size", type=positive_int, nargs=2, metavar=("W", "H"), help="the same, in cells"
-    )
+    size.add_argument("--map-size", type=positive_int, nargs=2, metavar=("W", "H"), help="the same, in cells")
     parser.add_argument(
         "--rule",
         action="append",

@@ -45,9 +45,7 @@ _CHUNK_BYTES = 64 * 2**20
 
 def add_arguments(parser):
     """Add the arguments of this command."""
-    parser.add_argument(
-        "features", metavar="FEATURES.npy", help="(N, C, H, W) or (C, H, W); see --layout"
-    )
+    parser.add_argument("features", metavar="FEATURES.npy", help="(N, C, H, W) or (C, H, W); see --layout")
     parser.add_argument("boxes", metavar="BOXES", help=".npy, .csv or COCO .json")
     parser.add_argument("-o", "--output", metavar="OUT.npy", required=True, help="the result")
     add_output_size(parser, required=True)

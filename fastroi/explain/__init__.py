@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal, SupportsFloat, SupportsIndex
 
 from fastroi import _core
 
@@ -11,6 +13,11 @@ from ._balance import Balance, balance, range_weights
 from ._interpolation import INTERPOLATION_RULES, Interpolation, PointAxis, checked_aligned, interpolation
 from ._regions import KINDS, Rectangle, difference, divide, length, total_area, union
 from ._values import four_numbers, integers, plain, scales, size
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "INTERPOLATION_RULES",
@@ -223,7 +230,7 @@ class Explanation:
         """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`."""
         return plain(asdict(self))
 
-    def plot(self, ax=None, *, view=None, legend=True):
+    def plot(self, ax: Axes | None = None, *, view: Literal["map"] | None = None, legend: bool = True) -> Axes:
         """Draw the map's grid, the true box, the quantised box and the bins.
 
         Dark blue is lost in quantising the box, light blue is lost in quantising the bins, green
@@ -258,7 +265,14 @@ class Explanation:
 
 
 def explain(
-    box, output_size, spatial_scale, *, rule="floor", map_size=None, sampling_ratio=-1, aligned=True
+    box: Iterable[SupportsFloat] | NDArray,
+    output_size: SupportsIndex | Sequence[SupportsIndex],
+    spatial_scale: SupportsFloat | Sequence[SupportsFloat],
+    *,
+    rule: str = "floor",
+    map_size: SupportsIndex | Sequence[SupportsIndex] | None = None,
+    sampling_ratio: SupportsIndex | Sequence[SupportsIndex] = -1,
+    aligned: bool | Literal["image"] = True,
 ) -> Explanation | Interpolation:
     """Show what RoI pooling's two roundings do to one box, or what mends them.
 
@@ -353,7 +367,13 @@ def explain(
     )
 
 
-def plot_rules(explanations, *, image=None, view=None, title=None):
+def plot_rules(
+    explanations: Iterable[Explanation | Interpolation],
+    *,
+    image: ArrayLike | None = None,
+    view: Literal["map"] | None = None,
+    title: str | None = None,
+) -> Figure:
     """Draw several explanations side by side in one figure with one key.
 
     Parameters
@@ -404,9 +424,7 @@ def _axis(name, rule, image, scale, bins, extent) -> Axis:
     clipped = None
     if extent is not None:
         clipped = _ranges(_core.axis_ranges(rule, image[0], image[1], scale, bins, extent)[1])
-    return Axis(
-        name, image, scale, exact, tuple(map(float, quantised)), _ranges(ranges), extent, clipped
-    )
+    return Axis(name, image, scale, exact, tuple(map(float, quantised)), _ranges(ranges), extent, clipped)
 
 
 def _ranges(ranges) -> tuple[tuple[int, int], ...]:

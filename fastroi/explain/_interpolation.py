@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
 
 from fastroi import _core
 
 from ._balance import MOST_CELLS, Balance, balance, weights_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Rules of `fastroi.explain` that weigh cells instead of choosing them.
 INTERPOLATION_RULES = ("roi_align", "roi_warp", "prroi_pool")
@@ -131,7 +135,7 @@ class Interpolation:
             weighed[name] = {**asdict(getattr(self, name)), "weights": getattr(self, name).weights}
         return plain({**asdict(self), **weighed})
 
-    def plot(self, ax=None, *, view=None, legend=True):
+    def plot(self, ax: Axes | None = None, *, view: Literal["map"] | None = None, legend: bool = True) -> Axes:
         """Draw the map's grid, the box, the bins, the sample points, and the cells by their weight.
 
         Parameters

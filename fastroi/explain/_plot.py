@@ -15,9 +15,7 @@ try:
     from matplotlib.ticker import FixedLocator, MaxNLocator
     from matplotlib.transforms import ScaledTranslation
 except ImportError as error:
-    raise ImportError(
-        "drawing needs matplotlib: pip install 'fastroi[plot]'", name=error.name
-    ) from error
+    raise ImportError("drawing needs matplotlib: pip install 'fastroi[plot]'", name=error.name) from error
 
 from . import _plot_points
 
@@ -28,9 +26,7 @@ STYLES = {
     "lost_second": dict(facecolor="#9ecae1", label="lost in quantising the bins"),
     "outside": dict(facecolor="#bdbdbd", label="outside the map"),
     "gained_pooled": dict(facecolor="#2ca25f", label="gained and pooled"),
-    "gained_dropped": dict(
-        facecolor="#2ca25f", hatch="////", edgecolor="white", label="gained, then dropped"
-    ),
+    "gained_dropped": dict(facecolor="#2ca25f", hatch="////", edgecolor="white", label="gained, then dropped"),
 }
 TRUE_BOX = dict(color="#c1272d", linewidth=3.0, label="true box")
 QUANTISED_BOX = dict(color="black", linewidth=1.8, linestyle=(0, (5, 2)), label="quantised box")
@@ -288,8 +284,7 @@ def _ruler(ax, axis, window, name):
     labels = [_label(*pair, counted[pair]) for pair in ranges]
     room = _points_per_cell(window)
     labelled = len(ranges) <= 24 and all(
-        (end - start) * room >= _LABEL_POINTS * len(label)
-        for (start, end), label in zip(ranges, labels)
+        (end - start) * room >= _LABEL_POINTS * len(label) for (start, end), label in zip(ranges, labels)
     )
     drawn = Counter()
     for (start, end), lane, label in zip(ranges, lanes, labels):
