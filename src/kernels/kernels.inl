@@ -66,41 +66,49 @@ inline unsigned char* bin_address(const BinTile& bins, int64_t ph, int64_t pw) {
 
 // --- max over ranges -------------------------------------------------------------------------------------------------
 
-// Reads exactly N cells `step` bytes apart from a range of count <= N, its last cell again where it is shorter: a maximum
-// does not mind, and a trip count that is the same for every bin of a RoI spares the branch predictor.
-template <class T, int NV, int N>
-inline Block<T, NV> max_of_at_most(const unsigned char* first, ptrdiff_t step, int64_t count, Block<T, NV> best) {
-    for (int i = 0; i < N; i++) best.raise_to(Block<T, NV>::load(first + smaller(i, count - 1) * step));
-    return best;
-}
-
 template <class T, int NV>
 inline Block<T, NV> max_of(const unsigned char* first, ptrdiff_t step, int64_t count, Block<T, NV> best) {
     for (int64_t i = 0; i < count; i++) best.raise_to(Block<T, NV>::load(first + i * step));
     return best;
 }
 
+// Reads N rows of every column: `height` <= N of them and the last again. A maximum does not mind, and a trip count that is
+// the same for all bin rows of a RoI spares the branch predictor.
 template <class T, int NV, int N>
-inline void column_maxima_of_at_most(const unsigned char* first, const MapTile& map, int64_t rows, int64_t columns,
-                                     T* scratch) {
+inline void column_maxima_of(const unsigned char* first, ptrdiff_t row_stride, ptrdiff_t column_stride, int64_t height,
+                             int64_t columns, T* scratch) {
     const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
-    for (int64_t x = 0; x < columns; x++, first += map.column_stride)
-        max_of_at_most<T, NV, N>(first, map.row_stride, rows, lowest).store(scratch + x * Block<T, NV>::lanes);
+    ptrdiff_t row[N];
+    for (int i = 0; i < N; i++) row[i] = smaller(i, height - 1) * row_stride;
+    for (int64_t x = 0; x < columns; x++, first += column_stride, scratch += Block<T, NV>::lanes) {
+        Block<T, NV> best = lowest;
+        for (int i = 0; i < N; i++) best.raise_to(Block<T, NV>::load(first + row[i]));
+        best.store(scratch);
+    }
 }
 
 template <class T, int NV>
-inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t longest, T* scratch) {
+inline void column_maxima_of_any(const unsigned char* first, ptrdiff_t row_stride, ptrdiff_t column_stride, int64_t height,
+                                 int64_t columns, T* scratch) {
+    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
+    for (int64_t x = 0; x < columns; x++, first += column_stride, scratch += Block<T, NV>::lanes)
+        max_of<T, NV>(first, row_stride, height, lowest).store(scratch);
+}
+
+// `tallest`: of the RoI's bin rows.
+template <class T, int NV>
+inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t tallest, T* scratch) {
     const unsigned char* first = cell_address(map, rows.start, columns.start);
     const int64_t height = rows.end - rows.start, width = columns.end - columns.start;
-    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
-    switch (longest) {
-        case 1: return column_maxima_of_at_most<T, NV, 1>(first, map, height, width, scratch);
-        case 2: return column_maxima_of_at_most<T, NV, 2>(first, map, height, width, scratch);
-        case 3: return column_maxima_of_at_most<T, NV, 3>(first, map, height, width, scratch);
-        case 4: return column_maxima_of_at_most<T, NV, 4>(first, map, height, width, scratch);
-        default:
-            for (int64_t x = 0; x < width; x++, first += map.column_stride)
-                max_of<T, NV>(first, map.row_stride, height, lowest).store(scratch + x * Block<T, NV>::lanes);
+    const ptrdiff_t row = map.row_stride, column = map.column_stride;
+    switch (tallest) {
+        case 1: return column_maxima_of<T, NV, 1>(first, row, column, height, width, scratch);
+        case 2: return column_maxima_of<T, NV, 2>(first, row, column, height, width, scratch);
+        case 3: return column_maxima_of<T, NV, 3>(first, row, column, height, width, scratch);
+        case 4: return column_maxima_of<T, NV, 4>(first, row, column, height, width, scratch);
+        case 5: return column_maxima_of<T, NV, 5>(first, row, column, height, width, scratch);
+        case 6: return column_maxima_of<T, NV, 6>(first, row, column, height, width, scratch);
+        default: return column_maxima_of_any<T, NV>(first, row, column, height, width, scratch);
     }
 }
 
@@ -174,9 +182,12 @@ inline void doubled_column_maxima(const MapTile* row_maxima, Range rows, Range c
     const MapTile& map = row_maxima[level];
     const unsigned char* top = cell_address(map, rows.start, columns.start);
     const unsigned char* bottom = cell_address(map, rows.end - ((int64_t)1 << level), columns.start);
+    const ptrdiff_t column_stride = map.column_stride;
+    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
     for (int64_t x = 0; x < columns.end - columns.start; x++) {
-        Block<T, NV> best = Block<T, NV>::load(top + x * map.column_stride);
-        best.raise_to(Block<T, NV>::load(bottom + x * map.column_stride));
+        Block<T, NV> best = lowest;
+        best.raise_to(Block<T, NV>::load(top + x * column_stride));
+        best.raise_to(Block<T, NV>::load(bottom + x * column_stride));
         best.store(scratch + x * Block<T, NV>::lanes);
     }
 }
@@ -279,8 +290,10 @@ inline void weighted_rows_of(const MapTile& map, const int32_t* index, const T* 
         w[t] = Vec<T>::broadcast(weight[t]);
         row[t] = index[t] * map.row_stride;
     }
+    const unsigned char* const origin = map.origin;
+    const ptrdiff_t column_stride = map.column_stride;
     for (int64_t i = 0; i < columns.count; i++) {
-        const unsigned char* column = map.origin + columns.cells[i] * map.column_stride;
+        const unsigned char* column = origin + columns.cells[i] * column_stride;
         Block<T, NV> sum = Block<T, NV>::product(w[0], Block<T, NV>::load(column + row[0]));
         for (int t = 1; t < N; t++) sum.add_product(w[t], Block<T, NV>::load(column + row[t]));
         sum.store(scratch + (columns.cells[i] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
