@@ -13,7 +13,7 @@ from ._threads import resolve_num_threads
 from .simd import _forced
 
 _FEATURE_CODES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
-_UNSIGNED = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+_UNSIGNED = {1: np.dtype(np.uint8), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 _FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _MAX_BINS = 2**31 - 1
 _MAX_SAMPLING = 2**20

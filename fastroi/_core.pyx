@@ -6,7 +6,7 @@ any future 16-bit float needs no second path.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -335,6 +335,49 @@ def deform_ps_roi_pool(features, rois, batch_indices, out, int dtype, int num_th
     params.scale_h, params.scale_w = scale_h, scale_w
     with nogil:
         status = fastroi_deform_ps_roi_pool(&call.features, &call.boxes, where, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+cdef fastroi_tensor mask_tensor(array, int dtype):
+    """`array`: unsigned view of masks, one byte an item or as `input_tensor` takes it."""
+    cdef fastroi_tensor t
+    cdef const uint8_t[:, :, :, :] bytes_
+    if array.itemsize > 1:
+        return input_tensor(array, dtype)
+    bytes_ = array
+    t.data = <void *>&bytes_[0, 0, 0, 0]
+    set_shape(&t, dtype, bytes_.shape, bytes_.strides)
+    return t
+
+
+def paste_masks(masks, rois, out, int dtype, int out_dtype, int num_threads, int rule, int arithmetic, bint zeroed,
+                double threshold):
+    cdef fastroi_tensor source = mask_tensor(masks, dtype), target = mask_tensor(out, out_dtype)
+    cdef fastroi_boxes boxes = box_table(rois, None)
+    cdef fastroi_exec exec_ = execution(num_threads, None)
+    cdef fastroi_paste_masks_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.rule, params.arithmetic, params.zeroed, params.threshold = rule, arithmetic, zeroed, threshold
+    with nogil:
+        status = fastroi_paste_masks(&source, &boxes, &params, &target, &exec_, &error)
+    check(status, &error)
+
+
+def crop_masks(masks, rois, batch_indices, out, int dtype, int out_dtype, int num_threads, bint aligned, int arithmetic,
+               int64_t sampling_h, int64_t sampling_w, double threshold):
+    cdef fastroi_tensor source = mask_tensor(masks, dtype), target = mask_tensor(out, out_dtype)
+    cdef fastroi_boxes boxes = box_table(rois, batch_indices)
+    cdef fastroi_exec exec_ = execution(num_threads, None)
+    cdef fastroi_crop_masks_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.aligned, params.arithmetic, params.threshold = aligned, arithmetic, threshold
+    params.sampling_h, params.sampling_w = sampling_h, sampling_w
+    with nogil:
+        status = fastroi_crop_masks(&source, &boxes, &params, &target, &exec_, &error)
     check(status, &error)
 
 

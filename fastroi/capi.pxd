@@ -215,6 +215,35 @@ cdef extern from "fastroi.h" nogil:
         fastroi_error *error,
     ) noexcept
 
+    ctypedef enum fastroi_paste_rule:
+        FASTROI_PASTE_DETECTRON2
+        FASTROI_PASTE_DETECTRON2_FULL
+        FASTROI_PASTE_DETECTRON
+
+    ctypedef struct fastroi_paste_masks_params:
+        size_t struct_size
+        int32_t rule
+        int32_t arithmetic
+        int32_t zeroed
+        double threshold
+
+    ctypedef struct fastroi_crop_masks_params:
+        size_t struct_size
+        int32_t aligned
+        int32_t arithmetic
+        int64_t sampling_h
+        int64_t sampling_w
+        double threshold
+
+    fastroi_status fastroi_paste_masks(
+        const fastroi_tensor *masks, const fastroi_boxes *boxes, const fastroi_paste_masks_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_crop_masks(
+        const fastroi_tensor *masks, const fastroi_boxes *boxes, const fastroi_crop_masks_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+
     ctypedef enum fastroi_taps_op:
         FASTROI_TAPS_ALIGN_ASYMMETRIC
         FASTROI_TAPS_ALIGN_HALF_PIXEL

@@ -122,6 +122,16 @@ fastroi_status fastroi_deform_ps_roi_pool(const fastroi_tensor* features, const 
     return guarded(error, [&] { deform_ps_roi_pool(features, boxes, trans, params, out, exec); });
 }
 
+fastroi_status fastroi_paste_masks(const fastroi_tensor* masks, const fastroi_boxes* boxes, const fastroi_paste_masks_params* params,
+                                   const fastroi_tensor* out, const fastroi_exec* exec, fastroi_error* error) {
+    return guarded(error, [&] { paste_masks(masks, boxes, params, out, exec); });
+}
+
+fastroi_status fastroi_crop_masks(const fastroi_tensor* masks, const fastroi_boxes* boxes, const fastroi_crop_masks_params* params,
+                                   const fastroi_tensor* out, const fastroi_exec* exec, fastroi_error* error) {
+    return guarded(error, [&] { crop_masks(masks, boxes, params, out, exec); });
+}
+
 fastroi_status fastroi_axis_taps(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins,
                                  int64_t extent, int64_t capacity, int64_t* bin, int64_t* cell, double* weight, int64_t* count,
                                  fastroi_error* error) {

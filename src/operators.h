@@ -41,6 +41,12 @@ void deform_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes,
 void deform_ps_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_tensor* trans,
                         const fastroi_deform_ps_roi_pool_params* params, const fastroi_tensor* out, const fastroi_exec* exec);
 
+void paste_masks(const fastroi_tensor* masks, const fastroi_boxes* boxes, const fastroi_paste_masks_params* params,
+                 const fastroi_tensor* out, const fastroi_exec* exec);
+
+void crop_masks(const fastroi_tensor* masks, const fastroi_boxes* boxes, const fastroi_crop_masks_params* params,
+                const fastroi_tensor* out, const fastroi_exec* exec);
+
 void axis_ranges(int32_t rule, double lo, double hi, double scale, int64_t bins, int64_t extent, double* interval,
                  int64_t* edges);
 

@@ -323,6 +323,42 @@ FASTROI_API fastroi_status fastroi_deform_ps_roi_pool(const fastroi_tensor *feat
                                                       const fastroi_tensor *out, const fastroi_exec *exec,
                                                       fastroi_error *error);
 
+typedef enum fastroi_paste_rule {
+    FASTROI_PASTE_DETECTRON2 = 0,      /* pixel centres, zeros around the mask, clipped a pixel around the box; >= threshold */
+    FASTROI_PASTE_DETECTRON2_FULL = 1, /* the same without clipping */
+    FASTROI_PASTE_DETECTRON = 2        /* mask padded, box grown to match and truncated to pixels; > threshold */
+} fastroi_paste_rule;
+
+typedef struct fastroi_paste_masks_params {
+    size_t struct_size;
+    int32_t rule;       /* fastroi_paste_rule */
+    int32_t arithmetic; /* fastroi_arithmetic */
+    int32_t zeroed;     /* 1: out is all zeros already, so that only the pixels of the boxes are written */
+    double threshold;   /* >= 0 */
+} fastroi_paste_masks_params;
+
+/*
+ * Masks (K, 1, h, w) of uint8, float32 or float64 pasted into images by box k. out is (K, 1, H, W): of uint8, 1 where the mask
+ * reaches the threshold; or of float64 for float64 masks and float32 for others, the interpolated values.
+ */
+FASTROI_API fastroi_status fastroi_paste_masks(const fastroi_tensor *masks, const fastroi_boxes *boxes,
+                                               const fastroi_paste_masks_params *params, const fastroi_tensor *out,
+                                               const fastroi_exec *exec, fastroi_error *error);
+
+typedef struct fastroi_crop_masks_params {
+    size_t struct_size;
+    int32_t aligned;    /* RoIAlign's; 1: detectron2, 0: torchvision */
+    int32_t arithmetic; /* fastroi_arithmetic */
+    int64_t sampling_h; /* <= 0: ceil(extent / bins) */
+    int64_t sampling_w;
+    double threshold; /* >= 0 */
+} fastroi_crop_masks_params;
+
+/* Masks (N, 1, H, W) of images cropped to boxes by RoIAlign at scale 1. out is (K, 1, h, w), of a type as in fastroi_paste_masks. */
+FASTROI_API fastroi_status fastroi_crop_masks(const fastroi_tensor *masks, const fastroi_boxes *boxes,
+                                              const fastroi_crop_masks_params *params, const fastroi_tensor *out,
+                                              const fastroi_exec *exec, fastroi_error *error);
+
 /* Whose taps fastroi_axis_taps lists. The first three are codes of fastroi_align_coordinates. */
 typedef enum fastroi_taps_op {
     FASTROI_TAPS_ALIGN_ASYMMETRIC = 0,

@@ -37,7 +37,9 @@
     ENTRY(roi_align_rotated)     \
     ENTRY(riroi_align_rotated)   \
     ENTRY(deform_roi_pool)       \
-    ENTRY(deform_ps_roi_pool)
+    ENTRY(deform_ps_roi_pool)    \
+    ENTRY(paste_masks)           \
+    ENTRY(crop_masks)
 
 #define FASTROI_TABLE_MEMBER(name) __typeof__(fastroi_##name) *name;
 typedef struct fastroi_functions {
@@ -99,6 +101,8 @@ static inline int fastroi_import_capsule(void) {
 #define fastroi_riroi_align_rotated (fastroi_table->riroi_align_rotated)
 #define fastroi_deform_roi_pool (fastroi_table->deform_roi_pool)
 #define fastroi_deform_ps_roi_pool (fastroi_table->deform_ps_roi_pool)
+#define fastroi_paste_masks (fastroi_table->paste_masks)
+#define fastroi_crop_masks (fastroi_table->crop_masks)
 
 #endif /* FASTROI_TABLE_ONLY */
 #endif
