@@ -7,6 +7,8 @@ from ._version import __version__ as __version__
 from .deformable import deform_ps_roi_pool as deform_ps_roi_pool
 from .deformable import deform_roi_pool as deform_roi_pool
 from .explain import explain as explain
+from .masks import crop_masks as crop_masks
+from .masks import paste_masks as paste_masks
 from .ops import ROI_POOL_RULES as ROI_POOL_RULES
 from .ops import crop_and_resize as crop_and_resize
 from .ops import prroi_pool as prroi_pool
@@ -22,6 +24,8 @@ from .rotated import riroi_align_rotated as riroi_align_rotated
 from .rotated import roi_align_rotated as roi_align_rotated
 
 __all__ = [
+    "crop_masks",
+    "paste_masks",
     "deform_ps_roi_pool",
     "deform_roi_pool",
     "ROI_POOL_RULES",
