@@ -18,6 +18,7 @@ _FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtyp
 _MAX_BINS = 2**31 - 1
 _MAX_SAMPLING = 2**20
 _SHARING_EFFORT = 100_000
+_TooHardError = np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError
 
 LAYOUTS = ("NCHW", "NHWC")
 
@@ -313,7 +314,7 @@ def overlaps(a, b):
         return False
     try:
         return np.shares_memory(a, b, max_work=_SHARING_EFFORT)
-    except np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError:
+    except _TooHardError:
         return True
 
 

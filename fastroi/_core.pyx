@@ -402,6 +402,32 @@ def axis_taps(int op, double lo, double hi, double scale, int64_t sampling_ratio
         free(weights)
 
 
+def axis_points(int op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent):
+    """((lo, hi), grid, [(bin, coordinate, weight), ...]): the interval the bins divide, points a bin, and the sample points.
+
+    A whole coordinate is the centre of a cell. op is a fastroi_taps_op.
+    """
+    cdef fastroi_error error
+    cdef double interval[2]
+    cdef int64_t count = 0, capacity = 0, grid = 0, t
+    cdef int64_t *bin = NULL
+    cdef double *points = NULL
+    check(fastroi_axis_points(op, lo, hi, scale, sampling_ratio, bins, extent, 0, interval, &grid, NULL, NULL, NULL, &count,
+                              &error), &error)
+    capacity = count
+    try:
+        bin = <int64_t *>malloc((capacity + 1) * sizeof(int64_t))
+        points = <double *>malloc(2 * (capacity + 1) * sizeof(double))
+        if bin == NULL or points == NULL:
+            raise MemoryError()
+        check(fastroi_axis_points(op, lo, hi, scale, sampling_ratio, bins, extent, capacity, interval, &grid, bin, points,
+                                  points + capacity, &count, &error), &error)
+        return (interval[0], interval[1]), grid, [(bin[t], points[t], points[capacity + t]) for t in range(capacity)]
+    finally:
+        free(bin)
+        free(points)
+
+
 def axis_ranges(str rule, double lo, double hi, double scale, int64_t bins, int64_t extent):
     """((lo, hi), ((start, end), ...)): the quantised interval in map cells and the half-open range of each bin.
 

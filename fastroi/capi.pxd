@@ -285,6 +285,11 @@ cdef extern from "fastroi.h" nogil:
         int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent,
         int64_t capacity, int64_t *bin, int64_t *cell, double *weight, int64_t *count, fastroi_error *error,
     ) noexcept
+    fastroi_status fastroi_axis_points(
+        int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent,
+        int64_t capacity, double *interval, int64_t *grid, int64_t *bin, double *coordinate, double *weight,
+        int64_t *count, fastroi_error *error,
+    ) noexcept
     fastroi_status fastroi_roi_pool(
         const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_roi_pool_params *params,
         const fastroi_tensor *out, const fastroi_tensor *argmax, const fastroi_exec *exec_, fastroi_error *error,

@@ -138,6 +138,14 @@ fastroi_status fastroi_axis_taps(int32_t op, double lo, double hi, double scale,
     return guarded(error, [&] { *count = axis_taps(op, lo, hi, scale, sampling_ratio, bins, extent, capacity, bin, cell, weight); });
 }
 
+fastroi_status fastroi_axis_points(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins,
+                                   int64_t extent, int64_t capacity, double interval[2], int64_t* grid, int64_t* bin,
+                                   double* coordinate, double* weight, int64_t* count, fastroi_error* error) {
+    return guarded(error, [&] {
+        *count = axis_points(op, lo, hi, scale, sampling_ratio, bins, extent, capacity, interval, grid, bin, coordinate, weight);
+    });
+}
+
 fastroi_status fastroi_axis_ranges(int32_t rule, double lo, double hi, double scale, int64_t bins, int64_t extent,
                                    double interval[2], int64_t* edges, fastroi_error* error) {
     return guarded(error, [&] { axis_ranges(rule, lo, hi, scale, bins, extent, interval, edges); });

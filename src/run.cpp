@@ -15,7 +15,7 @@ namespace fastroi {
 namespace {
 
 // Fitted on a 2-core Zen 5 machine; docs/performance.md says how.
-constexpr int64_t bytes_per_thread = 128 << 10;    // less work than this is not worth waking a thread for
+constexpr int64_t bytes_per_thread = 384 << 10;    // less work than this is not worth waking a thread for
 constexpr int64_t stream_threshold = 12 << 20;     // outputs larger than this bypass the cache
 constexpr int64_t cached_block_bytes = 512 << 10;  // a packed block larger than this wants its RoIs sorted by row
 constexpr int64_t packed_roi_cost = 3;             // a cell packed for one RoI against one packed for all: short rows
@@ -25,7 +25,6 @@ constexpr int64_t bins_limit = 64 << 10;           // bytes of bins per thread b
 constexpr int64_t strip_bytes = 512 << 10;         // a strip with its row maxima stays in the second-level cache
 constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in strips
 constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
-constexpr int64_t strip_bin_cost = 8;              // cells that revisiting a bin for each strip costs
 constexpr int max_levels = 32;
 constexpr int64_t kept_scratch = 64 << 20;         // a thread keeps its scratch between calls up to this size
 constexpr int64_t cells_between_polls = 100000;
@@ -208,13 +207,16 @@ struct MaxOverRanges : PlanView<RangePlan> {
         kernels.raise_to_strip(levels, y, x, strip, bins, scratch);
     }
 
-    // Cells read by a direct scan, and by the row maxima; what one bin row of a RoI costs follows from them.
-    int64_t scanned_cells(int64_t i, const ChannelWindow& w) const {
+    // Costs in tenths of a cell that a direct scan reads; fitted, see docs/performance.md.
+    int64_t direct_cost(int64_t i, const ChannelWindow& w) const {
         int64_t rows = 0;
         for (int64_t p = 0; p < y(i, w).count; p++) rows += length(y(i, w).bins[p]);
-        return rows * length(x(i, w).hull);
+        return 10 * rows * length(x(i, w).hull);
     }
-    int64_t strip_cells(int64_t i, const ChannelWindow& w) const { return 2 * y(i, w).count * length(x(i, w).hull); }
+    int64_t strip_cost(int64_t i, const ChannelWindow& w) const {
+        return 17 * (2 * y(i, w).count * length(x(i, w).hull) + 8 * y(i, w).count * x(i, w).count);
+    }
+    static int64_t packed_strip_cost(int64_t cells, int levels) { return 7 * cells * (2 + 2 * levels); }
     int64_t tallest_bin(int64_t i, const ChannelWindow& w) const {
         int64_t tallest = 0;
         for (int64_t p = 0; p < y(i, w).count; p++) tallest = std::max(tallest, length(y(i, w).bins[p]));
@@ -245,11 +247,14 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
         kernels.add_strip(levels[0], y, x, strip, bins, scratch);
     }
 
-    int64_t scanned_cells(int64_t i, const ChannelWindow& w) const {
+    int64_t direct_cost(int64_t i, const ChannelWindow& w) const {
         const TapAxis<T>& rows = this->y(i, w);
-        return rows.first[rows.count] * this->x(i, w).cell_count;
+        return 10 * (int64_t)rows.first[rows.count] * this->x(i, w).cell_count;
     }
-    int64_t strip_cells(int64_t i, const ChannelWindow& w) const { return scanned_cells(i, w) / 4; }
+    int64_t strip_cost(int64_t i, const ChannelWindow& w) const {
+        return direct_cost(i, w) * 8 / 10 + 220 * this->y(i, w).count * this->x(i, w).count;
+    }
+    static int64_t packed_strip_cost(int64_t cells, int) { return 10 * cells; }
     int64_t tallest_bin(int64_t, const ChannelWindow&) const { return 1; }
 };
 
@@ -374,13 +379,13 @@ private:
     // Strips read each cell from the cache that a whole-map scan of large bins would fetch from memory again and again.
     bool strips_pay() const {
         if (order_.empty() || job_.windows.size() > 1 || job_.out.rows * job_.out.columns > max_strip_bins) return false;
-        int64_t scanned = 0, in_strips = 0;
+        int64_t direct = 0, in_strips = 0;
         for (int64_t i : order_) {
-            scanned += reduction_.scanned_cells(i, job_.windows[0]);
-            in_strips += reduction_.strip_cells(i, job_.windows[0]) + strip_bin_cost * bins_per_roi();
+            direct += reduction_.direct_cost(i, job_.windows[0]);
+            in_strips += reduction_.strip_cost(i, job_.windows[0]);
         }
-        for (const ImageRois& rois : images_) in_strips += rois.hull_cells() * (2 + 2 * levels_of(rois));
-        return scanned > in_strips;
+        for (const ImageRois& rois : images_) in_strips += Reduction::packed_strip_cost(rois.hull_cells(), levels_of(rois));
+        return direct > in_strips;
     }
 
     int levels_of(const ImageRois& rois) const {
@@ -454,8 +459,10 @@ private:
         int64_t packed_cells = 0, column_cells = 0, rois_of_bins = 1;
         for (const ImageRois& rois : images_) {
             if (rois.access == Access::packed_map) packed_cells = std::max(packed_cells, rois.hull_cells());
-            if (rois.access == Access::strips)
+            if (rois.access == Access::strips) {
                 packed_cells = std::max(packed_cells, rois.levels * length(rois.rows) * strip_width(rois));
+                column_cells = std::max(column_cells, job_.out.rows * strip_width(rois));
+            }
             for (int64_t i = rois.first; i < rois.end; i++) {
                 if (rois.access == Access::packed_roi)
                     packed_cells = std::max(packed_cells, tallest_rows(order_[i], window(rois)) *

@@ -378,6 +378,18 @@ FASTROI_API fastroi_status fastroi_axis_taps(int32_t op, double lo, double hi, d
                                              double *weight, int64_t *count, fastroi_error *error);
 
 /*
+ * The sample points of each bin of one axis, as the kernels use them: point t of bin[t] lies at coordinate[t], where a whole
+ * number is the centre of a cell, and has the share weight[t] in its bin, 0 for a point that is off the map. Points far off
+ * the map are left out; *grid receives how many every bin has (0: none, or an operator that integrates instead).
+ * interval receives the part of the axis that the bins divide. At most `capacity` points are written; count receives how many
+ * there are. One float64 coordinate per point: the arithmetic is that of FASTROI_ARITHMETIC_F64.
+ */
+FASTROI_API fastroi_status fastroi_axis_points(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio,
+                                               int64_t bins, int64_t extent, int64_t capacity, double interval[2],
+                                               int64_t *grid, int64_t *bin, double *coordinate, double *weight,
+                                               int64_t *count, fastroi_error *error);
+
+/*
  * The ranges a RoIPool rule gives one axis: bins half-open ranges, start in edges[2*p], end in edges[2*p+1],
  * clipped to [0, extent), or unclipped when extent is negative. interval receives the quantised box [lo, hi) in cells.
  */

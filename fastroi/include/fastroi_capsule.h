@@ -33,6 +33,7 @@
     ENTRY(prroi_pool)            \
     ENTRY(crop_and_resize)       \
     ENTRY(axis_taps)             \
+    ENTRY(axis_points)           \
     ENTRY(roi_align_rotated)     \
     ENTRY(riroi_align_rotated)   \
     ENTRY(deform_roi_pool)       \
@@ -95,6 +96,7 @@ static inline int fastroi_import_capsule(void) {
 #define fastroi_prroi_pool (fastroi_table->prroi_pool)
 #define fastroi_crop_and_resize (fastroi_table->crop_and_resize)
 #define fastroi_axis_taps (fastroi_table->axis_taps)
+#define fastroi_axis_points (fastroi_table->axis_points)
 #define fastroi_roi_align_rotated (fastroi_table->roi_align_rotated)
 #define fastroi_riroi_align_rotated (fastroi_table->riroi_align_rotated)
 #define fastroi_deform_roi_pool (fastroi_table->deform_roi_pool)

@@ -55,7 +55,7 @@ struct BlockKernels {
     void (*max_ranges)(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, T* scratch);
 
     // The same in column strips: begin fills the bins, then each strip of columns raises them out of row maxima, reading two
-    // rows a bin, however tall it is.
+    // rows a bin, however tall it is. scratch: one block per bin row and column of the strip.
     void (*begin_maxima)(const RangeAxis& y, const RangeAxis& x, const BinTile& bins);
     void (*raise_to_strip)(const MapTile* row_maxima, const RangeAxis& y, const RangeAxis& x, Range strip,
                            const BinTile& bins, T* scratch);

@@ -210,15 +210,17 @@ void raise_to_strip(const MapTile* row_maxima, const RangeAxis& y, const RangeAx
                     T* scratch) {
     const Range columns = intersection(x.hull, strip);
     if (is_empty(columns)) return;
-    for (int64_t ph = 0; ph < y.count; ph++) {
-        if (is_empty(y.bins[ph])) continue;
-        doubled_column_maxima<T, NV>(row_maxima, y.bins[ph], columns, scratch);
-        for (int64_t pw = 0; pw < x.count; pw++) {
-            const Range r = intersection(x.bins[pw], columns);
-            if (is_empty(r)) continue;
+    const ptrdiff_t row = (ptrdiff_t)(columns.end - columns.start) * Block<T, NV>::lanes;
+    for (int64_t ph = 0; ph < y.count; ph++)
+        if (!is_empty(y.bins[ph])) doubled_column_maxima<T, NV>(row_maxima, y.bins[ph], columns, scratch + ph * row);
+    for (int64_t pw = 0; pw < x.count; pw++) {
+        const Range r = intersection(x.bins[pw], columns);
+        if (is_empty(r)) continue;
+        const T* first = scratch + (r.start - columns.start) * (ptrdiff_t)Block<T, NV>::lanes;
+        for (int64_t ph = 0; ph < y.count; ph++, first += row) {
+            if (is_empty(y.bins[ph])) continue;
             unsigned char* const bin = bin_address(bins, ph, pw);
-            const unsigned char* first = (const unsigned char*)(scratch + (r.start - columns.start) * Block<T, NV>::lanes);
-            max_of<T, NV>(first, Block<T, NV>::bytes, r.end - r.start, Block<T, NV>::load(bin)).store(bin);
+            max_of<T, NV>((const unsigned char*)first, Block<T, NV>::bytes, r.end - r.start, Block<T, NV>::load(bin)).store(bin);
         }
     }
 }
@@ -405,18 +407,21 @@ template <class T, int NV>
 void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip, const BinTile& bins, T* scratch) {
     const Columns columns = columns_in_strip(x, strip);
     if (columns.count == 0) return;
+    const ptrdiff_t row = (ptrdiff_t)(strip.end - strip.start) * Block<T, NV>::lanes;
     for (int64_t ph = 0; ph < y.count; ph++) {
         const int32_t first = y.first[ph], count = y.first[ph + 1] - first;
-        if (count == 0) continue;
-        weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns, scratch);
-        for (int64_t pw = 0; pw < x.count; pw++) {
-            const int32_t first_tap = x.first[pw], end_tap = x.first[pw + 1];
-            if (first_tap == end_tap || x.index[first_tap] >= strip.end || x.index[end_tap - 1] < strip.start) continue;
-            const int32_t begin = (int32_t)lower_bound(x.index, first_tap, end_tap, strip.start);
-            const int32_t end = (int32_t)lower_bound(x.index, begin, end_tap, strip.end);
-            if (begin == end) continue;
+        if (count) weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns, scratch + ph * row);
+    }
+    for (int64_t pw = 0; pw < x.count; pw++) {
+        const int32_t first_tap = x.first[pw], end_tap = x.first[pw + 1];
+        if (first_tap == end_tap || x.index[first_tap] >= strip.end || x.index[end_tap - 1] < strip.start) continue;
+        const int32_t begin = (int32_t)lower_bound(x.index, first_tap, end_tap, strip.start);
+        const int32_t end = (int32_t)lower_bound(x.index, begin, end_tap, strip.end);
+        if (begin == end) continue;
+        for (int64_t ph = 0; ph < y.count; ph++) {
+            if (y.first[ph] == y.first[ph + 1]) continue;
             unsigned char* const bin = bin_address(bins, ph, pw);
-            weighted_columns<T, NV>(scratch, strip.start, x, begin, end, begin > first_tap, bin).store(bin);
+            weighted_columns<T, NV>(scratch + ph * row, strip.start, x, begin, end, begin > first_tap, bin).store(bin);
         }
     }
 }
