@@ -7,6 +7,8 @@ from ._version import __version__ as __version__
 from .deformable import deform_ps_roi_pool as deform_ps_roi_pool
 from .deformable import deform_roi_pool as deform_roi_pool
 from .explain import explain as explain
+from .masks import crop_masks as crop_masks
+from .masks import paste_masks as paste_masks
 from .ops import ROI_POOL_RULES as ROI_POOL_RULES
 from .ops import crop_and_resize as crop_and_resize
 from .ops import prroi_pool as prroi_pool
@@ -24,6 +26,8 @@ from .rotated import roi_align_rotated as roi_align_rotated
 __all__ = [
     "deform_ps_roi_pool",
     "deform_roi_pool",
+    "crop_masks",
+    "paste_masks",
     "ROI_POOL_RULES",
     "crop_and_resize",
     "prroi_pool",
