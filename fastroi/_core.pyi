@@ -45,6 +45,20 @@ def crop_and_resize(
     method: int,
     extrapolation_value: float,
 ) -> None: ...
+def crop_masks(
+    masks: _Bytes,
+    rois: _Bytes,
+    batch_indices: NDArray[np.int64] | None,
+    out: _Bytes,
+    dtype: int,
+    out_dtype: int,
+    num_threads: int,
+    aligned: bool,
+    arithmetic: int,
+    sampling_h: int,
+    sampling_w: int,
+    threshold: float,
+) -> None: ...
 def default_threads() -> int: ...
 def deform_ps_roi_pool(
     features: _Bytes,
@@ -98,6 +112,18 @@ def multiscale_roi_align(
     arithmetic: int,
     sampling_h: int,
     sampling_w: int,
+) -> None: ...
+def paste_masks(
+    masks: _Bytes,
+    rois: _Bytes,
+    out: _Bytes,
+    dtype: int,
+    out_dtype: int,
+    num_threads: int,
+    rule: int,
+    arithmetic: int,
+    zeroed: bool,
+    threshold: float,
 ) -> None: ...
 def ps_roi_align(
     features: _Bytes,

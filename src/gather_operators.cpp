@@ -95,7 +95,7 @@ void run_rotated_as(const Call& call, const Rotation& r) {
             for (int64_t ph = rows.start; ph < rows.end; ph++)
                 for (int64_t pw = 0; pw < call.out.columns; pw++) plan_rotated_bin(collector, boxes[k], ph, pw, call.map);
         };
-        const GatherPlan<T> plan(call.rois.data(), first, count, call.map.columns, 1, call.threads(),
+        const GatherPlan<T> plan(call.rois.data(), first, count, 1, call.threads(),
                                  [&](int64_t) { return call.out.columns; }, plan_window);
         run_gather<T>(plan, call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
     });
@@ -231,7 +231,7 @@ void run_deform_roi_pool(const Call& call, const fastroi_deform_roi_pool_params&
                         listed<T>(collector.column_taps(), [&](auto&& sink) { align_taps(moved_x, pw, call.map.columns, sink); }));
                 }
         };
-        const GatherPlan<T> plan(call.rois.data(), first, count, call.map.columns, 1, call.threads(),
+        const GatherPlan<T> plan(call.rois.data(), first, count, 1, call.threads(),
                                  [&](int64_t) { return call.out.columns; }, plan_window);
         run_gather<T>(plan, call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
     });
@@ -293,7 +293,7 @@ void run_class(const Call& call, const PartPooling& pooling, const Offsets& tran
     const int64_t step = (int64_t)std::max(1.0, std::min((double)cells_per_batch / cells, (double)count));
     for (int64_t first = 0; first < count; first += step) {
         poll(call.execution);
-        const GatherPlan<T> plan(call.rois.data(), first, std::min(step, count - first), call.map.columns,
+        const GatherPlan<T> plan(call.rois.data(), first, std::min(step, count - first),
                                  (int64_t)job.windows.size(), call.threads(),
                                  [&](int64_t w) { return (int64_t)job.windows[w].bin_columns.end - job.windows[w].bin_columns.start; },
                                  plan_window);

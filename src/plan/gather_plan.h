@@ -16,8 +16,6 @@ namespace fastroi {
 template <class T>
 class CellCollector {
 public:
-    explicit CellCollector(int64_t map_columns) : map_columns_(map_columns) {}
-
     void begin() {
         first_.clear();
         cells_.clear();
@@ -35,12 +33,12 @@ public:
     }
     void add(int64_t row, int64_t column, double weight) {
         if (weight == 0) return;
-        const int64_t key = row * map_columns_ + column;
+        const uint64_t key = (uint64_t)row << 32 | (uint64_t)column;
         (few_ ? among_few(key) : in_table(key)).weight += weight;
     }
     void finish_bin(double scale) {
         for (const Sum& sum : merging_)
-            keep_cell((int32_t)(sum.key / map_columns_), (int32_t)(sum.key % map_columns_), sum.weight * scale);
+            keep_cell((int32_t)(sum.key >> 32), (int32_t)(sum.key & 0xffffffff), sum.weight * scale);
     }
 
     // Rows times columns of weighted taps, which are merged already.
@@ -61,7 +59,7 @@ public:
 
 private:
     struct Sum {
-        int64_t key;
+        uint64_t key;  // row and column
         double weight;
     };
     struct Slot {
@@ -70,25 +68,25 @@ private:
     };
     static constexpr size_t smallest_table = 256;
 
-    Sum& appended(int64_t key) {
+    Sum& appended(uint64_t key) {
         merging_.push_back({key, 0});
         return merging_.back();
     }
-    Sum& among_few(int64_t key) {
+    Sum& among_few(uint64_t key) {
         for (size_t i = merging_.size(); i-- > 0;)
             if (merging_[i].key == key) return merging_[i];
         return appended(key);
     }
-    Sum& in_table(int64_t key) {
+    Sum& in_table(uint64_t key) {
         if (2 * merging_.size() >= slots_.size()) grow_table();
         Slot& slot = slot_of(key);
         if (slot.stamp == stamp_) return merging_[slot.sum];
         slot = {stamp_, (int32_t)merging_.size()};
         return appended(key);
     }
-    Slot& slot_of(int64_t key) {
+    Slot& slot_of(uint64_t key) {
         const uint64_t mask = slots_.size() - 1;
-        uint64_t at = ((uint64_t)key * 0x9e3779b97f4a7c15u >> 32) & mask;
+        uint64_t at = (key * 0x9e3779b97f4a7c15u >> 32) & mask;
         while (slots_[at].stamp == stamp_ && merging_[slots_[at].sum].key != key) at = (at + 1) & mask;
         return slots_[at];
     }
@@ -121,7 +119,6 @@ private:
         return kept;
     }
 
-    const int64_t map_columns_;
     std::vector<int32_t> first_;
     std::vector<WeightedCell<T>> cells_;
     std::vector<Sum> merging_;
@@ -139,12 +136,12 @@ public:
     // plan_window(collector, index of the box, window) hands the bins of a window to the collector, row by row; columns(window)
     // says how many a row has.
     template <class PlanWindow, class Columns>
-    GatherPlan(const Box* boxes, int64_t first, int64_t count, int64_t map_columns, int64_t windows, int threads,
+    GatherPlan(const Box* boxes, int64_t first, int64_t count, int64_t windows, int threads,
                const Columns& columns, const PlanWindow& plan_window)
         : rois_(count), axes_(2 * count * windows), arenas_(std::max<int64_t>(1, std::min<int64_t>(threads, count / rois_per_thread))) {
         const int64_t parts = (int64_t)arenas_.size();
         run_on_threads((int)parts, [&](int part) {
-            CellCollector<T> collector(map_columns);
+            CellCollector<T> collector;
             for (int64_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
                 GatherAxis<T>* const y = axes_.data() + 2 * i * windows;
                 for (int64_t w = 0; w < windows; w++) {
