@@ -9,6 +9,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 MACHINE = os.environ.get("FASTROI_MACHINE", platform.machine()).lower()  # set it to cross-compile
@@ -38,13 +39,14 @@ KERNEL_FLAGS = [*COMMON_FLAGS, "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-
 OPENMP_FLAGS = [] if os.environ.get("FASTROI_NO_OPENMP") else ["-fopenmp"]
 
 CORE_SOURCES = [
-    "src/capi.cpp", "src/capsule_table.cpp", "src/descriptors.cpp", "src/dispatch.cpp", "src/operators.cpp", "src/run.cpp", "src/threads.cpp", "src/plan/roi_plan.cpp",
+    "src/capi.cpp", "src/capsule_table.cpp", "src/descriptors.cpp", "src/dispatch.cpp", "src/gather_operators.cpp", "src/mask_operators.cpp", "src/operators.cpp", "src/run.cpp", "src/threads.cpp", "src/plan/roi_plan.cpp",
 ]  # fmt: skip
 HEADERS = sorted(
     str(p.relative_to(ROOT))
     for pattern in ("src/**/*.h", "src/**/*.inl", "fastroi/include/*.h")
     for p in ROOT.glob(pattern)
 )
+RULE_HEADERS = ("axis_plan.h", "rules.h", "tap_rules.h", "ps_rules.h")  # the GPU kernels are compiled with them, at run time
 
 
 def kernel_source(isa):
@@ -87,6 +89,19 @@ class BuildCore(build_ext):
         super().build_extension(ext)
 
 
+class BuildPython(build_py):
+    """Puts the rule headers beside the GPU kernels; an editable install reads them where they are."""
+
+    def run(self):
+        super().run()
+        if getattr(self, "editable_mode", False):
+            return
+        target = Path(self.build_lib) / "fastroi" / "cuda" / "include"
+        target.mkdir(parents=True, exist_ok=True)
+        for name in RULE_HEADERS:
+            self.copy_file(str(ROOT / "src" / "plan" / name), str(target / name))
+
+
 def extensions():
     from Cython.Build import cythonize
 
@@ -106,4 +121,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--make"]:
         print(make_variables(), end="")
     else:
-        setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCore})
+        setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCore, "build_py": BuildPython})

@@ -35,8 +35,14 @@ class CallOverhead(Operator):
 class BoxSides(Operator):
     """A thousand boxes of one side: twice the side should cost at most twice the time."""
 
-    params = (("roi_pool",), ("side100", "side200", "side400", "side800"), ("float32",),
-              ("NCHW",), cases.ISAS, cases.THREADS)
+    params = (
+        ("roi_pool",),
+        ("side100", "side200", "side400", "side800"),
+        ("float32",),
+        ("NCHW",),
+        cases.ISAS,
+        cases.THREADS,
+    )
     sample_time = 0.02
     rounds = 2
     repeat = (3, 10, 0.5)
@@ -48,5 +54,11 @@ class BoxSides(Operator):
 class BoxCounts(BoxSides):
     """From one RoI to a thousand on a large map."""
 
-    params = (("roi_pool", "roi_align"), ("count1", "count10", "count100", "count1000"),
-              ("float32",), ("NCHW",), cases.ISAS, cases.THREADS)
+    params = (
+        ("roi_pool", "roi_align"),
+        ("count1", "count10", "count100", "count1000"),
+        ("float32",),
+        ("NCHW",),
+        cases.ISAS,
+        cases.THREADS,
+    )

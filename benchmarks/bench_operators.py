@@ -114,17 +114,21 @@ class CropAndResize(Timed):
 class Double(Timed):
     """float64 on the article's map."""
 
-    params = (("roi_pool", "roi_align"), ("A7",), ("float64",), cases.LAYOUTS, cases.ISAS,
-              cases.THREADS)
+    params = (("roi_pool", "roi_align"), ("A7",), ("float64",), cases.LAYOUTS, cases.ISAS, cases.THREADS)
     time_preallocated = Timed.run_preallocated
 
 
 class Resources(Operator):
     """Throughput and memory of every case at its best instruction set."""
 
-    params = (tuple(dict.fromkeys(case.op for case in cases.MAIN)),
-              tuple(dict.fromkeys(case.workload for case in cases.MAIN)),
-              ("float32",), ("NCHW",), BEST_ISAS, cases.THREADS)
+    params = (
+        tuple(dict.fromkeys(case.op for case in cases.MAIN)),
+        tuple(dict.fromkeys(case.workload for case in cases.MAIN)),
+        ("float32",),
+        ("NCHW",),
+        BEST_ISAS,
+        cases.THREADS,
+    )
 
     def track_throughput(self, *params):
         """GB/s of the bytes that must move, map once and output once, in the best of 7 calls."""

@@ -18,8 +18,7 @@ class PackageSize:
 
     def setup(self):
         folder = Path(find_spec("fastroi").origin).parent
-        self.files = [path for path in sorted(folder.rglob("*"))
-                      if path.is_file() and "__pycache__" not in path.parts]
+        self.files = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
         self.root = folder.parent
 
     def track_wheel(self):

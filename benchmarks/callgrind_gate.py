@@ -1,7 +1,7 @@
 """Regression gate by instruction counts: the current commit against its parent.
 
 ``python benchmarks/callgrind_gate.py [--commit REV] [--parent REV]`` builds both commits with
-their own setup.py, links callgrind_driver.c to the objects of each, and runs the driver's fixed
+their own setup.py, links its callgrind_driver.c to its objects, and runs the driver's fixed
 cases under ``valgrind --tool=callgrind``, with the baseline instructions and with AVX2 forced
 (valgrind runs no AVX-512). Wall time on a shared machine wavers by tens of percent; instruction
 counts repeat almost to the digit.
@@ -32,8 +32,14 @@ class CannotMeasure(RuntimeError):
 def run(*command, cwd=None, env=None) -> str:
     """Return the standard output of a command that must succeed."""
     try:
-        done = subprocess.run([str(part) for part in command], cwd=cwd, text=True, check=False,
-                              env=env and dict(os.environ, **env), capture_output=True)
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd,
+            text=True,
+            check=False,
+            env=env and dict(os.environ, **env),
+            capture_output=True,
+        )
     except OSError as error:
         raise CannotMeasure(f"{command[0]}: {error}") from error
     if done.returncode:
@@ -57,23 +63,31 @@ def extract(repository: Path, commit: str, folder: Path) -> None:
     run("tar", "-xf", archive, "-C", folder)
 
 
-def build(source: Path, driver: Path) -> Path | None:
-    """Build a commit and the driver upon it; None when it has no C interface at all.
+def build(source: Path) -> Path | None:
+    """Build a commit and its own driver, whose cases keep their names; None when it has none.
 
     The objects come from the commit's own setup.py, so compiler flags stand in one place only.
     """
     include = source / "fastroi" / "include"
-    if not (include / "fastroi.h").exists():
+    driver = source / "benchmarks" / "callgrind_driver.c"
+    if not (include / "fastroi.h").exists() or not driver.exists():
         return None
-    run(sys.executable, "setup.py", "-q", "build_ext", "--build-temp", source / "objects",
-        "--build-lib", source / "library", cwd=source)
-    objects = [path for path in sorted((source / "objects").rglob("*.o"))
-               if not path.name.startswith("_core")]
+    run(
+        sys.executable,
+        "setup.py",
+        "-q",
+        "build_ext",
+        "--build-temp",
+        source / "objects",
+        "--build-lib",
+        source / "library",
+        cwd=source,
+    )
+    objects = [path for path in sorted((source / "objects").rglob("*.o")) if not path.name.startswith("_core")]
     if not objects:
         raise CannotMeasure(f"setup.py left no objects in {source / 'objects'}")
     compiled, program = source / "driver.o", source / "driver"
-    run(os.environ.get("CC", "cc"), "-std=c99", "-O2", "-g", "-Wall", "-I", include, "-c", driver,
-        "-o", compiled)
+    run(os.environ.get("CC", "cc"), "-std=c99", "-O2", "-g", "-Wall", "-I", include, "-c", driver, "-o", compiled)
     run(os.environ.get("CXX", "c++"), compiled, *objects, "-fopenmp", "-lm", "-o", program)
     return program
 
@@ -82,9 +96,15 @@ def instructions(program: Path, case: str, isa: str) -> int:
     """Return the instructions of one call of a case, counted inside the driver's own function."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "callgrind.out"
-        run("valgrind", "--tool=callgrind", f"--callgrind-out-file={log}",
-            "--toggle-collect=measured_call", program, case,
-            env={"FASTROI_SIMD": isa, "OMP_NUM_THREADS": "1"})
+        run(
+            "valgrind",
+            "--tool=callgrind",
+            f"--callgrind-out-file={log}",
+            "--toggle-collect=measured_call",
+            program,
+            case,
+            env={"FASTROI_SIMD": isa, "OMP_NUM_THREADS": "1"},
+        )
         found = re.search(r"^(?:summary|totals): (\d+)", log.read_text(), re.MULTILINE)
     if found is None or int(found[1]) == 0:
         raise CannotMeasure(f"callgrind counted nothing for {case}, {isa}")
@@ -103,8 +123,7 @@ def counts(program: Path | None) -> dict[str, int]:
 
 def grown(old: dict[str, int], new: dict[str, int], limit: float = LIMIT) -> list[str]:
     """Return the cases whose count grew by more than `limit`; a case without a past is new."""
-    return [name for name, count in new.items()
-            if name in old and count > old[name] * (1 + limit)]
+    return [name for name, count in new.items() if name in old and count > old[name] * (1 + limit)]
 
 
 def vanished(old: dict[str, int], new: dict[str, int]) -> list[str]:
@@ -122,19 +141,18 @@ def table(old: dict[str, int], new: dict[str, int]) -> str:
 
 
 def measure(repository: Path, commit: str, parent: str | None, folder: Path):
-    """Return the counts of (parent, commit); the driver is this checkout's for both."""
+    """Return the counts of (parent, commit)."""
     if shutil.which("valgrind") is None:
         raise CannotMeasure("valgrind is not installed")
     new_source, old_source = folder / "commit", folder / "parent"
     extract(repository, commit, new_source)
-    driver = HERE / "callgrind_driver.c"
-    program = build(new_source, driver)
+    program = build(new_source)
     if program is None:
-        raise CannotMeasure(f"{commit} has no fastroi/include/fastroi.h")
+        raise CannotMeasure(f"{commit} has no fastroi.h or no callgrind_driver.c")
     old: dict[str, int] = {}
     if parent is not None:
         extract(repository, parent, old_source)
-        old = counts(build(old_source, driver))
+        old = counts(build(old_source))
     return old, counts(program)
 
 
@@ -143,8 +161,9 @@ def main(arguments=None) -> int:
     parser.add_argument("--repository", type=Path, default=HERE.parent)
     parser.add_argument("--commit", default="HEAD")
     parser.add_argument("--parent", help="default: the commit's first parent")
-    parser.add_argument("--limit", type=float, default=LIMIT,
-                        help="largest growth of a count, as a fraction (default %(default)s)")
+    parser.add_argument(
+        "--limit", type=float, default=LIMIT, help="largest growth of a count, as a fraction (default %(default)s)"
+    )
     options = parser.parse_args(arguments)
     try:
         parent = options.parent or parent_of(options.repository, options.commit)

@@ -131,9 +131,7 @@ class Case:
         boxes = self.boxes()
         angles = _generator(self.workload, "angles").uniform(-180, 180, len(boxes))
         centre = (boxes[:, 1:3] + boxes[:, 3:5]) / 2
-        return np.column_stack([boxes[:, 0], centre, boxes[:, 3:5] - boxes[:, 1:3], angles]).astype(
-            "float32"
-        )
+        return np.column_stack([boxes[:, 0], centre, boxes[:, 3:5] - boxes[:, 1:3], angles]).astype("float32")
 
     def normalised_boxes(self) -> tuple[np.ndarray, np.ndarray]:
         """Return crop_and_resize's float32 (K, 4) [y1, x1, y2, x2] in 0..1, and int32 indices."""
@@ -172,7 +170,13 @@ MAIN = (
     Case("F", "roi_align", (8, 256, 50, 68), 1 / 16, 512, _B_SIDES, (7, 7), params=_ALIGN),
     Case("G", "ps_roi_pool", (1, 1029, 38, 63), 1 / 16, 300, _B_SIDES, (7, 7)),
     Case(
-        "G", "ps_roi_align", (1, 1029, 38, 63), 1 / 16, 300, _B_SIDES, (7, 7),
+        "G",
+        "ps_roi_align",
+        (1, 1029, 38, 63),
+        1 / 16,
+        300,
+        _B_SIDES,
+        (7, 7),
         params={"sampling_ratio": 2},
     ),
     Case("H", "crop_and_resize", _C_MAP, 1 / 4, 1000, _C_SIDES, (14, 14), layout="NHWC"),
@@ -181,9 +185,7 @@ MAIN = (
 )
 """The workloads of the published tables."""
 
-FLOOR_RULE = tuple(
-    replace(case, params={"rule": "floor"}) for case in MAIN if case.op == "roi_pool"
-)
+FLOOR_RULE = tuple(replace(case, params={"rule": "floor"}) for case in MAIN if case.op == "roi_pool")
 """RoI pooling under the floor rule, which reads fewer cells and has a table of its own."""
 
 SMALL = tuple(
@@ -195,8 +197,7 @@ SMALL = tuple(
 """Calls with one and ten RoIs: their cost should follow the RoI, not the map."""
 
 SIDES = tuple(
-    Case(f"side{side}", "roi_pool", _C_MAP, 1 / 4, 1000, ("square", side, side), (7, 7),
-         params=_POOL)
+    Case(f"side{side}", "roi_pool", _C_MAP, 1 / 4, 1000, ("square", side, side), (7, 7), params=_POOL)
     for side in (100, 200, 400, 800)
 )
 """Cost against the side of the box."""

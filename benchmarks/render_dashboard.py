@@ -50,12 +50,17 @@ def local_page(folder: Path) -> None:
         tags = []
         for name in map(Path, files):
             shutil.copy(SYSTEM / name, folder / name.name)
-            tags.append(f'<link rel="stylesheet" href="{name.name}">' if match["style"]
-                        else f'<script src="{name.name}"></script>')
+            tags.append(
+                f'<link rel="stylesheet" href="{name.name}">'
+                if match["style"]
+                else f'<script src="{name.name}"></script>'
+            )
         return "".join(tags)
 
-    pattern = (r'<script[^>]*src="(?P<script>https:[^"]+)"[^>]*></script>'
-               r'|<link[^>]*href="(?P<style>https:[^"]+)"[^>]*>')
+    pattern = (
+        r'<script[^>]*src="(?P<script>https:[^"]+)"[^>]*></script>'
+        r'|<link[^>]*href="(?P<style>https:[^"]+)"[^>]*>'
+    )
     text = re.sub(pattern, replacement, page.read_text())
     # Debian's flot draws its legend in SVG, black unless styled.
     style = "<style>.legendLayer .background { fill: white; fill-opacity: 0.8 }</style></head>"
@@ -68,14 +73,11 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def chromium(*options) -> str:
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser",
-                                                   "google-chrome"))), None)
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         raise SystemExit("chromium is not installed")
-    common = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1500,950",
-              "--virtual-time-budget=20000"]
-    done = subprocess.run([program, *common, *options], capture_output=True, text=True,
-                          timeout=120, check=True)
+    common = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1500,950", "--virtual-time-budget=20000"]
+    done = subprocess.run([program, *common, *options], capture_output=True, text=True, timeout=120, check=True)
     return done.stdout
 
 

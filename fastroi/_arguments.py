@@ -15,11 +15,12 @@ from .simd import _forced
 
 _FEATURE_CODES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
 _GPU_DEVICE_TYPES = (2, 13)  # of DLPack: CUDA, CUDA managed
-_UNSIGNED = {2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+_UNSIGNED = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 _FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _MAX_BINS = 2**31 - 1
 _MAX_SAMPLING = 2**20
 _SHARING_EFFORT = 100_000
+_TooHardError = np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError
 
 LAYOUTS = ("NCHW", "NHWC")
 
@@ -55,7 +56,7 @@ def plain_array(value, name, gpu=None):
     if value is None:
         raise TypeError(f"{name}: None is not an array")
     if is_on_gpu(value):
-        raise TypeError(f"{name}: a GPU array, but the features are not one")
+        raise TypeError(f"{name}: a GPU array where a NumPy array is required")
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:
@@ -75,18 +76,30 @@ def checked_choice(value, choices, name):
     return value
 
 
+def floating_array(value, name, gpu=None):
+    """`value` as an array of a dtype that its operators are computed in, and that dtype's code."""
+    array = plain_array(value, name, gpu)
+    code = _FEATURE_CODES.get(array.dtype) if gpu is None else gpu.element_code(array.dtype)
+    if code is None:
+        kinds = "float32 or float64" if gpu is None else "float16, bfloat16, float32 or float64"
+        raise TypeError(f"{name}: dtype {array.dtype} is not {kinds} in native byte order; use .astype")
+    return array, code
+
+
+def yes_or_no(value, name):
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: {value!r} is not a bool")
+    return bool(value)
+
+
 class Features:
     """A feature map in the logical order N, C, H, W, whatever its layout in memory."""
 
     __slots__ = ("array", "channels_last", "code", "gpu", "source")
 
     def __init__(self, features, layout):
-        self.gpu = gpu = gpu_of(features)
-        source = plain_array(features, "features", gpu)
-        code = _FEATURE_CODES.get(source.dtype) if gpu is None else gpu.element_code(source.dtype)
-        if code is None:
-            kinds = "float32 or float64" if gpu is None else "float16, bfloat16, float32 or float64"
-            raise TypeError(f"features: dtype {source.dtype} is not {kinds} in native byte order; use .astype")
+        self.gpu = gpu_of(features)
+        source, code = floating_array(features, "features", self.gpu)
         checked_choice(layout, LAYOUTS, "layout")
         array = source[None] if source.ndim == 3 else source
         if array.ndim != 4:
@@ -176,7 +189,7 @@ def _index_vector(array, rois, coordinates):
     return array if array.dtype is _INT64 else array.astype(_INT64)
 
 
-def _extent(value, name):
+def positive_integer(value, name):
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}: {value!r} is not an integer")
     try:
@@ -202,7 +215,7 @@ def _pair(value, name):
 def output_extents(output_size, name="output_size"):
     """(PH, PW) of an int or a pair."""
     height, width = _pair(output_size, name)
-    return _extent(height, name), _extent(width, name)
+    return positive_integer(height, name), positive_integer(width, name)
 
 
 def _sampling(value):
@@ -336,7 +349,7 @@ def overlaps(a, b):
         return False
     try:
         return np.shares_memory(a, b, max_work=_SHARING_EFFORT)
-    except np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError:
+    except _TooHardError:
         return True
 
 

@@ -6,7 +6,7 @@ any future 16-bit float needs no second path.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -265,6 +265,122 @@ def crop_and_resize(features, rois, batch_indices, out, int dtype, int num_threa
     check(status, &error)
 
 
+def roi_align_rotated(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, bint aligned,
+                      bint clockwise, int angle_unit, int arithmetic, int64_t sampling_h, int64_t sampling_w,
+                      double scale_h, double scale_w):
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_rotated_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.aligned, params.clockwise, params.angle_unit, params.arithmetic = aligned, clockwise, angle_unit, arithmetic
+    params.sampling_h, params.sampling_w, params.scale_h, params.scale_w = sampling_h, sampling_w, scale_h, scale_w
+    with nogil:
+        status = fastroi_roi_align_rotated(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def riroi_align_rotated(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, bint clockwise,
+                        int angle_unit, int arithmetic, int64_t orientations, int64_t sampling_h, int64_t sampling_w,
+                        double scale_h, double scale_w):
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_riroi_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.clockwise, params.angle_unit, params.arithmetic = clockwise, angle_unit, arithmetic
+    params.orientations = orientations
+    params.sampling_h, params.sampling_w, params.scale_h, params.scale_w = sampling_h, sampling_w, scale_h, scale_w
+    with nogil:
+        status = fastroi_riroi_align_rotated(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def deform_roi_pool(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, offset, int offset_dtype,
+                    int arithmetic, int64_t sampling_h, int64_t sampling_w, double gamma, double scale_h, double scale_w):
+    """`offset`: unsigned view, or None."""
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_deform_roi_pool_params params
+    cdef fastroi_tensor moves
+    cdef const fastroi_tensor *where = NULL
+    cdef fastroi_error error
+    cdef fastroi_status status
+    if offset is not None:
+        moves = input_tensor(offset, offset_dtype)
+        where = &moves
+    params.struct_size = sizeof(params)
+    params.arithmetic, params.gamma = arithmetic, gamma
+    params.sampling_h, params.sampling_w, params.scale_h, params.scale_w = sampling_h, sampling_w, scale_h, scale_w
+    with nogil:
+        status = fastroi_deform_roi_pool(&call.features, &call.boxes, where, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def deform_ps_roi_pool(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, trans, int trans_dtype,
+                       int arithmetic, int64_t group_h, int64_t group_w, int64_t part_h, int64_t part_w,
+                       int64_t sample_per_part, double trans_std, double scale_h, double scale_w):
+    """`trans`: unsigned view, or None."""
+    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
+    cdef fastroi_deform_ps_roi_pool_params params
+    cdef fastroi_tensor moves
+    cdef const fastroi_tensor *where = NULL
+    cdef fastroi_error error
+    cdef fastroi_status status
+    if trans is not None:
+        moves = input_tensor(trans, trans_dtype)
+        where = &moves
+    params.struct_size = sizeof(params)
+    params.arithmetic, params.sample_per_part, params.trans_std = arithmetic, sample_per_part, trans_std
+    params.group_h, params.group_w, params.part_h, params.part_w = group_h, group_w, part_h, part_w
+    params.scale_h, params.scale_w = scale_h, scale_w
+    with nogil:
+        status = fastroi_deform_ps_roi_pool(&call.features, &call.boxes, where, &params, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+cdef fastroi_tensor mask_tensor(array, int dtype):
+    """`array`: unsigned view of masks, one byte an item or as `input_tensor` takes it."""
+    cdef fastroi_tensor t
+    cdef const uint8_t[:, :, :, :] bytes_
+    if array.itemsize > 1:
+        return input_tensor(array, dtype)
+    bytes_ = array
+    t.data = <void *>&bytes_[0, 0, 0, 0]
+    set_shape(&t, dtype, bytes_.shape, bytes_.strides)
+    return t
+
+
+def paste_masks(masks, rois, out, int dtype, int out_dtype, int num_threads, int rule, int arithmetic, bint zeroed,
+                double threshold):
+    cdef fastroi_tensor source = mask_tensor(masks, dtype), target = mask_tensor(out, out_dtype)
+    cdef fastroi_boxes boxes = box_table(rois, None)
+    cdef fastroi_exec exec_ = execution(num_threads, None)
+    cdef fastroi_paste_masks_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.rule, params.arithmetic, params.zeroed, params.threshold = rule, arithmetic, zeroed, threshold
+    with nogil:
+        status = fastroi_paste_masks(&source, &boxes, &params, &target, &exec_, &error)
+    check(status, &error)
+
+
+def crop_masks(masks, rois, batch_indices, out, int dtype, int out_dtype, int num_threads, bint aligned, int arithmetic,
+               int64_t sampling_h, int64_t sampling_w, double threshold):
+    cdef fastroi_tensor source = mask_tensor(masks, dtype), target = mask_tensor(out, out_dtype)
+    cdef fastroi_boxes boxes = box_table(rois, batch_indices)
+    cdef fastroi_exec exec_ = execution(num_threads, None)
+    cdef fastroi_crop_masks_params params
+    cdef fastroi_error error
+    cdef fastroi_status status
+    params.struct_size = sizeof(params)
+    params.aligned, params.arithmetic, params.threshold = aligned, arithmetic, threshold
+    params.sampling_h, params.sampling_w = sampling_h, sampling_w
+    with nogil:
+        status = fastroi_crop_masks(&source, &boxes, &params, &target, &exec_, &error)
+    check(status, &error)
+
+
 def axis_taps(int op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent):
     """[(bin, cell, weight), ...]: the taps of one axis exactly as the kernels use them; op is a fastroi_taps_op."""
     cdef fastroi_error error
@@ -284,6 +400,32 @@ def axis_taps(int op, double lo, double hi, double scale, int64_t sampling_ratio
     finally:
         free(cells)
         free(weights)
+
+
+def axis_points(int op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent):
+    """((lo, hi), grid, [(bin, coordinate, weight), ...]): the interval the bins divide, points a bin, and the sample points.
+
+    A whole coordinate is the centre of a cell. op is a fastroi_taps_op.
+    """
+    cdef fastroi_error error
+    cdef double interval[2]
+    cdef int64_t count = 0, capacity = 0, grid = 0, t
+    cdef int64_t *bin = NULL
+    cdef double *points = NULL
+    check(fastroi_axis_points(op, lo, hi, scale, sampling_ratio, bins, extent, 0, interval, &grid, NULL, NULL, NULL, &count,
+                              &error), &error)
+    capacity = count
+    try:
+        bin = <int64_t *>malloc((capacity + 1) * sizeof(int64_t))
+        points = <double *>malloc(2 * (capacity + 1) * sizeof(double))
+        if bin == NULL or points == NULL:
+            raise MemoryError()
+        check(fastroi_axis_points(op, lo, hi, scale, sampling_ratio, bins, extent, capacity, interval, &grid, bin, points,
+                                  points + capacity, &count, &error), &error)
+        return (interval[0], interval[1]), grid, [(bin[t], points[t], points[capacity + t]) for t in range(capacity)]
+    finally:
+        free(bin)
+        free(points)
 
 
 def axis_ranges(str rule, double lo, double hi, double scale, int64_t bins, int64_t extent):

@@ -149,6 +149,101 @@ cdef extern from "fastroi.h" nogil:
         int32_t method
         double extrapolation_value
 
+    ctypedef enum fastroi_angle_unit:
+        FASTROI_RADIANS
+        FASTROI_DEGREES
+
+    ctypedef struct fastroi_rotated_params:
+        size_t struct_size
+        int32_t aligned
+        int32_t clockwise
+        int32_t angle_unit
+        int32_t arithmetic
+        int64_t sampling_h
+        int64_t sampling_w
+        double scale_h
+        double scale_w
+
+    ctypedef struct fastroi_riroi_params:
+        size_t struct_size
+        int32_t clockwise
+        int32_t angle_unit
+        int32_t arithmetic
+        int64_t orientations
+        int64_t sampling_h
+        int64_t sampling_w
+        double scale_h
+        double scale_w
+
+    ctypedef struct fastroi_deform_roi_pool_params:
+        size_t struct_size
+        int32_t arithmetic
+        int64_t sampling_h
+        int64_t sampling_w
+        double gamma
+        double scale_h
+        double scale_w
+
+    ctypedef struct fastroi_deform_ps_roi_pool_params:
+        size_t struct_size
+        int32_t arithmetic
+        int64_t group_h
+        int64_t group_w
+        int64_t part_h
+        int64_t part_w
+        int64_t sample_per_part
+        double trans_std
+        double scale_h
+        double scale_w
+
+    fastroi_status fastroi_roi_align_rotated(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_rotated_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_riroi_align_rotated(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_riroi_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_deform_roi_pool(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_tensor *offset,
+        const fastroi_deform_roi_pool_params *params, const fastroi_tensor *out, const fastroi_exec *exec_,
+        fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_deform_ps_roi_pool(
+        const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_tensor *trans,
+        const fastroi_deform_ps_roi_pool_params *params, const fastroi_tensor *out, const fastroi_exec *exec_,
+        fastroi_error *error,
+    ) noexcept
+
+    ctypedef enum fastroi_paste_rule:
+        FASTROI_PASTE_DETECTRON2
+        FASTROI_PASTE_DETECTRON2_FULL
+        FASTROI_PASTE_DETECTRON
+
+    ctypedef struct fastroi_paste_masks_params:
+        size_t struct_size
+        int32_t rule
+        int32_t arithmetic
+        int32_t zeroed
+        double threshold
+
+    ctypedef struct fastroi_crop_masks_params:
+        size_t struct_size
+        int32_t aligned
+        int32_t arithmetic
+        int64_t sampling_h
+        int64_t sampling_w
+        double threshold
+
+    fastroi_status fastroi_paste_masks(
+        const fastroi_tensor *masks, const fastroi_boxes *boxes, const fastroi_paste_masks_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_crop_masks(
+        const fastroi_tensor *masks, const fastroi_boxes *boxes, const fastroi_crop_masks_params *params,
+        const fastroi_tensor *out, const fastroi_exec *exec_, fastroi_error *error,
+    ) noexcept
+
     ctypedef enum fastroi_taps_op:
         FASTROI_TAPS_ALIGN_ASYMMETRIC
         FASTROI_TAPS_ALIGN_HALF_PIXEL
@@ -189,6 +284,11 @@ cdef extern from "fastroi.h" nogil:
     fastroi_status fastroi_axis_taps(
         int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent,
         int64_t capacity, int64_t *bin, int64_t *cell, double *weight, int64_t *count, fastroi_error *error,
+    ) noexcept
+    fastroi_status fastroi_axis_points(
+        int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent,
+        int64_t capacity, double *interval, int64_t *grid, int64_t *bin, double *coordinate, double *weight,
+        int64_t *count, fastroi_error *error,
     ) noexcept
     fastroi_status fastroi_roi_pool(
         const fastroi_tensor *features, const fastroi_boxes *boxes, const fastroi_roi_pool_params *params,

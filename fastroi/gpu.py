@@ -30,7 +30,7 @@ _PLAN_BYTES = 128 << 20  # plans of one launch; more RoIs are planned and pooled
 _MAX_PLANE = 1 << 16  # bins; keeps item numbers of a block in 32 bits
 _MAX_ITEMS = 1 << 30
 _CHANNEL_BLOCK = 32
-_STAGED_CHANNELS = 32
+_STAGED_CHANNELS = 128
 _BLOCKS_WANTED = 4096
 _OUTPUTS_PER_THREAD = 4
 
@@ -434,7 +434,11 @@ class _Call:
         """
         launch = self.launch
         plane = launch.bins_h * launch.bins_w
-        stage = _aligned(plan_bytes) + _STAGED_CHANNELS * plane * self.item_size
+        block = _STAGED_CHANNELS
+        while block > 32 and _aligned(plan_bytes) + block * plane * self.item_size > _SHARED_PREFERRED:
+            block //= 2
+        launch.channel_block = block
+        stage = _aligned(plan_bytes) + block * plane * self.item_size
         contiguous = tuple(launch.out_strides)[1:] == (plane, launch.bins_w, 1)
         cells = max(level.rows * level.columns for level in self._levels())
         often = 4 * self.count * plane >= launch.images * launch.level_count * cells
@@ -494,8 +498,7 @@ class _Call:
     def _divide_work(self, planar, name):
         launch = self.launch
         if name.endswith("_staged"):
-            launch.staged, launch.channel_block = 1, _STAGED_CHANNELS
-            launch.slices = -(-launch.channels // _STAGED_CHANNELS)
+            launch.staged, launch.slices = 1, -(-launch.channels // launch.channel_block)
             return
         if planar:
             block = _CHANNEL_BLOCK

@@ -98,10 +98,52 @@ fastroi_status fastroi_multiscale_roi_align(const fastroi_tensor* features, cons
     return guarded(error, [&] { multiscale_roi_align(features, scales, levels, boxes, level_of_roi, params, out, exec); });
 }
 
+fastroi_status fastroi_roi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* boxes,
+                                           const fastroi_rotated_params* params, const fastroi_tensor* out, const fastroi_exec* exec,
+                                           fastroi_error* error) {
+    return guarded(error, [&] { roi_align_rotated(features, boxes, params, out, exec); });
+}
+
+fastroi_status fastroi_riroi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* boxes,
+                                           const fastroi_riroi_params* params, const fastroi_tensor* out, const fastroi_exec* exec,
+                                           fastroi_error* error) {
+    return guarded(error, [&] { riroi_align_rotated(features, boxes, params, out, exec); });
+}
+
+fastroi_status fastroi_deform_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_tensor* offset,
+                                           const fastroi_deform_roi_pool_params* params, const fastroi_tensor* out, const fastroi_exec* exec,
+                                           fastroi_error* error) {
+    return guarded(error, [&] { deform_roi_pool(features, boxes, offset, params, out, exec); });
+}
+
+fastroi_status fastroi_deform_ps_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_tensor* trans,
+                                           const fastroi_deform_ps_roi_pool_params* params, const fastroi_tensor* out, const fastroi_exec* exec,
+                                           fastroi_error* error) {
+    return guarded(error, [&] { deform_ps_roi_pool(features, boxes, trans, params, out, exec); });
+}
+
+fastroi_status fastroi_paste_masks(const fastroi_tensor* masks, const fastroi_boxes* boxes, const fastroi_paste_masks_params* params,
+                                   const fastroi_tensor* out, const fastroi_exec* exec, fastroi_error* error) {
+    return guarded(error, [&] { paste_masks(masks, boxes, params, out, exec); });
+}
+
+fastroi_status fastroi_crop_masks(const fastroi_tensor* masks, const fastroi_boxes* boxes, const fastroi_crop_masks_params* params,
+                                   const fastroi_tensor* out, const fastroi_exec* exec, fastroi_error* error) {
+    return guarded(error, [&] { crop_masks(masks, boxes, params, out, exec); });
+}
+
 fastroi_status fastroi_axis_taps(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins,
                                  int64_t extent, int64_t capacity, int64_t* bin, int64_t* cell, double* weight, int64_t* count,
                                  fastroi_error* error) {
     return guarded(error, [&] { *count = axis_taps(op, lo, hi, scale, sampling_ratio, bins, extent, capacity, bin, cell, weight); });
+}
+
+fastroi_status fastroi_axis_points(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins,
+                                   int64_t extent, int64_t capacity, double interval[2], int64_t* grid, int64_t* bin,
+                                   double* coordinate, double* weight, int64_t* count, fastroi_error* error) {
+    return guarded(error, [&] {
+        *count = axis_points(op, lo, hi, scale, sampling_ratio, bins, extent, capacity, interval, grid, bin, coordinate, weight);
+    });
 }
 
 fastroi_status fastroi_axis_ranges(int32_t rule, double lo, double hi, double scale, int64_t bins, int64_t extent,

@@ -21,8 +21,6 @@ Execution read_execution(const fastroi_exec* from) {
     return {exec.num_threads ? exec.num_threads : default_threads(), kernels, exec.cancel, exec.cancel_context};
 }
 
-namespace {
-
 Tensor read_tensor(const fastroi_tensor* t, const char* name) {
     if (!t) refuse(FASTROI_INVALID_VALUE, -1, "%s: NULL", name);
     bool empty = false;
@@ -34,8 +32,6 @@ Tensor read_tensor(const fastroi_tensor* t, const char* name) {
     return {(unsigned char*)t->data, t->shape[0], t->shape[1], t->shape[2], t->shape[3],
             t->strides[0], t->strides[1], t->strides[2], t->strides[3]};
 }
-
-}  // namespace
 
 Tensor read_features(const fastroi_tensor* features, int64_t roi_count) {
     const Tensor t = read_tensor(features, "features");

@@ -20,6 +20,9 @@ Struct read_struct(const Struct* from, const Struct& defaults, const char* name)
 
 Execution read_execution(const fastroi_exec* from);
 
+// Extents and strides of any 4-D array; its dtype is the caller's to check.
+Tensor read_tensor(const fastroi_tensor* t, const char* name);
+
 // Feature maps of one level; `roi_count` boxes will be read from it.
 Tensor read_features(const fastroi_tensor* features, int64_t roi_count);
 

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "descriptors.h"
+#include "call.h"
 #include "plan/ps_rules.h"
-#include "threads.h"
 
 namespace fastroi {
 namespace {
@@ -25,61 +24,10 @@ void for_each_batch(int64_t rois, const Tensor& out, const Body& body) {
     for (int64_t first = 0; first < rois; first += step) body(first, std::min<int64_t>(step, rois - first));
 }
 
-// Calls body with a value of the element type.
-template <class Body>
-void with_element_type(int32_t dtype, const Body& body) {
-    if (dtype == FASTROI_FLOAT32)
-        body(float{});
-    else
-        body(double{});
-}
-
-template <class Params>
-Params read_params(const Params* params) {
-    if (!params) refuse(FASTROI_INVALID_VALUE, -1, "params: NULL");
-    return read_struct(params, Params{}, "params");
-}
-
-void check_code(int32_t code, int32_t count, const char* name) {
-    if (code < 0 || code >= count) refuse(FASTROI_INVALID_VALUE, -1, "%s: unknown code %d", name, code);
-}
-
-void check_scales(double scale_h, double scale_w) {
-    check_scale(scale_h);
-    check_scale(scale_w);
-}
-
 void check_sampling_ratio(int64_t ratio) {
     if (ratio > max_sampling_ratio)
         refuse(FASTROI_INVALID_VALUE, -1, "sampling_ratio: %lld; at most %lld", (long long)ratio, (long long)max_sampling_ratio);
 }
-
-const fastroi_boxes& checked(const fastroi_boxes* boxes) {
-    if (!boxes) refuse(FASTROI_INVALID_VALUE, -1, "rois: NULL");
-    return *boxes;
-}
-
-// What nearly every operator starts with: one map, boxes and an output that agree, and boxes read.
-struct Call {
-    Execution execution;
-    Tensor map, out;
-    int32_t dtype;
-    std::vector<Box> rois;
-
-    Call(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_tensor* result, const fastroi_exec* exec,
-         int64_t channels_per_output = 1)
-        : execution(read_execution(exec)), map(read_features(features, checked(boxes).count)), dtype(features->dtype) {
-        if (map.channels % channels_per_output != 0)
-            refuse(FASTROI_INVALID_VALUE, -1, "features: %lld channels are not a multiple of group_size's %lld bins",
-                   (long long)map.channels, (long long)channels_per_output);
-        out = read_output(result, dtype, boxes->count, map.channels / channels_per_output, "out");
-        rois = read_boxes(*boxes, 4, map.images);
-    }
-
-    Job job(std::vector<ChannelWindow> windows) const { return {{map}, out, std::move(windows), execution}; }
-    Job job() const { return job(whole_window(out)); }
-    int threads() const { return usable_threads(execution.threads); }
-};
 
 // --- planning by taps ------------------------------------------------------------------------------------------------
 
@@ -493,8 +441,9 @@ void axis_ranges(int32_t rule_code, double lo, double hi, double scale, int64_t 
     }
 }
 
-int64_t axis_taps(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent,
-                  int64_t capacity, int64_t* bin, int64_t* cell, double* weight) {
+namespace {
+
+void check_explained_axis(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent) {
     check_code(op, 6, "op");
     check_scale(scale);
     check_sampling_ratio(sampling_ratio);
@@ -502,6 +451,13 @@ int64_t axis_taps(int32_t op, double lo, double hi, double scale, int64_t sampli
         refuse(FASTROI_INVALID_VALUE, -1, "box: [%g, %g]; coordinates must be finite", lo, hi);
     if (bins < 1 || bins > max_bins) refuse(FASTROI_INVALID_VALUE, -1, "output_size: %lld", (long long)bins);
     if (extent < 1 || extent > max_bins) refuse(FASTROI_INVALID_VALUE, -1, "map_size: %lld", (long long)extent);
+}
+
+}  // namespace
+
+int64_t axis_taps(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent,
+                  int64_t capacity, int64_t* bin, int64_t* cell, double* weight) {
+    check_explained_axis(op, lo, hi, scale, sampling_ratio, bins, extent);
     int64_t count = 0;
     const auto list = [&](const auto& taps) {
         for (int64_t p = 0; p < bins; p++)
@@ -518,6 +474,48 @@ int64_t axis_taps(int32_t op, double lo, double hi, double scale, int64_t sampli
         list(precise_taps_of(lo, hi, scale, bins, extent));
     else
         list(crop_taps_of(false, lo, hi, bins, extent));
+    return count;
+}
+
+int64_t axis_points(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent,
+                    int64_t capacity, double* interval, int64_t* grid, int64_t* bin, double* coordinate, double* weight) {
+    check_explained_axis(op, lo, hi, scale, sampling_ratio, bins, extent);
+    int64_t count = 0;
+    const auto list = [&](int64_t p, double v, double w) {
+        if (count < capacity) bin[count] = p, coordinate[count] = v, weight[count] = w;
+        count++;
+    };
+    const auto one_a_bin = [&](const auto& coordinate_of, const auto& taps) {
+        for (int64_t p = 0; p < bins; p++) {
+            double share = 0;
+            taps(p, [&](int64_t, double w) { share += w; });
+            list(p, coordinate_of(p), share);
+        }
+    };
+    *grid = op == FASTROI_TAPS_PRECISE ? 0 : 1;
+    if (op <= FASTROI_TAPS_ALIGN_IMAGE_HALF_PIXEL) {
+        const AlignAxis<double> a = align_axis<double>(align_rule(op), lo, hi, scale, bins, sampling_ratio);
+        *grid = a.grid;
+        interval[0] = a.start, interval[1] = a.start + a.bin * (double)bins;
+        for (int64_t p = 0; p < bins && !a.outside; p++) {
+            const PointSpan span = points_near_map(a, p, extent);
+            for (int64_t i = span.first; i < span.end; i++) {
+                const double v = align_coordinate(a, p, i);
+                list(p, v, align_point(v, extent).absent ? 0 : 1 / (double)a.grid);
+            }
+        }
+    } else if (op == FASTROI_TAPS_WARP) {
+        const WarpAxis a = warp_axis(lo, hi, scale, bins);
+        interval[0] = a.start, interval[1] = a.start + a.bin * (double)bins;
+        one_a_bin([&](int64_t p) { return a.start + (double)p * a.bin; }, warp_taps_of(lo, hi, scale, bins, extent));
+    } else if (op == FASTROI_TAPS_PRECISE) {
+        const PreciseAxis a = precise_axis(lo, hi, scale, bins);
+        interval[0] = a.start, interval[1] = a.start + a.bin * (double)bins;
+    } else {
+        const CropAxis a = crop_axis(lo, hi, bins, extent);
+        interval[0] = crop_coordinate(a, 0), interval[1] = crop_coordinate(a, bins - 1);
+        one_a_bin([&](int64_t p) { return (double)crop_coordinate(a, p); }, crop_taps_of(false, lo, hi, bins, extent));
+    }
     return count;
 }
 

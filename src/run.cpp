@@ -15,15 +15,16 @@ namespace fastroi {
 namespace {
 
 // Fitted on a 2-core Zen 5 machine; docs/performance.md says how.
-constexpr int64_t bytes_per_thread = 128 << 10;    // less work than this is not worth waking a thread for
+constexpr int64_t bytes_per_thread = 384 << 10;    // less work than this is not worth waking a thread for
 constexpr int64_t stream_threshold = 12 << 20;     // outputs larger than this bypass the cache
 constexpr int64_t cached_block_bytes = 512 << 10;  // a packed block larger than this wants its RoIs sorted by row
+constexpr int64_t packed_roi_cost = 3;             // a cell packed for one RoI against one packed for all: short rows
+constexpr int64_t packed_roi_start = 16;           // cells that starting to pack for a RoI costs
 constexpr int64_t pack_limit = 64 << 20;           // bytes of packed map per thread
 constexpr int64_t bins_limit = 64 << 10;           // bytes of bins per thread before they are unpacked
-constexpr int64_t strip_bytes = 384 << 10;         // a strip with its row maxima stays in the second-level cache
+constexpr int64_t strip_bytes = 512 << 10;         // a strip with its row maxima stays in the second-level cache
 constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in strips
 constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
-constexpr int64_t strip_bin_cost = 8;              // cells that revisiting a bin for each strip costs
 constexpr int max_levels = 32;
 constexpr int64_t kept_scratch = 64 << 20;         // a thread keeps its scratch between calls up to this size
 constexpr int64_t cells_between_polls = 100000;
@@ -146,6 +147,14 @@ Range rows_of_bins(const SampleAxis<T>& y, int64_t first_bin, int64_t end_bin) {
     return hull;
 }
 
+template <class T>
+Range rows_of_bins(const GatherAxis<T>& y, int64_t first_bin, int64_t end_bin) {
+    Range hull = {0, 0};
+    for (int32_t t = y.first[first_bin * y.columns]; t < y.first[end_bin * y.columns]; t++)
+        hull = hull_of(hull, {y.cells[t].row, y.cells[t].row + 1});
+    return hull;
+}
+
 RangeAxis bins_of(RangeAxis axis, int64_t first_bin, int64_t end_bin) {
     axis.bins += first_bin;
     axis.count = end_bin - first_bin;
@@ -163,6 +172,13 @@ template <class T>
 SampleAxis<T> bins_of(SampleAxis<T> axis, int64_t first_bin, int64_t end_bin) {
     axis.first += first_bin;
     axis.absent += first_bin;
+    axis.count = end_bin - first_bin;
+    return axis;
+}
+
+template <class T>
+GatherAxis<T> bins_of(GatherAxis<T> axis, int64_t first_bin, int64_t end_bin) {
+    axis.first += first_bin * axis.columns;
     axis.count = end_bin - first_bin;
     return axis;
 }
@@ -191,13 +207,16 @@ struct MaxOverRanges : PlanView<RangePlan> {
         kernels.raise_to_strip(levels, y, x, strip, bins, scratch);
     }
 
-    // Cells read by a direct scan, and by the row maxima; what one bin row of a RoI costs follows from them.
-    int64_t scanned_cells(int64_t i, const ChannelWindow& w) const {
+    // Costs in tenths of a cell that a direct scan reads; fitted, see docs/performance.md.
+    int64_t direct_cost(int64_t i, const ChannelWindow& w) const {
         int64_t rows = 0;
         for (int64_t p = 0; p < y(i, w).count; p++) rows += length(y(i, w).bins[p]);
-        return rows * length(x(i, w).hull);
+        return 10 * rows * length(x(i, w).hull);
     }
-    int64_t strip_cells(int64_t i, const ChannelWindow& w) const { return 2 * y(i, w).count * length(x(i, w).hull); }
+    int64_t strip_cost(int64_t i, const ChannelWindow& w) const {
+        return 17 * (2 * y(i, w).count * length(x(i, w).hull) + 8 * y(i, w).count * x(i, w).count);
+    }
+    static int64_t packed_strip_cost(int64_t cells, int levels) { return 7 * cells * (2 + 2 * levels); }
     int64_t tallest_bin(int64_t i, const ChannelWindow& w) const {
         int64_t tallest = 0;
         for (int64_t p = 0; p < y(i, w).count; p++) tallest = std::max(tallest, length(y(i, w).bins[p]));
@@ -228,11 +247,14 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
         kernels.add_strip(levels[0], y, x, strip, bins, scratch);
     }
 
-    int64_t scanned_cells(int64_t i, const ChannelWindow& w) const {
+    int64_t direct_cost(int64_t i, const ChannelWindow& w) const {
         const TapAxis<T>& rows = this->y(i, w);
-        return rows.first[rows.count] * this->x(i, w).cell_count;
+        return 10 * (int64_t)rows.first[rows.count] * this->x(i, w).cell_count;
     }
-    int64_t strip_cells(int64_t i, const ChannelWindow& w) const { return scanned_cells(i, w) / 4; }
+    int64_t strip_cost(int64_t i, const ChannelWindow& w) const {
+        return direct_cost(i, w) * 8 / 10 + 220 * this->y(i, w).count * this->x(i, w).count;
+    }
+    static int64_t packed_strip_cost(int64_t cells, int) { return 10 * cells; }
     int64_t tallest_bin(int64_t, const ChannelWindow&) const { return 1; }
 };
 
@@ -245,6 +267,16 @@ struct MaxOverSamples : PlanView<SamplePlan<T>> {
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x,
                 const BinTile& bins, T* scratch) const {
         kernels.max_samples(map, y, x, mode, bins, scratch);
+    }
+};
+
+template <class T>
+struct SumOverCells : PlanView<GatherPlan<T>> {
+    static constexpr bool strips = false;
+
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const GatherAxis<T>& y, const GatherAxis<T>&,
+                const BinTile& bins, T*) const {
+        kernels.gather(map, y, bins);
     }
 };
 
@@ -347,13 +379,13 @@ private:
     // Strips read each cell from the cache that a whole-map scan of large bins would fetch from memory again and again.
     bool strips_pay() const {
         if (order_.empty() || job_.windows.size() > 1 || job_.out.rows * job_.out.columns > max_strip_bins) return false;
-        int64_t scanned = 0, in_strips = 0;
+        int64_t direct = 0, in_strips = 0;
         for (int64_t i : order_) {
-            scanned += reduction_.scanned_cells(i, job_.windows[0]);
-            in_strips += reduction_.strip_cells(i, job_.windows[0]) + strip_bin_cost * bins_per_roi();
+            direct += reduction_.direct_cost(i, job_.windows[0]);
+            in_strips += reduction_.strip_cost(i, job_.windows[0]);
         }
-        for (const ImageRois& rois : images_) in_strips += rois.hull_cells() * (2 + 2 * levels_of(rois));
-        return scanned > in_strips;
+        for (const ImageRois& rois : images_) in_strips += Reduction::packed_strip_cost(rois.hull_cells(), levels_of(rois));
+        return direct > in_strips;
     }
 
     int levels_of(const ImageRois& rois) const {
@@ -371,7 +403,8 @@ private:
             rois.levels = Reduction::strips ? strip_levels(rois) : 0;
         } else if (direct_) {
             rois.access = Access::direct;
-        } else if (rois.touched_cells < rois.hull_cells() || map_bytes > pack_limit) {
+        } else if (packed_roi_cost * (rois.touched_cells + packed_roi_start * (rois.end - rois.first)) < rois.hull_cells() ||
+                   map_bytes > pack_limit) {
             rois.access = Access::packed_roi;
         } else {
             rois.access = Access::packed_map;
@@ -426,8 +459,10 @@ private:
         int64_t packed_cells = 0, column_cells = 0, rois_of_bins = 1;
         for (const ImageRois& rois : images_) {
             if (rois.access == Access::packed_map) packed_cells = std::max(packed_cells, rois.hull_cells());
-            if (rois.access == Access::strips)
+            if (rois.access == Access::strips) {
                 packed_cells = std::max(packed_cells, rois.levels * length(rois.rows) * strip_width(rois));
+                column_cells = std::max(column_cells, job_.out.rows * strip_width(rois));
+            }
             for (int64_t i = rois.first; i < rois.end; i++) {
                 if (rois.access == Access::packed_roi)
                     packed_cells = std::max(packed_cells, tallest_rows(order_[i], window(rois)) *
@@ -478,22 +513,20 @@ private:
 
     void process(const WorkItem& item, const Buffers& buffers, int thread) {
         const ImageRois& rois = images_[item.image_rois];
-        for (int64_t b = item.first_block; b < item.end_block; b++) {
-            if (rois.access == Access::strips)
+        if (rois.access == Access::strips) {
+            for (int64_t b = item.first_block; b < item.end_block; b++)
                 process_strips(blocks_[b], rois, item, buffers, thread);
-            else
-                process_block(blocks_[b], rois, item, buffers, thread);
+            return;
         }
-    }
-
-    void process_block(const ChannelBlock<T>& block, const ImageRois& rois, const WorkItem& item, const Buffers& buffers,
-                       int thread) {
-        MapTile map{};
-        if (rois.access == Access::direct) map = tile_in_place(block, rois);
-        if (rois.access == Access::packed_map) map = pack(block, rois, rois.rows, rois.columns, buffers.packed);
+        MapTile packed{};
+        if (rois.access == Access::packed_map)
+            packed = pack(blocks_[item.first_block], rois, rois.rows, rois.columns, buffers.packed);
+        // RoIs outside, blocks inside: what a RoI reads and writes of all its channels is adjacent where no map is packed.
         for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
-            process_roi(block, rois, order_[i], map, buffers);
-            stop_.worked(thread, touched_cells(order_[i], window(rois)) + bins_per_roi());
+            for (int64_t b = item.first_block; b < item.end_block; b++)
+                process_roi(blocks_[b], rois, order_[i], rois.access == Access::direct ? tile_in_place(blocks_[b], rois) : packed,
+                            buffers);
+            stop_.worked(thread, (touched_cells(order_[i], window(rois)) + bins_per_roi()) * (item.end_block - item.first_block));
         }
     }
 
@@ -659,6 +692,14 @@ void run_max_samples(const SamplePlan<T>& plan, const Job& job, SampleMaximum mo
     Run<T, MaxOverSamples<T>>(reduction, job, Tensor{})();
 }
 
+template <class T>
+void run_gather(const GatherPlan<T>& plan, const Job& job) {
+    const SumOverCells<T> reduction{{plan}};
+    Run<T, SumOverCells<T>>(reduction, job, Tensor{})();
+}
+
+template void run_gather<float>(const GatherPlan<float>&, const Job&);
+template void run_gather<double>(const GatherPlan<double>&, const Job&);
 template void run_max_ranges<float>(const RangePlan&, const Job&, const Tensor&);
 template void run_max_ranges<double>(const RangePlan&, const Job&, const Tensor&);
 template void run_sum_taps<float>(const TapPlan<float>&, const Job&, float);

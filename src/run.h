@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/kernel_table.h"
+#include "plan/gather_plan.h"
 #include "plan/tap_plan.h"
 
 namespace fastroi {
@@ -53,5 +54,9 @@ void run_sum_taps(const TapPlan<T>& plan, const Job& job, T outside);
 // out = max over the plan's sample points.
 template <class T>
 void run_max_samples(const SamplePlan<T>& plan, const Job& job, SampleMaximum mode);
+
+// out = sum over the plan's weighted cells.
+template <class T>
+void run_gather(const GatherPlan<T>& plan, const Job& job);
 
 }  // namespace fastroi

@@ -14,7 +14,6 @@ import math
 from fractions import Fraction
 
 import numpy as np
-from oracle import round_half_away
 
 NO_TAPS = (np.zeros(0, np.int64), np.zeros(0))
 
@@ -55,7 +54,8 @@ def align_points(interval, bins, ratio, dtype=np.float64):
         return np.zeros((bins, 0), dtype)
     start, extent = interval
     size = extent / dtype(bins)
-    grid = int(ratio) if ratio > 0 else math.ceil(size)
+    most = 2**24 if dtype is np.float32 else 2**53
+    grid = int(ratio) if ratio > 0 else min(math.ceil(size), most)
     if grid <= 0:
         return np.zeros((bins, 0), dtype)
     steps = np.arange(grid).astype(dtype) + dtype(0.5)
@@ -121,6 +121,14 @@ def pool_taps(features, rois, axes, channels_of=None, channels=None):
     if not results:
         return None
     return tuple(np.stack(part) for part in zip(*results, strict=True))
+
+
+def round_half_away(value):
+    """Nearest integer as a float, ties away from zero; huge values stay what they are."""
+    value = float(value)
+    whole = math.trunc(value)
+    away = math.copysign(1.0, value) if abs(value - whole) >= 0.5 else 0.0
+    return float(whole) + away
 
 
 def pair(value):
@@ -258,8 +266,8 @@ def ps_ranges(rule, lo, hi, scale, bins, cells, dtype=np.float64):
             start, end = dtype(lo) * dtype(scale), dtype(hi) * dtype(scale)
             if not (np.isfinite(start) and np.isfinite(end)):
                 return [(0, 0)] * bins
-            first = round_half_away(start)
-            size = dtype(max(round_half_away(end) - first, 1)) / dtype(bins)
+            first = int(round_half_away(start))
+            size = dtype(max(int(round_half_away(end)) - first, 1)) / dtype(bins)
             edges = [
                 (first + math.floor(dtype(p) * size), first + math.ceil(dtype(p + 1) * size))
                 for p in range(bins)
@@ -421,7 +429,7 @@ def crop_axis(points, cells, method):
         if not 0 <= v <= cells - 1:
             taps.append(None)
         elif method == "nearest":
-            taps.append((np.array([round_half_away(v)]), np.ones(1)))
+            taps.append((np.array([int(round_half_away(v))]), np.ones(1)))
         else:
             low, high = math.floor(v), math.ceil(v)
             upper = float(v - low)

@@ -102,8 +102,12 @@ def _slow_align(plane, box, bins, scale, ratio):
             top, left = int(y), int(x)
             bottom, right = min(top + 1, height - 1), min(left + 1, width - 1)
             fy, fx = y - top, x - left
-            total += (plane[top, left] * (1 - fy) * (1 - fx) + plane[top, right] * (1 - fy) * fx
-                      + plane[bottom, left] * fy * (1 - fx) + plane[bottom, right] * fy * fx)
+            total += (
+                plane[top, left] * (1 - fy) * (1 - fx)
+                + plane[top, right] * (1 - fy) * fx
+                + plane[bottom, left] * fy * (1 - fx)
+                + plane[bottom, right] * fy * fx
+            )
         result[i, j] = total / ratio**2
     return result
 
@@ -145,7 +149,9 @@ def test_comparison_counts_rois_and_refuses_nan():
 
 
 ASV_CLASSES = [
-    item for module in (bench_operators, bench_calls) for _, item in inspect.getmembers(module)
+    item
+    for module in (bench_operators, bench_calls)
+    for _, item in inspect.getmembers(module)
     if inspect.isclass(item) and hasattr(item, "params") and item.__module__ == module.__name__
 ]
 
@@ -163,8 +169,7 @@ def test_asv_class_runs_once(suite, monkeypatch):
             if hasattr(instance, "teardown"):
                 instance.teardown(*params)
             continue
-        methods = [name for name in dir(instance)
-                   if name.startswith(("time_", "track_", "peakmem_"))]
+        methods = [name for name in dir(instance) if name.startswith(("time_", "track_", "peakmem_"))]
         assert methods
         for name in methods:
             getattr(instance, name)(*params)
@@ -189,8 +194,17 @@ def test_asv_configuration():
 
 def _record(who, threads, mode, ms, off=0, **more):
     check = {"rois": 100, "disagreeing": off, "largest": 0.0, "first": []}
-    return {"case": "A7", "op": "roi_pool", "who": who, "threads": threads, "mode": mode,
-            "median_ms": ms, "min_ms": ms, "calls": 3, "check": check} | more
+    return {
+        "case": "A7",
+        "op": "roi_pool",
+        "who": who,
+        "threads": threads,
+        "mode": mode,
+        "median_ms": ms,
+        "min_ms": ms,
+        "calls": 3,
+        "check": check,
+    } | more
 
 
 @pytest.fixture
@@ -203,18 +217,26 @@ def measured():
                 _record("fastroi", threads, mode, 4.0 / threads),
                 _record("quick", threads, mode, 6.0, off=30),
                 _record("right", threads, mode, 40.0 / threads),
-                {"case": "A7", "op": "roi_pool", "who": "absent", "threads": threads,
-                 "mode": mode, "missing": "no such operator"},
+                {
+                    "case": "A7",
+                    "op": "roi_pool",
+                    "who": "absent",
+                    "threads": threads,
+                    "mode": mode,
+                    "missing": "no such operator",
+                },
             ]
     package = {"version": "1", "isa": "", "notes": "", "operators": [], "rules": {}}
-    return {"machine": session.machine(), "results": results,
-            "packages": {who: package for who in ("fastroi", "quick", "right", "absent")}}
+    return {
+        "machine": session.machine(),
+        "results": results,
+        "packages": dict.fromkeys(("fastroi", "quick", "right", "absent"), package),
+    }
 
 
 def test_report_marks_wrong_values_and_compares_with_the_fastest_correct_peer(measured):
     text = report.markdown(measured)
-    assert "| A7 roi_pool | 2 / 1 | 4 / 2 | 6* / 6* | 40 / 20 | - | 10.0x / 10.0x | 2.0x / 2.0x |" \
-        in text
+    assert "| A7 roi_pool | 2 / 1 | 4 / 2 | 6* / 6* | 40 / 20 | - | 10.0x / 10.0x | 2.0x / 2.0x |" in text
     assert "freshly allocated" in text
 
 
@@ -226,11 +248,17 @@ def test_report_plots(measured, tmp_path):
 
 def test_fastroi_worker_is_checked_and_measured():
     case = cases.find("roi_pool", "A3").reduced(20)
-    data = session.run([case], ["fastroi", "first_touch"], threads=(1,), rounds=2, seconds=0.01,
-                       check_rois=20, say=lambda line: None)
+    data = session.run(
+        [case], ["fastroi", "first_touch"], threads=(1,), rounds=2, seconds=0.01, check_rois=20, say=lambda line: None
+    )
     by_who = {(r["who"], r["mode"]): r for r in data["results"]}
-    assert set(by_who) == {("fastroi", "preallocated"), ("floor", "preallocated"),
-                           ("fastroi", "fresh"), ("floor", "fresh"), ("first_touch", "fresh")}
+    assert set(by_who) == {
+        ("fastroi", "preallocated"),
+        ("floor", "preallocated"),
+        ("fastroi", "fresh"),
+        ("floor", "fresh"),
+        ("first_touch", "fresh"),
+    }
     for record in by_who.values():
         assert 0 < record["min_ms"] <= record["median_ms"], record
     assert by_who["fastroi", "fresh"]["check"]["disagreeing"] == 0
@@ -248,9 +276,17 @@ def test_worker_reports_an_error_and_lives_on():
     client = session.Client("fastroi", 1, False)
     try:
         with pytest.raises(session.WorkerFailed, match="FileNotFoundError"):
-            client.ask({"do": "prepare", "job": session.job_of(cases.OVERHEAD), "indices": None,
-                        "features": "/nowhere.npy", "boxes": "/nowhere.npy", "check": None,
-                        "rows": None})
+            client.ask(
+                {
+                    "do": "prepare",
+                    "job": session.job_of(cases.OVERHEAD),
+                    "indices": None,
+                    "features": "/nowhere.npy",
+                    "boxes": "/nowhere.npy",
+                    "check": None,
+                    "rows": None,
+                }
+            )
         assert client.ask({"do": "drop"}) == {}
     finally:
         client.close()
@@ -290,7 +326,10 @@ def test_gate_compares_counts():
 
 def test_gate_fails_when_it_cannot_measure(tmp_path):
     run = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "callgrind_gate.py"), "--repository",
-         str(tmp_path)], capture_output=True, text=True, check=False)
+        [sys.executable, str(ROOT / "benchmarks" / "callgrind_gate.py"), "--repository", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode != 0
     assert "cannot measure" in run.stderr

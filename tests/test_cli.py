@@ -410,6 +410,173 @@ def test_pool_progress(files, bar):
     assert (quiet.returncode, quiet.stderr) == (0, "")
 
 
+# --- the other operators ----------------------------------------------------------------------
+
+
+def pool_as(folder, *more, boxes="boxes.npy", scale=True):
+    arguments = pool_arguments(folder, boxes, "--op", *more)
+    if not scale:
+        at = arguments.index("--scale")
+        del arguments[at : at + 2]
+    assert main(arguments) == 0
+    return np.load(folder / "out.npy")
+
+
+@pytest.mark.parametrize(
+    ("options", "keywords"),
+    [
+        ("roi_align", {}),
+        ("roi_align --sampling-ratio 2 --aligned false", {"sampling_ratio": 2, "aligned": False}),
+        ("roi_align --sampling-ratio 2x3 --aligned image", {"sampling_ratio": (2, 3), "aligned": "image"}),
+        ("roi_align --reduce max_corners --arithmetic float32", {"reduce": "max_corners", "arithmetic": "float32"}),
+        ("roi_warp", {}),
+        ("prroi_pool", {}),
+        ("ps_roi_pool --group-size 2 --rule torchvision", {"group_size": 2, "rule": "torchvision"}),
+        ("ps_roi_pool --group-size 4x2 --channel-order bin", {"group_size": (4, 2), "channel_order": "bin"}),
+        ("ps_roi_align --group-size 2 --sampling-ratio 2", {"group_size": 2, "sampling_ratio": 2}),
+    ],
+)
+@pytest.mark.parametrize("chunk", [1, pool._CHUNK_BYTES])
+def test_pool_by_other_operators(files, monkeypatch, options, keywords, chunk):
+    folder, features, rois = files
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", chunk)
+    function = getattr(fastroi, options.split()[0])
+    assert np.array_equal(pool_as(folder, *options.split()), function(features, rois, (3, 5), SCALE, **keywords))
+
+
+@pytest.mark.parametrize("kind", ["npy", "csv", "header"])
+@pytest.mark.parametrize("chunk", [1, pool._CHUNK_BYTES])
+def test_pool_rotated_boxes(files, monkeypatch, kind, chunk):
+    folder, features, rois = files
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", chunk)
+    turned = np.round(np.concatenate([rois[:, :3], rois[:, 3:] / 4, rois[:, 1:2]], axis=1) * 8) / 8
+    turned[:, 3:5] = np.abs(turned[:, 3:5])
+    if kind == "npy":
+        np.save(folder / "boxes.npy", turned)
+    else:
+        header = ("batch", "cx", "cy", "w", "h", "angle") if kind == "header" else None
+        write_csv(folder / "boxes.csv", turned.tolist(), header)
+    boxes = "boxes.npy" if kind == "npy" else "boxes.csv"
+    found = pool_as(folder, *"roi_align_rotated --angle-unit degrees --clockwise true".split(), boxes=boxes)
+    expected = fastroi.roi_align_rotated(features, turned, (3, 5), SCALE, angle_unit="degrees", clockwise=True)
+    assert np.array_equal(found, expected)
+    found = pool_as(folder, *"riroi_align_rotated --orientations 4".split(), boxes=boxes)
+    assert np.array_equal(found, fastroi.riroi_align_rotated(features, turned, (3, 5), SCALE, orientations=4))
+
+
+@pytest.mark.parametrize("chunk", [1, pool._CHUNK_BYTES])
+def test_pool_deformable(files, monkeypatch, chunk):
+    folder, features, rois = files
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", chunk)
+    random = np.random.default_rng(9)
+    offset, trans = random.standard_normal((100, 2, 3, 5)), random.standard_normal((100, 4, 2, 2))
+    np.save(folder / "offset.npy", offset)
+    np.save(folder / "trans.npy", trans)
+    found = pool_as(folder, "deform_roi_pool", "--offset", folder / "offset.npy", "--gamma", "0.3")
+    assert np.array_equal(found, fastroi.deform_roi_pool(features, rois, offset, (3, 5), SCALE, gamma=0.3))
+    assert np.array_equal(pool_as(folder, "deform_roi_pool"), fastroi.deform_roi_pool(features, rois, None, (3, 5), SCALE))
+    options = "deform_ps_roi_pool --group-size 2 --part-size 2 --sample-per-part 3 --trans-std 0.2 --trans".split()
+    found = pool_as(folder, *options, folder / "trans.npy")
+    expected = fastroi.deform_ps_roi_pool(
+        features, rois, trans, (3, 5), SCALE, group_size=2, part_size=2, sample_per_part=3, trans_std=0.2
+    )
+    assert np.array_equal(found, expected)
+
+
+def test_pool_offsets_of_other_boxes(files, capsys):
+    folder, _, _ = files
+    np.save(folder / "offset.npy", np.zeros((99, 2, 3, 5)))
+    arguments = pool_arguments(folder, "boxes.npy", "--op", "deform_roi_pool", "--offset", folder / "offset.npy")
+    assert main(arguments) == 1
+    assert "offset: shape (99, 2, 3, 5) for 100 RoIs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_pool_from_a_pyramid(files, layout):
+    folder, features, rois = files
+    axis = 1 if layout == "NCHW" else 3
+    coarse = np.random.default_rng(4).standard_normal((2, 8, 6, 8)).astype(np.float32)
+    maps = [np.ascontiguousarray(np.moveaxis(m, 1, axis)) for m in (features, coarse)]
+    np.save(folder / "features.npy", maps[0])
+    np.save(folder / "coarse.npy", maps[1])
+    found = pool_as(
+        folder, "multiscale_roi_align", "--level", folder / "coarse.npy", "--level-rule", "detectron2", "--layout", layout
+    )
+    expected = fastroi.multiscale_roi_align(
+        maps, rois, (3, 5), [SCALE, SCALE / 2], level_rule="detectron2", layout=layout
+    )
+    assert np.array_equal(found, expected)
+
+
+def test_pool_crop_and_resize(files):
+    folder, features, _ = files
+    random = np.random.default_rng(6)
+    boxes = np.concatenate([random.integers(0, 2, (40, 1)), random.uniform(-0.2, 1.2, (40, 4))], axis=1)
+    np.save(folder / "boxes.npy", boxes)
+    options = "--method", "nearest", "--extrapolation-value", "-3.5"
+    found = pool_as(folder, "crop_and_resize", *options, scale=False)
+    expected = fastroi.crop_and_resize(
+        features, boxes[:, [2, 1, 4, 3]], boxes[:, 0].astype(int), (3, 5), "nearest", -3.5, layout="NCHW"
+    )
+    assert np.array_equal(found, expected)
+    np.save(folder / "features.npy", features[0])
+    np.save(folder / "boxes.npy", boxes[:, 1:])
+    found = pool_as(folder, "crop_and_resize", scale=False)
+    expected = fastroi.crop_and_resize(
+        features[:1], boxes[:, [2, 1, 4, 3]], np.zeros(40, int), (3, 5), layout="NCHW"
+    )
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "options"),
+    [
+        (2, "roi_warp has no such option", "roi_warp --rule floor"),
+        (2, "'floor' is not one of rfcn", "ps_roi_pool --rule floor"),
+        (2, "'yes' is not one of true", "roi_align --aligned yes"),
+        (2, "takes boxes in [0, 1]", "crop_and_resize"),
+        (2, "takes one number", "multiscale_roi_align --scale 1/4,1/8"),
+        (2, "invalid choice", "roi_crop"),
+        (2, "a rotated box is cx cy", "roi_align_rotated --xywh"),
+        (1, "batch_indices: required", "riroi_align_rotated"),
+        (1, "8 channels are not a multiple", "ps_roi_pool"),
+        (1, "missing.npy", "multiscale_roi_align --level missing.npy"),
+    ],
+)
+def test_pool_wrong_operator_options(files, capsys, code, message, options):
+    folder, _, _ = files
+    arguments = pool_arguments(folder, "boxes.npy", "--op", *options.split())
+    try:
+        found = main(arguments)
+    except SystemExit as leaving:
+        found = leaving.code
+    assert found == code
+    assert message in capsys.readouterr().err
+    assert_no_output(folder)
+
+
+def test_pool_crop_and_resize_needs_whole_batch_indices(files, capsys):
+    folder, _, _ = files
+    np.save(folder / "boxes.npy", np.array([[0, 0, 0, 1, 1], [0.5, 0, 0, 1, 1]]))
+    arguments = pool_arguments(folder, "boxes.npy", "--op", "crop_and_resize")
+    at = arguments.index("--scale")
+    del arguments[at : at + 2]
+    assert main(arguments) == 1
+    assert "rois[1]: batch index 0.5" in capsys.readouterr().err
+
+
+def test_every_operator_is_on_the_command_line():
+    """A public function that takes maps and boxes has a row in the table."""
+    from fastroi.cli._operators import OPERATORS
+
+    takes_maps = {
+        name
+        for name in fastroi.__all__
+        if {"layout", "num_threads"} <= set(getattr(getattr(fastroi, name), "__code__", main.__code__).co_varnames)
+    }
+    assert takes_maps == {operator.function for operator in OPERATORS.values()}
+
+
 # --- what happens to the file when pool is stopped -------------------------------------------
 
 # The operator works, reports that it has begun, and then takes its time.
@@ -525,6 +692,16 @@ def test_explain_all_rules(capsys):
     assert [e["rule"] for e in found] == list(fastroi.ROI_POOL_RULES)
 
 
+def test_explain_interpolating_rules(capsys):
+    arguments = [*ARTICLE, "--rule", "floor", "--rule", "roi_align", "--aligned", "false", "--sampling-ratio", "2"]
+    assert main([*arguments, "--json"]) == 0
+    floor, align = json.loads(capsys.readouterr().out)
+    assert (floor["rule"], align["rule"]) == ("floor", "roi_align")
+    assert (align["aligned"], align["sampling_ratio"]) == (False, [2, 2])
+    assert main([*ARTICLE, "--rule", "all", "--rule", "prroi_pool"]) == 0
+    assert capsys.readouterr().out.count("area of the box") == len(fastroi.ROI_POOL_RULES) + 1
+
+
 def test_explain_negative_box(capsys):
     assert main("explain --box -70 -3.5 160 56 --stride 32 --output-size 3".split()) == 0
     assert "-2.1875" in capsys.readouterr().out
@@ -591,6 +768,8 @@ def test_explain_without_matplotlib(tmp_path):
         ("goes with -o", [*ARTICLE, "--title", "x"]),
         ("goes with -o", [*ARTICLE, "--image", "x.png"]),
         ("goes with -o", [*ARTICLE, "--whole-map"]),
+        ("needs --image-size", "explain --box 0 0 9 9 --stride 1 --output-size 3 --rule roi_align".split()),
+        ("goes with --rule roi_align", [*ARTICLE, "--sampling-ratio", "2"]),
         ("not finite", ["explain", "--box", "nan", "0", "1", "1", "--stride", "1"]),
         ("expected 4", ["explain", "--box", "0", "1", "1", "--stride", "1"]),
     ],

@@ -21,11 +21,9 @@ def symbols(path, *options):
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_kernel_file_exports_one_symbol_and_nothing_weak(isa):
-    defined = symbols(host_objects()[isa], "--defined-only")
-    exported = [name for kind, name in defined if kind.isupper()]
-    assert len(exported) == 1 and f"kernels_{isa}" in exported[0]
-    assert dict((name, kind) for kind, name in defined)[exported[0]] == "T"
-    assert not [name for kind, name in defined if kind in "uVvWw"]
+    exported = [(kind, name) for kind, name in symbols(host_objects()[isa], "--defined-only") if kind.isupper() or kind in "uvw"]
+    assert [kind for kind, _ in exported] == ["T"]
+    assert f"kernels_{isa}" in exported[0][1]
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -53,8 +53,7 @@ def create(name: str) -> None:
     pinned = PACKAGES[name]
     if not install(*pinned):
         newest = [requirement.split("==")[0] for requirement in pinned]
-        print(f"note: {' '.join(pinned)} cannot be installed; taking the newest {newest[0]}",
-              file=sys.stderr)
+        print(f"note: {' '.join(pinned)} cannot be installed; taking the newest {newest[0]}", file=sys.stderr)
         if not install(*newest):
             raise RuntimeError(f"cannot install {newest[0]} into {HOME / name}")
     (HOME / name / "ready").write_text(" ".join(pinned) + "\n")

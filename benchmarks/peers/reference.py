@@ -30,10 +30,7 @@ def pool_ranges(low, high, scale, bins, extent, rule="fast_rcnn"):
         edges = [(p * length // bins, -(-(p + 1) * length // bins)) for p in range(bins)]
     else:
         step = np.float32(length) / np.float32(bins)
-        edges = [
-            (int(np.floor(np.float32(p) * step)), int(np.ceil(np.float32(p + 1) * step)))
-            for p in range(bins)
-        ]
+        edges = [(int(np.floor(np.float32(p) * step)), int(np.ceil(np.float32(p + 1) * step))) for p in range(bins)]
     return [(min(max(a + start, 0), extent), min(max(b + start, 0), extent)) for a, b in edges]
 
 
@@ -204,5 +201,9 @@ def compare(op, wanted, got, tolerance=2e-4):
     difference = np.where(np.isnan(difference), np.inf, difference).reshape(len(wanted), -1)
     worst = difference.max(axis=1, initial=0.0)
     off = worst > (0.0 if op in EXACT else tolerance)
-    return {"rois": len(worst), "disagreeing": int(off.sum()),
-            "largest": float(worst.max(initial=0.0)), "first": np.flatnonzero(off)[:10].tolist()}
+    return {
+        "rois": len(worst),
+        "disagreeing": int(off.sum()),
+        "largest": float(worst.max(initial=0.0)),
+        "first": np.flatnonzero(off)[:10].tolist(),
+    }

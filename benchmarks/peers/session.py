@@ -36,15 +36,27 @@ class Client:
         self.name = name
         adapter, _, variants = name.partition(":")
         python = sys.executable if adapter in HERE else str(environments.interpreter(adapter))
-        environment = dict(os.environ, OMP_NUM_THREADS=str(threads), PYTHONUNBUFFERED="1",
-                           TF_CPP_MIN_LOG_LEVEL="2", GLOG_minloglevel="2")
+        environment = dict(
+            os.environ,
+            OMP_NUM_THREADS=str(threads),
+            PYTHONUNBUFFERED="1",
+            TF_CPP_MIN_LOG_LEVEL="2",
+            GLOG_minloglevel="2",
+        )
         if not fresh:
             environment.update(KEEP_MEMORY)
-        command = [python, str(WORKER), adapter, str(threads), "fresh" if fresh else "preallocated",
-                   *(variants.split("+") if variants else ())]
+        command = [
+            python,
+            str(WORKER),
+            adapter,
+            str(threads),
+            "fresh" if fresh else "preallocated",
+            *(variants.split("+") if variants else ()),
+        ]
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open as long as the process
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.log, text=True, env=environment)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment
+        )
         self.about = self._answer()
 
     def _answer(self) -> dict:
@@ -83,8 +95,7 @@ class Floor:
 
     def __init__(self, threads: int):
         command = [str(build_floor()), str(threads), "--serve"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def measure(self, map_bytes: int, output_bytes: int, repeats: int) -> dict:
         self.process.stdin.write(f"{map_bytes} {output_bytes} {repeats}\n")
@@ -107,8 +118,9 @@ def build_floor() -> Path:
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         program.parent.mkdir(exist_ok=True)
         compiler = os.environ.get("CXX") or shutil.which("g++") or "c++"
-        subprocess.run([compiler, "-O3", "-march=native", "-std=c++17", "-fopenmp", str(source),
-                        "-o", str(program)], check=True)
+        subprocess.run(
+            [compiler, "-O3", "-march=native", "-std=c++17", "-fopenmp", str(source), "-o", str(program)], check=True
+        )
     return program
 
 
@@ -119,6 +131,7 @@ def summary(times: list[float]) -> dict:
 
 def floor_summary(rounds: list[dict]) -> dict:
     """Return the floor: the better way to write, plus one reading."""
+
     def collect(key):
         return [value for entry in rounds for value in entry[key]]
 
@@ -144,17 +157,27 @@ def machine() -> dict:
                 model = value.strip()
             elif key.strip() in ("flags", "Features"):
                 flags = set(value.split())
-    telling = ("sse2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl",
-               "avx512_bf16", "asimd", "sve")
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "machine": platform.machine(),
-            "isa": [flag for flag in telling if flag in flags], "kernel": platform.release(),
-            "python": platform.python_version(), "numpy": np.__version__}
+    telling = ("sse2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_bf16", "asimd", "sve")
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "machine": platform.machine(),
+        "isa": [flag for flag in telling if flag in flags],
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
 
 
 def job_of(case) -> dict:
-    return {"op": case.op, "layout": case.layout, "scale": case.scale,
-            "output_size": list(case.output_size), "output_shape": list(case.output_shape()),
-            "params": case.params}
+    return {
+        "op": case.op,
+        "layout": case.layout,
+        "scale": case.scale,
+        "output_size": list(case.output_size),
+        "output_shape": list(case.output_shape()),
+        "params": case.params,
+    }
 
 
 class Inputs:
@@ -172,11 +195,15 @@ class Inputs:
 
     def request(self, rows, name: str) -> dict:
         indices = None if self.indices is None else str(self.folder / "indices.npy")
-        return {"do": "prepare", "job": job_of(self.case),
-                "features": str(self.folder / "features.npy"),
-                "boxes": str(self.folder / "boxes.npy"), "indices": indices,
-                "check": str(self.folder / f"{name}.npy"),
-                "rows": None if rows is None else rows.tolist()}
+        return {
+            "do": "prepare",
+            "job": job_of(self.case),
+            "features": str(self.folder / "features.npy"),
+            "boxes": str(self.folder / "boxes.npy"),
+            "indices": indices,
+            "check": str(self.folder / f"{name}.npy"),
+            "rows": None if rows is None else rows.tolist(),
+        }
 
     def wanted(self, rows, rule):
         if rule not in self.expected:
@@ -184,8 +211,7 @@ class Inputs:
             if rows is not None:
                 boxes = boxes[rows]
                 indices = None if indices is None else indices[rows]
-            self.expected[rule] = reference.expected(
-                self.case, self.features, boxes, indices, rule)
+            self.expected[rule] = reference.expected(self.case, self.features, boxes, indices, rule)
         return self.expected[rule]
 
 
@@ -208,8 +234,7 @@ def prepare(client: Client, inputs: Inputs, rows) -> dict:
     check["rule"] = rule or inputs.case.params.get("rule", "default")
     if rule is not None:
         default = inputs.wanted(rows, None)
-        check["disagreeing_with_default"] = reference.compare(
-            inputs.case.op, default, got)["disagreeing"]
+        check["disagreeing_with_default"] = reference.compare(inputs.case.op, default, got)["disagreeing"]
     return {"check": check}
 
 
@@ -223,8 +248,9 @@ def start(names, threads, fresh, say) -> dict[str, Client]:
     return clients
 
 
-def run(cases, names, *, threads=(1, 2), modes=("preallocated", "fresh"), rounds=5, seconds=0.2,
-        check_rois=100, say=print) -> dict:
+def run(
+    cases, names, *, threads=(1, 2), modes=("preallocated", "fresh"), rounds=5, seconds=0.2, check_rois=100, say=print
+) -> dict:
     """Measure cases x packages x threads x modes.
 
     Parameters
@@ -256,8 +282,7 @@ def run(cases, names, *, threads=(1, 2), modes=("preallocated", "fresh"), rounds
             floor = Floor(count)
             try:
                 for case in cases:
-                    results += _run_case(case, clients, floor, count, mode, rounds, seconds,
-                                         check_rois, say)
+                    results += _run_case(case, clients, floor, count, mode, rounds, seconds, check_rois, say)
             finally:
                 floor.close()
                 for client in clients.values():
@@ -272,8 +297,7 @@ def _run_case(case, clients, floor, threads, mode, rounds, seconds, check_rois, 
     with tempfile.TemporaryDirectory(prefix="fastroi-peers-") as folder:
         inputs = Inputs(case, Path(folder))
         for name in list(clients):
-            record = {"case": case.workload, "op": case.op, "who": name, "threads": threads,
-                      "mode": mode}
+            record = {"case": case.workload, "op": case.op, "who": name, "threads": threads, "mode": mode}
             try:
                 record |= prepare(clients[name], inputs, rows)
             except WorkerFailed as error:
@@ -283,7 +307,7 @@ def _run_case(case, clients, floor, threads, mode, rounds, seconds, check_rois, 
         runners = [n for n, r in records.items() if "missing" not in r and "failed" not in r]
         for turn in range(rounds):
             floors.append(floor.measure(*case.bytes_moved(), 5))
-            for name in runners[turn % max(len(runners), 1):] + runners[:turn % max(len(runners), 1)]:
+            for name in runners[turn % max(len(runners), 1) :] + runners[: turn % max(len(runners), 1)]:
                 if "failed" in records[name] or sum(times.get(name, ())) > 4e3 * seconds * rounds:
                     continue
                 try:
@@ -297,8 +321,13 @@ def _run_case(case, clients, floor, threads, mode, rounds, seconds, check_rois, 
             client.ask({"do": "drop"})
     for name, values in times.items():
         records[name] |= summary(values)
-    records["floor"] = {"case": case.workload, "op": case.op, "who": "floor", "threads": threads,
-                        "mode": mode} | floor_summary(floors)
+    records["floor"] = {
+        "case": case.workload,
+        "op": case.op,
+        "who": "floor",
+        "threads": threads,
+        "mode": mode,
+    } | floor_summary(floors)
     say(_line(case, records, threads, mode))
     return list(records.values())
 
@@ -359,8 +388,7 @@ def verify(cases, names, *, rois=2000, channels=5, seed=0, say=print) -> dict:
     try:
         for case in cases:
             if case.op == "crop_and_resize":
-                small = replace(case, map_shape=(1, channels, *case.map_shape[2:]),
-                                rois_per_image=rois)
+                small = replace(case, map_shape=(1, channels, *case.map_shape[2:]), rois_per_image=rois)
                 boxes = None
             else:
                 small, boxes = random_case(case, rois, channels, seed)
@@ -379,8 +407,7 @@ def verify(cases, names, *, rois=2000, channels=5, seed=0, say=print) -> dict:
                         _restart_if_gone(clients, name, 1, False)
                     say(f"{case.name} {name}: {_agreement(record)}")
                     records.append(record)
-        return {"machine": machine(), "packages": {n: c.about for n, c in clients.items()},
-                "agreement": records}
+        return {"machine": machine(), "packages": {n: c.about for n, c in clients.items()}, "agreement": records}
     finally:
         for client in clients.values():
             client.close()
@@ -392,4 +419,4 @@ def _agreement(record: dict) -> str:
     if "missing" in record:
         return "missing"
     check = record["check"]
-    return (f"{check['disagreeing']} of {check['rois']} RoIs differ, largest {check['largest']}")
+    return f"{check['disagreeing']} of {check['rois']} RoIs differ, largest {check['largest']}"

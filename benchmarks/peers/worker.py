@@ -39,8 +39,13 @@ class Worker:
 
     def hello(self):
         adapter = self.adapter
-        return {"version": adapter.version, "operators": sorted(adapter.builders),
-                "rules": adapter.rules, "notes": adapter.notes, "isa": adapter.isa}
+        return {
+            "version": adapter.version,
+            "operators": sorted(adapter.builders),
+            "rules": adapter.rules,
+            "notes": adapter.notes,
+            "isa": adapter.isa,
+        }
 
     def prepare(self, request):
         builder = self.adapter.builders.get(request["job"]["op"])
@@ -92,14 +97,14 @@ def main():
     try:
         worker = Worker(name, int(threads), mode == "fresh", tuple(variants))
         answer(worker.hello())
-    except Exception as error:  # noqa: BLE001 - reported to the other side
+    except Exception as error:
         answer({"error": f"{type(error).__name__}: {error}"})
         return 1
     for line in sys.stdin:
         request = json.loads(line)
         try:
             answer(getattr(worker, request["do"])(request))
-        except Exception as error:  # noqa: BLE001 - reported to the other side
+        except Exception as error:
             answer({"error": f"{type(error).__name__}: {error}"})
     return 0
 

@@ -13,10 +13,11 @@ from ._errors import UsageError
 FORMATS = (".npy", ".csv", ".json")
 _XYXY = (("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"))
 _XYWH = (("x", "y", "w", "h"), ("x", "y", "width", "height"))
+_TURNED = (("cx", "cy", "w", "h", "angle"), ("cx", "cy", "width", "height", "angle"))
 _BATCH = ("batch", "batch_index", "batch_idx", "image", "image_index")
 
 
-def read_boxes(path, images, xywh=False):
+def read_boxes(path, images, xywh=False, coordinates=4):
     """Read boxes.
 
     Parameters
@@ -27,12 +28,14 @@ def read_boxes(path, images, xywh=False):
         Images that the features hold.
     xywh : bool
         The file's boxes are x, y, width, height; .json files say so themselves.
+    coordinates : int
+        Numbers of a box: 4, or 5 for cx, cy, w, h, angle.
 
     Returns
     -------
     rois : numpy.ndarray
-        (K, 4) x1, y1, x2, y2 or (K, 5) batch, x1, y1, x2, y2 in image pixels; a .npy file is
-        memory-mapped and keeps its dtype.
+        (K, coordinates), or one column more with the batch index first, in image pixels; a .npy file is memory-mapped and
+        keeps its dtype.
     batch_indices : numpy.ndarray or None
         (K,) int64 for a COCO file.
 
@@ -43,14 +46,18 @@ def read_boxes(path, images, xywh=False):
     ValueError
         The file does not hold boxes; the message names file and place.
     """
+    if xywh and coordinates != 4:
+        raise UsageError("argument --xywh: a rotated box is cx cy w h angle")
     ending = Path(path).suffix.lower()
     if ending == ".npy":
-        return _from_npy(path, xywh), None
+        return _from_npy(path, xywh, coordinates), None
     if ending == ".csv":
-        return _from_csv(path, xywh), None
+        return _from_csv(path, xywh, coordinates), None
     if ending == ".json":
         if xywh:
             raise UsageError("argument --xywh: a COCO file is xywh anyway")
+        if coordinates != 4:
+            raise UsageError("argument BOXES: rotated boxes are read from .npy and .csv")
         return _from_coco(path, images)
     raise UsageError(f"argument BOXES: {str(path)!r} ends in none of {' '.join(FORMATS)}")
 
@@ -72,10 +79,11 @@ def load_array(path):
     return numpy.asarray(array)
 
 
-def _from_npy(path, xywh):
+def _from_npy(path, xywh, coordinates):
     rois = load_array(path)
-    if rois.ndim != 2 or rois.shape[1] not in (4, 5):
-        raise ValueError(f"{path}: expected (K, 4) or (K, 5) boxes, found shape {rois.shape}")
+    if rois.ndim != 2 or rois.shape[1] not in (coordinates, coordinates + 1):
+        expected = f"(K, {coordinates}) or (K, {coordinates + 1})"
+        raise ValueError(f"{path}: expected {expected} boxes, found shape {rois.shape}")
     return _to_corners(rois, path) if xywh else rois
 
 
@@ -87,19 +95,21 @@ def _to_corners(rois, path):
     return corners
 
 
-def _from_csv(path, xywh):
+def _from_csv(path, xywh, coordinates):
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = [(number, row) for number, row in _lines(file, path) if any(map(str.strip, row))]
     if not rows:
-        return numpy.empty((0, 4))
+        return numpy.empty((0, coordinates))
     columns = None
     if not all(map(_is_number, rows[0][1])):
-        columns, header_xywh = _columns([name.strip().lower() for name in rows.pop(0)[1]], path)
+        header = [name.strip().lower() for name in rows.pop(0)[1]]
+        columns, header_xywh = _columns(header, path, coordinates)
         if xywh and not header_xywh:
             raise ValueError(f"{path}: --xywh was given, but the header says x1, y1, x2, y2")
         xywh = header_xywh
-    elif len(rows[0][1]) not in (4, 5):
-        raise ValueError(f"{path}: line {rows[0][0]}: expected 4 or 5 columns without a header")
+    elif len(rows[0][1]) not in (coordinates, coordinates + 1):
+        expected = f"{coordinates} or {coordinates + 1} columns"
+        raise ValueError(f"{path}: line {rows[0][0]}: expected {expected} without a header")
     width = len(rows[0][1]) if rows else 0
     parsed = [_numbers(row, columns, width, f"{path}: line {number}") for number, row in rows]
     rois = numpy.array(parsed, dtype=numpy.float64)
@@ -124,12 +134,14 @@ def _is_number(text) -> bool:
     return True
 
 
-def _columns(header, path):
-    for names, xywh in (*((n, False) for n in _XYXY), *((n, True) for n in _XYWH)):
+def _columns(header, path, coordinates):
+    upright = (*((n, False) for n in _XYXY), *((n, True) for n in _XYWH))
+    for names, xywh in upright if coordinates == 4 else ((n, False) for n in _TURNED):
         if all(name in header for name in names):
             batch = [header.index(name) for name in _BATCH if name in header][:1]
             return batch + [header.index(name) for name in names], xywh
-    raise ValueError(f"{path}: the header {','.join(header)!r} has neither x1,y1,x2,y2 nor x,y,w,h")
+    wanted = "neither x1,y1,x2,y2 nor x,y,w,h" if coordinates == 4 else "no cx,cy,w,h,angle"
+    raise ValueError(f"{path}: the header {','.join(header)!r} has {wanted}")
 
 
 def _numbers(row, columns, width, where):

@@ -2,64 +2,237 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
-from fastroi import ROI_POOL_RULES
+from fastroi import FPN_LEVEL_RULES, ROI_POOL_RULES
 
+from ._arguments import number, pair_of, positive_int
+from ._boxes import load_array
 from ._errors import UsageError
 
 
 @dataclass(frozen=True)
 class Operator:
-    """A function of fastroi and the keyword options it takes from the command line."""
+    """A function of fastroi and the keyword options it takes from the command line.
+
+    Attributes
+    ----------
+    function : str
+        Its name in `fastroi`.
+    options : dict
+        From the name of an option to its choices, or None where any value of its type will do.
+    adapt : callable
+        Turns the function into one that is called as `fastroi.roi_pool` is.
+    arrays : tuple of str
+        Options that name a .npy file with one row per RoI.
+    coordinates : int
+        Numbers of a box.
+    """
 
     function: str
-    options: tuple[str, ...]
+    options: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
+    adapt: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    arrays: tuple[str, ...] = ()
+    coordinates: int = 4
 
+
+def _crop(function):
+    """crop_and_resize for boxes in the order of the other operators, x1 y1 x2 y2."""
+
+    def crop(features, rois, *, output_size, spatial_scale, batch_indices, **options):
+        import numpy
+
+        if spatial_scale != 1.0:
+            raise UsageError("argument --scale or --stride: crop_and_resize takes boxes in [0, 1], not in pixels")
+        if rois.shape[1] == 5:
+            rois, batch_indices = rois[:, 1:], _whole_numbers(rois[:, 0])
+        elif batch_indices is None:
+            if len(features) > 1:
+                raise ValueError(f"rois: shape {rois.shape}; with {len(features)} images a batch index is required")
+            batch_indices = numpy.zeros(len(rois), dtype=numpy.int64)
+        return function(features, rois[:, [1, 0, 3, 2]], batch_indices, output_size, **options)
+
+    return crop
+
+
+def _whole_numbers(column):
+    import numpy
+
+    whole = column == numpy.floor(column)
+    if not whole.all():
+        row = int(numpy.argmin(whole))
+        raise ValueError(f"rois[{row}]: batch index {column[row]} is not a whole number")
+    return column.astype(numpy.int64)
+
+
+def _pyramid(function):
+    """multiscale_roi_align with the first level as the features, and each further level of half the scale."""
+
+    def pool(features, rois, *, spatial_scale, level=(), layout, **options):
+        first = spatial_scale
+        if isinstance(first, tuple):
+            raise UsageError("argument --scale: multiscale_roi_align takes one number, the first level's")
+        maps = [features, *(_level(path, features, layout) for path in level)]
+        scales = [first / 2**i for i in range(len(maps))]
+        return function(maps, rois, scales=scales, layout=layout, **options)
+
+    return pool
+
+
+def _level(path, features, layout):
+    """A further level; without channels where `features` has none."""
+    array = load_array(path)
+    array = array[None] if array.ndim == 3 else array
+    if array.ndim != 4:
+        raise ValueError(f"{path}: expected 3 or 4 dimensions, found shape {array.shape}")
+    if features.size:
+        return array
+    return array[:, :0] if layout == "NCHW" else array[..., :0]
+
+
+_ALIGN = {"sampling_ratio": None, "aligned": ("true", "false", "image", "least_one")}
+_GROUPS = {"group_size": None, "channel_order": ("class", "bin")}
+_ARITHMETIC = {"arithmetic": ("float64", "float32")}
+_TURNED = {"angle_unit": ("radians", "degrees"), "clockwise": ("true", "false")}
+_ALIGN_REDUCE = {"reduce": ("mean", "max", "max_corners", "max_from_zero", "max_inside")}
 
 OPERATORS = {
-    "roi_pool": Operator("roi_pool", ("rule", "reduce")),
+    "roi_pool": Operator("roi_pool", {"rule": ROI_POOL_RULES, "reduce": ("max", "mean")}),
+    "roi_align": Operator("roi_align", {**_ALIGN, **_ALIGN_REDUCE, **_ARITHMETIC}),
+    "multiscale_roi_align": Operator(
+        "multiscale_roi_align",
+        {"level": None, "level_rule": FPN_LEVEL_RULES, **_ALIGN, **_ALIGN_REDUCE, **_ARITHMETIC},
+        _pyramid,
+    ),
+    "ps_roi_pool": Operator(
+        "ps_roi_pool", {"rule": ("rfcn", "openvino", "torchvision", "chainercv"), **_GROUPS, **_ARITHMETIC}
+    ),
+    "ps_roi_align": Operator("ps_roi_align", {**_ALIGN, **_GROUPS, **_ARITHMETIC}),
+    "roi_warp": Operator("roi_warp"),
+    "prroi_pool": Operator("prroi_pool"),
+    "roi_align_rotated": Operator(
+        "roi_align_rotated",
+        {"sampling_ratio": None, "aligned": ("true", "false"), **_TURNED, **_ARITHMETIC},
+        coordinates=5,
+    ),
+    "riroi_align_rotated": Operator(
+        "riroi_align_rotated", {"sampling_ratio": None, "orientations": None, **_TURNED, **_ARITHMETIC}, coordinates=5
+    ),
+    "deform_roi_pool": Operator(
+        "deform_roi_pool", {"offset": None, "gamma": None, "sampling_ratio": None, **_ARITHMETIC}, arrays=("offset",)
+    ),
+    "deform_ps_roi_pool": Operator(
+        "deform_ps_roi_pool",
+        {
+            "trans": None,
+            "trans_std": None,
+            "group_size": None,
+            "part_size": None,
+            "sample_per_part": None,
+            **_ARITHMETIC,
+        },
+        arrays=("trans",),
+    ),
+    "crop_and_resize": Operator(
+        "crop_and_resize", {"method": ("bilinear", "nearest"), "extrapolation_value": None}, _crop
+    ),
 }
+
+
+def sampling_ratio(text):
+    """Parse points per bin: 2, 2x3, or 0 for as many as a bin has cells."""
+    return pair_of(int, "x")(text)
+
 
 # What argparse is told of each option; one that several operators share stands here once.
 _OPTIONS = {
-    "rule": dict(
-        choices=ROI_POOL_RULES,
-        metavar="RULE",
-        help=f"{', '.join(ROI_POOL_RULES)} (default: fast_rcnn)",
+    "rule": dict(metavar="RULE", help="the quantisation rule"),
+    "reduce": dict(metavar="HOW", help="what becomes of the cells or points of a bin"),
+    "sampling_ratio": dict(
+        type=sampling_ratio, metavar="N", help="points per bin, e.g. 2 or 2x3 (default: as many as it has cells)"
     ),
-    "reduce": dict(choices=("max", "mean"), help="over the cells of a bin (default: max)"),
+    "aligned": dict(metavar="HOW", help="true: half-pixel correct (default); false: the legacy shift"),
+    "level": dict(
+        action="append", metavar="FILE.npy", help="a further level of the pyramid, of half the scale; repeat it"
+    ),
+    "level_rule": dict(metavar="RULE", help="which box goes to which level"),
+    "group_size": dict(type=pair_of(positive_int, "x"), metavar="G", help="groups of channels (default: as bins)"),
+    "channel_order": dict(metavar="ORDER", help="class- or bin-major channels"),
+    "method": dict(metavar="HOW", help="between the cells"),
+    "extrapolation_value": dict(type=number, metavar="V", help="what lies off the map counts as (default: 0)"),
+    "angle_unit": dict(metavar="UNIT", help="of the angle of a box (default: radians)"),
+    "clockwise": dict(metavar="HOW", help="whether a positive angle turns the box clockwise (default: false)"),
+    "orientations": dict(type=positive_int, metavar="N", help="channels of a group (default: 8)"),
+    "offset": dict(metavar="FILE.npy", help="(K, 2, PH, PW) offsets of the bins (default: none)"),
+    "gamma": dict(type=number, metavar="V", help="what offsets are multiplied by (default: 0.1)"),
+    "trans": dict(metavar="FILE.npy", help="(K, 2 classes, rows, columns) offsets of the parts (default: none)"),
+    "trans_std": dict(type=number, metavar="V", help="what these are multiplied by (default: 0.1)"),
+    "part_size": dict(type=pair_of(positive_int, "x"), metavar="N", help="parts of a box (default: as bins)"),
+    "sample_per_part": dict(type=positive_int, metavar="N", help="points per bin and axis (default: 4)"),
+    "arithmetic": dict(metavar="TYPE", help="of the coordinates (default: float64)"),
 }
+_TRUTH = {"true": True, "false": False}
 
 
 def add_operator(parser):
     """Add --op and the options of all operators."""
     parser.add_argument(
-        "--op", choices=tuple(OPERATORS), default="roi_pool", help="operator (default: roi_pool)"
+        "--op",
+        choices=tuple(OPERATORS),
+        default="roi_pool",
+        metavar="OP",
+        help=f"{', '.join(OPERATORS)} (default: roi_pool)",
     )
-    groups = {}
+    group = parser.add_argument_group("options of the operators")
     for name, options in _OPTIONS.items():
-        users = ", ".join(op for op, operator in OPERATORS.items() if name in operator.options)
-        group = groups.get(users) or parser.add_argument_group(f"options of {users}")
-        groups[users] = group
-        group.add_argument(f"--{name.replace('_', '-')}", default=None, **options)
+        text = f"{options['help']}; {_users(name)}"
+        group.add_argument(_flag(name), default=None, **{**options, "help": text})
 
 
 def chosen(arguments):
-    """Return the chosen function of fastroi and its keyword arguments.
+    """Return the chosen function of fastroi, its keyword arguments, and those with a row per RoI.
 
     Raises
     ------
     UsageError
-        An option was given that the operator does not have.
+        An option was given that the operator does not have, or a value that it does not know.
     """
     import fastroi
 
     operator = OPERATORS[arguments.op]
     given = {name: getattr(arguments, name) for name in _OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
-    for name in given:
+    for name, value in given.items():
         if name not in operator.options:
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"argument {option}: {arguments.op} has no such option")
-    return getattr(fastroi, operator.function), given
+            raise UsageError(f"argument {_flag(name)}: {arguments.op} has no such option")
+        choices = operator.options[name]
+        if choices is not None and value not in choices:
+            raise UsageError(f"argument {_flag(name)}: {value!r} is not one of {', '.join(choices)}")
+    for name in {"aligned", "clockwise"} & given.keys():
+        given[name] = _TRUTH.get(given[name], given[name])
+    function = getattr(fastroi, operator.function)
+    paths = {name: given.pop(name, None) for name in operator.arrays}
+    arrays = {name: None if path is None else load_array(path) for name, path in paths.items()}
+    return (function if operator.adapt is None else operator.adapt(function)), given, arrays
+
+
+def coordinates(arguments) -> int:
+    """Return how many numbers a box of the chosen operator has."""
+    return OPERATORS[arguments.op].coordinates
+
+
+def _flag(name) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _users(name) -> str:
+    """Which operators have an option, those with the same choices together."""
+    by_choices = {}
+    for op, operator in OPERATORS.items():
+        if name in operator.options:
+            by_choices.setdefault(operator.options[name], []).append(op)
+    return "; ".join(
+        f"{', '.join(ops)}" + (f": {', '.join(choices)}" if choices else "") for choices, ops in by_choices.items()
+    )

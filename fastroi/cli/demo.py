@@ -34,9 +34,7 @@ def add_arguments(parser):
         default="fastroi_demo.png",
         help="the figure: .png, .svg or .pdf (default: fastroi_demo.png)",
     )
-    parser.add_argument(
-        "--repeat", type=positive_int, default=7, metavar="N", help="timings of each (default: 7)"
-    )
+    parser.add_argument("--repeat", type=positive_int, default=7, metavar="N", help="timings of each (default: 7)")
 
 
 def run(arguments):
@@ -52,9 +50,7 @@ def run(arguments):
     for explanation in explanations:
         _check(features, explanation)
     _time(features, arguments.repeat)
-    write_figure(
-        arguments.output, explanations, image=image, title="What quantisation does to one box"
-    )
+    write_figure(arguments.output, explanations, image=image, title="What quantisation does to one box")
     print(f"\nfigure: {arguments.output}")
 
 

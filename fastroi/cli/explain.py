@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from pathlib import Path
 
 from fastroi import ROI_POOL_RULES, explain
+from fastroi.explain import INTERPOLATION_RULES
 
 from ._arguments import add_output_size, add_scale, number, positive_int, scale_of
 from ._errors import UsageError
+from ._operators import sampling_ratio
 
-HELP = "show what quantisation does to one box"
+HELP = "show what quantisation does to one box, or what interpolation does instead"
 DESCRIPTION = """\
 Show the coordinates, bins and areas of one box under one or several rules, and
 draw them side by side:
 
   fastroi explain --xywh 296 192 200 145 --stride 32 --image-size 512 512 \\
-      --output-size 3 --rule floor --rule fast_rcnn -o figure.png
+      --output-size 3 --rule floor --rule roi_align -o figure.png
+
+The interpolating rules, roi_align, roi_warp and prroi_pool, need the size of the
+image or map.
 """
+_ALIGNED = {"true": True, "false": False, "image": "image"}
 _FIGURES = (".png", ".svg", ".pdf")
 
 
 def add_arguments(parser):
     """Add the arguments of this command."""
     box = parser.add_mutually_exclusive_group(required=True)
-    box.add_argument(
-        "--box", type=number, nargs=4, metavar=("X1", "Y1", "X2", "Y2"), help="in image pixels"
-    )
-    box.add_argument(
-        "--xywh", type=number, nargs=4, metavar=("X", "Y", "W", "H"), help="in image pixels"
-    )
+    box.add_argument("--box", type=number, nargs=4, metavar=("X1", "Y1", "X2", "Y2"), help="in image pixels")
+    box.add_argument("--xywh", type=number, nargs=4, metavar=("X", "Y", "W", "H"), help="in image pixels")
     add_scale(parser, required=True)
     add_output_size(parser, required=True)
     size = parser.add_mutually_exclusive_group()
@@ -41,16 +44,22 @@ def add_arguments(parser):
         metavar=("W", "H"),
         help="in pixels; the map has ceil(size / stride) cells, and bins are clipped to it",
     )
-    size.add_argument(
-        "--map-size", type=positive_int, nargs=2, metavar=("W", "H"), help="the same, in cells"
-    )
+    size.add_argument("--map-size", type=positive_int, nargs=2, metavar=("W", "H"), help="the same, in cells")
     parser.add_argument(
         "--rule",
         action="append",
-        choices=(*ROI_POOL_RULES, "all"),
+        choices=(*ROI_POOL_RULES, *INTERPOLATION_RULES, "all"),
         metavar="RULE",
-        help=f"{', '.join(ROI_POOL_RULES)} or all; repeat it to compare (default: floor)",
+        help=f"{', '.join(ROI_POOL_RULES)}, or all of these; {', '.join(INTERPOLATION_RULES)}; "
+        "repeat it to compare (default: floor)",
     )
+    parser.add_argument(
+        "--sampling-ratio",
+        type=sampling_ratio,
+        metavar="N",
+        help="points of roi_align per bin, e.g. 2 or 2x3 (default: as many as it has cells)",
+    )
+    parser.add_argument("--aligned", choices=tuple(_ALIGNED), help="of roi_align (default: true)")
     parser.add_argument("--image", metavar="FILE", help="draw this image beside the rules")
     parser.add_argument("--whole-map", action="store_true", help="draw all of the map")
     parser.add_argument("--title", help="a heading over the figure")
@@ -119,11 +128,27 @@ def _known_size(arguments) -> bool:
 def _explanations(arguments):
     rules = list(dict.fromkeys(arguments.rule or ["floor"]))
     if "all" in rules:
-        rules = ROI_POOL_RULES
+        at = rules.index("all")
+        rules = list(dict.fromkeys([*rules[:at], *ROI_POOL_RULES, *rules[at + 1 :]]))
+    options = _align_options(arguments, rules)
     scale = scale_of(arguments)
     sizes = _map_size(arguments, scale)
-    box = _corners(arguments)
-    return [explain(box, arguments.output_size, scale, rule=rule, map_size=sizes) for rule in rules]
+    for rule in rules:
+        if rule in INTERPOLATION_RULES and sizes is None:
+            raise UsageError(f"argument --rule: {rule} needs --image-size or --map-size")
+    call = functools.partial(explain, _corners(arguments), arguments.output_size, scale, map_size=sizes)
+    return [call(rule=rule, **(options if rule == "roi_align" else {})) for rule in rules]
+
+
+def _align_options(arguments, rules):
+    options = {}
+    if arguments.sampling_ratio is not None:
+        options["sampling_ratio"] = arguments.sampling_ratio
+    if arguments.aligned is not None:
+        options["aligned"] = _ALIGNED[arguments.aligned]
+    if options and "roi_align" not in rules:
+        raise UsageError("argument --sampling-ratio or --aligned: it goes with --rule roi_align")
+    return options
 
 
 def _corners(arguments):

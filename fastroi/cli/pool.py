@@ -17,7 +17,7 @@ from . import _boxes
 from ._arguments import add_output_size, add_scale, positive_int, scale_of
 from ._errors import UsageError
 from ._files import replacing
-from ._operators import add_operator, chosen
+from ._operators import add_operator, chosen, coordinates
 from ._progress import progress
 
 HELP = "pool the boxes of a file from the features of a file"
@@ -34,15 +34,18 @@ BOXES is one of
          batch if there are several images
   .json  COCO: the bbox (x y width height) of the annotations; the batch index of
          an image_id is its position in the list of images
+
+For the rotated operators a box is cx cy w h angle in place of x1 y1 x2 y2, in .npy
+or .csv. For --op crop_and_resize the boxes are x1 y1 x2 y2 in [0, 1] and --scale does not
+apply. For --op multiscale_roi_align FEATURES.npy is the finest level, --scale its
+scale, and every --level the next, of half that scale.
 """
 _CHUNK_BYTES = 64 * 2**20
 
 
 def add_arguments(parser):
     """Add the arguments of this command."""
-    parser.add_argument(
-        "features", metavar="FEATURES.npy", help="(N, C, H, W) or (C, H, W); see --layout"
-    )
+    parser.add_argument("features", metavar="FEATURES.npy", help="(N, C, H, W) or (C, H, W); see --layout")
     parser.add_argument("boxes", metavar="BOXES", help=".npy, .csv or COCO .json")
     parser.add_argument("-o", "--output", metavar="OUT.npy", required=True, help="the result")
     add_output_size(parser, required=True)
@@ -67,10 +70,11 @@ def add_arguments(parser):
 def run(arguments):
     """Pool and report in one line."""
     start = time.perf_counter()
-    function, options = chosen(arguments)
+    function, options, arrays = chosen(arguments)
     _check_paths(arguments)
     features = _load_features(arguments.features, arguments.layout)
-    rois, batch_indices = _boxes.read_boxes(arguments.boxes, len(features), arguments.xywh)
+    rois, batch_indices = _boxes.read_boxes(arguments.boxes, len(features), arguments.xywh, coordinates(arguments))
+    per_roi = _per_roi(batch_indices, arrays, len(rois))
     call = functools.partial(
         function,
         output_size=arguments.output_size,
@@ -79,12 +83,12 @@ def run(arguments):
         num_threads=arguments.threads,
         **options,
     )
-    shape, dtype = _result(call, features, rois, batch_indices, arguments.layout)
+    shape, dtype = _result(call, features, rois, per_roi, arguments.layout)
     with _terminable(), replacing(arguments.output) as temporary:
         out = _create(temporary, shape, dtype)
         with progress(len(rois), "RoIs", arguments.progress) as advance:
             for rows in _chunks(shape, dtype, features.nbytes // max(len(features), 1)):
-                call(features, rois[rows], batch_indices=_rows(batch_indices, rows), out=out[rows])
+                call(features, rois[rows], **_rows(per_roi, rows), out=out[rows])
                 advance(len(out[rows]))
         out.flush()
     size = "x".join(map(str, shape))
@@ -111,20 +115,28 @@ def _load_features(path, layout):
     return features
 
 
-def _result(call, features, rois, batch_indices, layout):
+def _per_roi(batch_indices, arrays, count):
+    """Keyword arguments that have a row for each RoI."""
+    for name, array in arrays.items():
+        if array is not None and (array.ndim == 0 or len(array) != count):
+            raise ValueError(f"{name}: shape {array.shape} for {count} RoIs")
+    return {"batch_indices": batch_indices, **arrays}
+
+
+def _result(call, features, rois, per_roi, layout):
     """Let the operator judge every box, on no channel, and tell shape and dtype of the result.
 
     A bad box is found before any work, and its row is the row of the file.
     """
     axis = 1 if layout == "NCHW" else 3
     no_channel = features[:, :0] if axis == 1 else features[..., :0]
-    call(no_channel, rois, batch_indices=batch_indices)
-    none = call(features, rois[:0], batch_indices=_rows(batch_indices, slice(0)))
+    call(no_channel, rois, **per_roi)
+    none = call(features, rois[:0], **_rows(per_roi, slice(0)))
     return (len(rois), *none.shape[1:]), none.dtype
 
 
-def _rows(array, rows):
-    return None if array is None else array[rows]
+def _rows(per_roi, rows):
+    return {name: None if array is None else array[rows] for name, array in per_roi.items()}
 
 
 def _create(path, shape, dtype):

@@ -50,3 +50,25 @@ def rounded_half_away(values):
     """Each value rounded as C's ``round`` does."""
     whole = np.trunc(values)
     return whole + np.sign(values) * (np.abs(values - whole) >= 0.5)
+
+
+def with_zero_rows(pool, boxes, index, known):
+    """``pool(boxes, index)`` of the known rows, zeros for the others."""
+    pooled = pool(boxes[known], index[known])
+    if known.all():
+        return pooled
+    result = np.zeros((len(boxes), *pooled.shape[1:]), pooled.dtype)
+    result[known] = pooled
+    return result
+
+
+def check_channels(features, name, classes, group):
+    """Refuse a map whose channels are not classes x group x group."""
+    if features.shape[1] != classes * group * group:
+        raise ValueError(f"{name}: {features.shape[1]} channels; {classes} x {group} x {group} "
+                         "required")
+
+
+def areas(boxes):
+    """Width times height of (K, 4) boxes, in their own dtype and with its sign."""
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

@@ -7,7 +7,7 @@ in place of nodes.  Verified against openvino 2026.4: see docs/compat.md.
 import numpy as np
 
 from .. import ops
-from . import _boxes
+from . import _boxes, _calls
 
 __all__ = [
     "deformable_psroi_pooling",
@@ -87,3 +87,310 @@ def roi_pooling(input, coords, output_roi, spatial_scale, method="max"):
     else:
         result = _bilinear_pooling(features, boxes, index, output_roi)
     return _padded(result, len(coords))
+
+
+def _bilinear_pooling(features, boxes, index, extents):
+    """crop_and_resize of boxes given as fractions x1, y1, x2, y2, with 0 outside the map."""
+    unit = np.asarray(boxes, np.float32)[:, [1, 0, 3, 2]]
+    return _calls.crop(features, unit, index, extents, "bilinear", 0.0, exact_end=True)
+
+
+def roi_align(data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale, mode,
+              aligned_mode="asymmetric"):
+    """Operation ``ROIAlign``.
+
+    ``mode="max"`` interpolates and takes the maximum, from 0 upwards: a bin of negative samples
+    gives 0.
+
+    Parameters
+    ----------
+    data : ndarray, float32
+        (N, C, H, W).
+    rois : ndarray
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels, taken as float32.
+    batch_indices : ndarray of int
+        (K,) image of each RoI.
+    pooled_h, pooled_w : int
+        PH and PW.
+    sampling_ratio : int
+        Samples per bin and axis; 0 takes ceil(extent / P).
+    spatial_scale : float
+        Map cells per image pixel.
+    mode : {"avg", "max"}
+        Mean or maximum of the samples.
+    aligned_mode : {"asymmetric", "half_pixel_for_nn", "half_pixel"}
+        Corners on the map: x * scale with extents of at least a cell; x * scale - 0.5; or
+        (x + 0.5) * scale - 0.5.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW); 0 for a bin without samples (the package: NaN).
+
+    Raises
+    ------
+    ValueError
+        An unknown mode, a box that is not finite, an index out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import openvino
+    >>> data = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> openvino.roi_align(data, np.array([[0, 0, 2, 2]], np.float32), [0], 1, 1, 2, 1.0, "avg")
+    array([[[[5.]]]], dtype=float32)
+    """
+    if mode not in ("avg", "max"):
+        raise ValueError(f"mode: {mode!r} is not 'avg' or 'max'")
+    if aligned_mode not in ("asymmetric", "half_pixel_for_nn", "half_pixel"):
+        raise ValueError(f"aligned_mode: {aligned_mode!r} is not 'asymmetric', 'half_pixel_for_nn' "
+                         "or 'half_pixel'")
+    features = _boxes.array(data, "data", 4)
+    boxes = np.asarray(_boxes.columns(rois, "rois", 4), np.float32)
+    if aligned_mode == "half_pixel":
+        boxes = boxes + np.float32(0.5)
+    return _calls.align(features, boxes, batch_indices, (pooled_h, pooled_w), spatial_scale,
+                        sampling_ratio, aligned_mode != "asymmetric",
+                        "mean" if mode == "avg" else _calls.MAX_FROM_ZERO)
+
+
+def psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_bins_x,
+                  spatial_bins_y, mode):
+    """Operation ``PSROIPooling``: R-FCN's mean of each bin, or bilinear parts.
+
+    With ``mode="average"`` the corners are round(x1) and round(x2 + 1), rounded before scaling, and
+    the channels are ordered class, bin row, bin column.  With ``mode="bilinear"`` the boxes are
+    fractions of the map; each is cut into `spatial_bins_x` by `spatial_bins_y` parts, every part is
+    sampled on a grid of `group_size` points with its own `output_dim` channels (order part, class),
+    and the parts are averaged; a sample outside the map is 0.
+
+    Parameters
+    ----------
+    input : ndarray, float32
+        (N, output_dim * group_size ** 2, H, W); for bilinear
+        (N, output_dim * spatial_bins_x * spatial_bins_y, H, W).
+    coords : ndarray
+        (K, 5) ``[image, x1, y1, x2, y2]``, in image pixels, or in [0, 1] for bilinear.
+    output_dim : int
+        Classes C of the result.
+    group_size : int
+        P, bins per side.
+    spatial_scale : float
+        Map cells per image pixel; not used by bilinear.
+    spatial_bins_x, spatial_bins_y : int
+        Parts per side, for bilinear.
+    mode : {"average", "bilinear"}
+        How a bin is computed.
+
+    Returns
+    -------
+    ndarray
+        (K, C, P, P); 0 for an empty bin.
+
+    Raises
+    ------
+    ValueError
+        An unknown mode, channels that do not fit, a box that is not finite, an index out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import openvino
+    >>> data = np.arange(4, dtype=np.float32).reshape(1, 4, 1, 1) * np.ones((4, 4), np.float32)
+    >>> coords = np.array([[0, 0, 0, 3, 3]], np.float32)
+    >>> openvino.psroi_pooling(data, coords, 1, 2, 1.0, 1, 1, "average")[0, 0]
+    array([[0., 1.],
+           [2., 3.]], dtype=float32)
+    """
+    if mode not in ("average", "bilinear"):
+        raise ValueError(f"mode: {mode!r} is not 'average' or 'bilinear'")
+    features = _boxes.array(input, "input", 4)
+    parts = group_size**2 if mode == "average" else spatial_bins_x * spatial_bins_y
+    if features.shape[1] != output_dim * parts:
+        raise ValueError(f"input: {features.shape[1]} channels; {output_dim} x {parts} required")
+    boxes, index = _boxes.truncated_index(_boxes.columns(coords, "coords", 5))
+    boxes = np.asarray(boxes, np.float32)
+    if mode == "average":
+        return _calls.ps_pool(features, boxes, index, group_size, spatial_scale, "openvino")
+    return _mean_of_parts(features, boxes, index, output_dim, group_size, spatial_bins_x,
+                          spatial_bins_y)
+
+
+def _mean_of_parts(features, boxes, index, classes, group, columns, rows):
+    """The mean over the parts of a box, each sampled from the channels of its own."""
+    first, size = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
+    step = size / np.asarray([columns, rows], np.float32)
+    total = 0.0
+    for part in range(columns * rows):
+        corner = first + np.asarray([part % columns, part // columns], np.float32) * step
+        own = features[:, part * classes : (part + 1) * classes]
+        total = total + _bilinear_pooling(own, np.hstack([corner, corner + step]), index,
+                                          (group, group))
+    return total / features.dtype.type(columns * rows)
+
+
+def deformable_psroi_pooling(feature_maps, coords, output_dim, spatial_scale, group_size=1,
+                             mode="bilinear_deformable", spatial_bins_x=1, spatial_bins_y=1,
+                             trans_std=1.0, part_size=1, offsets=None):
+    """Operation ``DeformablePSROIPooling``.
+
+    Corners are round(x1) * scale - 0.5 and (round(x2) + 1) * scale - 0.5; every bin moves by
+    ``trans_std * offset * extent`` and takes the mean of its samples *on the map*.
+
+    Parameters
+    ----------
+    feature_maps : ndarray, float32
+        (N, output_dim * group_size ** 2, H, W), order class, bin row, bin column.
+    coords : ndarray
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels.
+    output_dim : int
+        Classes C of the result.
+    spatial_scale : float
+        Map cells per image pixel.
+    group_size : int
+        P, bins per side.
+    mode : {"bilinear_deformable"}
+        The only one.
+    spatial_bins_x, spatial_bins_y : int
+        Samples per bin on each axis; they must be equal.
+    trans_std : float
+        Factor of the offsets.
+    part_size : int
+        Cells per side of the grid of offsets.
+    offsets : ndarray, optional
+        (K, 2 * classes, part_size, part_size): horizontal plane, then vertical, for each class.
+
+    Returns
+    -------
+    ndarray
+        (K, C, P, P); 0 for a bin without a sample on the map.
+
+    Raises
+    ------
+    ValueError
+        Another mode, unequal bins, channels that do not fit, invalid boxes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import openvino
+    >>> data = np.arange(4, dtype=np.float32).reshape(1, 4, 1, 1) * np.ones((4, 4), np.float32)
+    >>> coords = np.array([[0, 0, 0, 3, 3]], np.float32)
+    >>> openvino.deformable_psroi_pooling(data, coords, 1, 1.0, 2)[0, 0]
+    array([[0., 1.],
+           [2., 3.]], dtype=float32)
+    """
+    if mode != "bilinear_deformable":
+        raise ValueError(f"mode: {mode!r} is not 'bilinear_deformable'")
+    if spatial_bins_x != spatial_bins_y:
+        raise ValueError(f"spatial_bins_x: {spatial_bins_x}, but spatial_bins_y is {spatial_bins_y}")
+    features = _boxes.array(feature_maps, "feature_maps", 4)
+    _boxes.check_channels(features, "feature_maps", output_dim, group_size)
+    boxes, index = _boxes.truncated_index(_boxes.columns(coords, "coords", 5))
+    return _calls.deform_ps(features, boxes, index, offsets, group_size, group_size, part_size,
+                            spatial_bins_x, trans_std, spatial_scale)
+
+
+def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale,
+                      clockwise_mode):
+    """Operation ``ROIAlignRotated``: mean of bilinear samples of a turned grid.
+
+    Half a cell is always subtracted from the scaled centre; extents are not widened.
+
+    Parameters
+    ----------
+    data : ndarray, float32
+        (N, C, H, W).
+    rois : ndarray
+        (K, 5) ``[centre x, centre y, width, height, angle]``, image pixels and radians.
+    batch_indices : ndarray of int
+        (K,) image of each RoI.
+    pooled_h, pooled_w : int
+        PH and PW.
+    sampling_ratio : int
+        Samples per bin and axis; 0 takes ceil(extent / P).
+    spatial_scale : float
+        Map cells per image pixel.
+    clockwise_mode : bool
+        A positive angle turns clockwise on the screen.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW).
+
+    Raises
+    ------
+    ValueError
+        A box that is not finite, an index out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import openvino
+    >>> data = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> rois = np.array([[2, 2, 2, 2, 0]], np.float32)
+    >>> openvino.roi_align_rotated(data, rois, [0], 1, 1, 2, 1.0, True)
+    array([[[[7.5]]]], dtype=float32)
+    """
+    features = _boxes.array(data, "data", 4)
+    boxes = _boxes.columns(rois, "rois", 5)
+    return _calls.turned(features, boxes, batch_indices, (pooled_h, pooled_w), spatial_scale,
+                          sampling_ratio, aligned=True, clockwise=clockwise_mode, degrees=False)
+
+
+def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_ratio,
+                                                 pyramid_scales, aligned=False):
+    """Operation ``ExperimentalDetectronROIFeatureExtractor``: RoIAlign over one image's pyramid.
+
+    The level of a box is floor(2 + log2(sqrt(area) / 224 + 1e-6)), held between the first and the
+    last; a box without a positive area gives zeros.  Extents are at least one cell, also with
+    `aligned`.
+
+    Parameters
+    ----------
+    inputs : list of ndarray
+        (K, 4) boxes ``[x1, y1, x2, y2]`` in image pixels, then the maps (1, C, H_l, W_l), finest
+        first.
+    output_size : int
+        P.
+    sampling_ratio : int
+        Samples per bin and axis; 0 takes ceil(extent / P).
+    pyramid_scales : list of int
+        Image pixels per cell of each level.
+    aligned : bool
+        Subtract half a cell from the scaled corners.
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        (K, C, P, P) in the order of the boxes, and the boxes.
+
+    Raises
+    ------
+    ValueError
+        Maps of more than one image, levels that do not fit the scales, invalid boxes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import openvino
+    >>> maps = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> boxes = np.array([[0, 0, 8, 8]], np.float32)
+    >>> openvino.experimental_detectron_roi_feature_extractor([boxes, maps], 1, 2, [4])[0]
+    array([[[[5.]]]], dtype=float32)
+    """
+    rois, *levels = inputs
+    boxes = np.asarray(_boxes.columns(rois, "inputs[0]", 4), np.float32)
+    maps = [_boxes.array(level, f"inputs[{n}]", 4) for n, level in enumerate(levels, 1)]
+    if any(len(level) != 1 for level in maps):
+        raise ValueError("inputs: one image per level required")
+    if len(maps) != len(pyramid_scales):
+        raise ValueError(f"pyramid_scales: {len(pyramid_scales)} for {len(maps)} levels")
+    scales = [1.0 / scale for scale in pyramid_scales]
+    rows = _boxes.indexed(boxes, np.zeros(len(boxes)))
+    levels = _calls.levels(boxes, 0, len(maps), "epsilon_1e-6", 224, 2)
+    levels = np.where(_boxes.areas(boxes) > 0, levels, -1)
+    pooled = _calls.multiscale(maps, rows, output_size, scales, sampling_ratio,
+                               "least_one" if aligned else False, levels)
+    return pooled, boxes.copy()

@@ -7,7 +7,7 @@ sorted by image, and `boxes_num` says how many each image has.
 import numpy as np
 
 from .. import ops
-from . import _boxes
+from . import _boxes, _calls
 
 __all__ = ["distribute_fpn_proposals", "psroi_pool", "roi_align", "roi_pool"]
 
@@ -78,3 +78,171 @@ def roi_pool(x, boxes, boxes_num, output_size, spatial_scale=1.0, name=None):
         boxes, spatial_scale = _rounded_corners(boxes, spatial_scale), 1.0
     return ops.roi_pool(features, boxes, output_size, spatial_scale, rule="fast_rcnn_f32",
                         batch_indices=index)
+
+
+def roi_align(x, boxes, boxes_num, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=True,
+              name=None):
+    """Mean of bilinear samples: ``paddle.vision.ops.roi_align``.
+
+    Parameters
+    ----------
+    x : ndarray, float32 or float64
+        (N, C, H, W).
+    boxes : ndarray
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels, sorted by image, in the dtype of `x`.
+    boxes_num : array_like of int
+        (N,) number of boxes of each image.
+    output_size : int or (int, int)
+        PH, PW.
+    spatial_scale : float
+        Map cells per image pixel.
+    sampling_ratio : int
+        Samples per bin and axis; 0 or less takes ceil(extent / P).
+    aligned : bool
+        Subtract half a cell from the scaled corners; otherwise boxes are at least one cell.
+    name : object
+        Not used.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), in the dtype of `x`; 0 for a bin without samples (Paddle: NaN).
+
+    Raises
+    ------
+    TypeError
+        Boxes in another dtype than the map.
+    ValueError
+        A box that is not finite; counts that do not fit the boxes or the images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import paddle
+    >>> x = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> paddle.roi_align(x, np.array([[0, 0, 2, 2]], np.float32), [1], 1, sampling_ratio=2)
+    array([[[[2.5]]]], dtype=float32)
+    """
+    features, boxes, index = _inputs(x, boxes, boxes_num)
+    return _calls.align(features, boxes, index, output_size, spatial_scale, sampling_ratio, aligned)
+
+
+def psroi_pool(x, boxes, boxes_num, output_size, spatial_scale=1.0, name=None):
+    """Position-sensitive mean of each bin: ``paddle.vision.ops.psroi_pool`` (R-FCN's rule).
+
+    Corners are round(x1) * scale and (round(x2) + 1) * scale, extents at least 0.1, bin edges floor
+    and ceil.
+
+    Parameters
+    ----------
+    x : ndarray, float32 or float64
+        (N, C * P * P, H, W), channels in the order class, bin row, bin column.
+    boxes : ndarray
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels, sorted by image, in the dtype of `x`.
+    boxes_num : array_like of int
+        (N,) number of boxes of each image.
+    output_size : int
+        P.
+    spatial_scale : float
+        Map cells per image pixel.
+    name : object
+        Not used.
+
+    Returns
+    -------
+    ndarray
+        (K, C, P, P), in the dtype of `x`; 0 for an empty bin.
+
+    Raises
+    ------
+    TypeError
+        Boxes in another dtype than the map.
+    ValueError
+        A box that is not finite; counts or channels that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import paddle
+    >>> x = np.arange(4, dtype=np.float32).reshape(1, 4, 1, 1) * np.ones((4, 4), np.float32)
+    >>> paddle.psroi_pool(x, np.array([[0, 0, 3, 3]], np.float32), [1], 2)[0, 0]
+    array([[0., 1.],
+           [2., 3.]], dtype=float32)
+    """
+    features, boxes, index = _inputs(x, boxes, boxes_num)
+    return _calls.ps_pool(features, boxes, index, output_size, spatial_scale, "rfcn")
+
+
+def distribute_fpn_proposals(fpn_rois, min_level, max_level, refer_level, refer_scale,
+                             pixel_offset=False, rois_num=None, name=None):
+    """Sort boxes by pyramid level: ``paddle.vision.ops.distribute_fpn_proposals``.
+
+    The level of a box is floor(log2(sqrt(area) / refer_scale + 1e-6) + refer_level) in the dtype of
+    the boxes, held between `min_level` and `max_level`; a box with a negative side has area 0.
+
+    Parameters
+    ----------
+    fpn_rois : ndarray, float32 or float64
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels, sorted by image.
+    min_level, max_level : int
+        The lowest and the highest level.
+    refer_level : int
+        Level of a box whose area is ``refer_scale ** 2``.
+    refer_scale : int
+        Side of that box, in image pixels.
+    pixel_offset : bool
+        Add 1 to the sides.
+    rois_num : array_like of int, optional
+        (N,) number of boxes of each image.
+    name : object
+        Not used.
+
+    Returns
+    -------
+    multi_rois : list of ndarray
+        The boxes of every level.
+    restore_ind : ndarray, int32
+        (K, 1) place of each box in the levels joined together.
+    rois_num_per_level : list of ndarray, int32, or None
+        (N,) boxes per image of every level, if `rois_num` is given.
+
+    Raises
+    ------
+    ValueError
+        Levels out of order, or counts that do not add up to the boxes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import paddle
+    >>> boxes = np.array([[0, 0, 224, 224], [0, 0, 10, 10]], np.float32)
+    >>> levels, restore, _ = paddle.distribute_fpn_proposals(boxes, 2, 5, 4, 224)
+    >>> [len(level) for level in levels], restore.ravel()
+    ([1, 0, 1, 0], array([1, 0], dtype=int32))
+    """
+    if not min_level <= max_level:
+        raise ValueError(f"max_level: {max_level} is below min_level, {min_level}")
+    boxes = _boxes.columns(fpn_rois, "fpn_rois", 4)
+    levels = _levels(boxes, min_level, max_level, refer_level, refer_scale, pixel_offset)
+    members = [np.flatnonzero(levels == level) for level in range(min_level, max_level + 1)]
+    restore = np.empty((len(boxes), 1), np.int32)
+    restore[np.concatenate(members), 0] = np.arange(len(boxes))
+    counts = None
+    if rois_num is not None:
+        rois_num = np.asarray(rois_num)
+        if (rois_num < 0).any() or rois_num.sum() != len(boxes):
+            raise ValueError(f"rois_num: {rois_num.tolist()} does not add up to {len(boxes)} boxes")
+        image = np.repeat(np.arange(len(rois_num)), rois_num)
+        counts = [np.bincount(image[rows], minlength=len(rois_num)).astype(np.int32)
+                  for rows in members]
+    return [boxes[rows] for rows in members], restore, counts
+
+
+def _levels(boxes, lowest, highest, refer_level, refer_scale, pixel_offset):
+    """The level of each box, in the arithmetic of the boxes' dtype."""
+    real = boxes.dtype.type
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    offset = real(1 if pixel_offset else 0)
+    area = np.where((width < 0) | (height < 0), real(0), (width + offset) * (height + offset))
+    level = np.floor(np.log2(np.sqrt(area) / real(refer_scale) + real(1e-6)) + real(refer_level))
+    return np.clip(level, lowest, highest)

@@ -4,10 +4,12 @@ Verified against torchvision 0.29: see docs/compat.md.  Maps and boxes must shar
 torchvision requires; float32 maps are computed with float32 geometry, float64 maps with float64.
 """
 
+import math
+
 import numpy as np
 
 from .. import ops
-from . import _boxes
+from . import _boxes, _calls
 
 __all__ = [
     "MultiScaleRoIAlign",
@@ -15,6 +17,8 @@ __all__ = [
     "PSRoIPool",
     "RoIAlign",
     "RoIPool",
+    "paste_masks_in_image",
+    "project_masks_on_boxes",
     "ps_roi_align",
     "ps_roi_pool",
     "roi_align",
@@ -32,10 +36,6 @@ def _rows(boxes, features):
                                 for i, table in enumerate(tables)])
     boxes = _boxes.columns(boxes, "boxes", 5)
     return _boxes.same_dtype(boxes, features, "boxes", "input")
-
-
-def _geometry(features):
-    return "float32" if features.dtype == np.float32 else "float64"
 
 
 def roi_pool(input, boxes, output_size, spatial_scale=1.0):
@@ -80,3 +80,442 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
     features = _boxes.array(input, "input", 4)
     rule = "fast_rcnn_f32" if features.dtype == np.float32 else "fast_rcnn_f64"
     return ops.roi_pool(features, _rows(boxes, features), output_size, spatial_scale, rule=rule)
+
+
+def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=False):
+    """Mean of bilinear samples: ``torchvision.ops.roi_align``.
+
+    Samples outside [-1, H] x [-1, W] count as 0, the rest is clamped to the map.  The default
+    ``aligned=False`` is the legacy mode: no half-pixel shift, boxes of at least one cell.
+
+    Parameters
+    ----------
+    input : ndarray, float32 or float64
+        (N, C, H, W).
+    boxes : ndarray or list of ndarray
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image.
+    output_size : int or (int, int)
+        PH, PW.
+    spatial_scale : float
+        Map cells per image pixel.
+    sampling_ratio : int
+        Samples per bin and axis; 0 or less takes ceil(extent / P).
+    aligned : bool
+        Subtract half a cell from the scaled corners.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), in the dtype of `input`; 0 for a bin without samples.
+
+    Raises
+    ------
+    TypeError
+        Boxes in another dtype than the map.
+    ValueError
+        A box that is not finite or an image index out of range (torchvision reads beyond the map).
+        A box reversed on one axis, adaptive and aligned, gives 0 here and an error there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> boxes = np.array([[0, 0, 0, 2, 2]], dtype=np.float32)
+    >>> torchvision.roi_align(features, boxes, 1, sampling_ratio=2, aligned=True)
+    array([[[[2.5]]]], dtype=float32)
+    """
+    features = _boxes.array(input, "input", 4)
+    return _calls.align(features, _rows(boxes, features), None, output_size, spatial_scale,
+                        sampling_ratio, aligned)
+
+
+def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
+    """Position-sensitive mean of each bin: ``torchvision.ops.ps_roi_pool``.
+
+    Corners are rounded after scaling; the box is open (no cell added) and at least one cell long;
+    the bins are clipped to H - 1 and W - 1, so the last row and column are never pooled.
+
+    Parameters
+    ----------
+    input : ndarray, float32 or float64
+        (N, C * P * P, H, W), channels in the order class, bin row, bin column.
+    boxes : ndarray or list of ndarray
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image.
+    output_size : int
+        P.
+    spatial_scale : float
+        Map cells per image pixel.
+
+    Returns
+    -------
+    ndarray
+        (K, C, P, P), in the dtype of `input`; 0 for an empty bin.
+
+    Raises
+    ------
+    TypeError
+        Boxes in another dtype than the map.
+    ValueError
+        A box that is not finite, an image index out of range, channels no multiple of P * P.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(4, dtype=np.float32).reshape(1, 4, 1, 1) * np.ones((4, 4), np.float32)
+    >>> boxes = np.array([[0, 0, 0, 2, 2]], dtype=np.float32)
+    >>> torchvision.ps_roi_pool(features, boxes, 2)[0, 0]
+    array([[0., 1.],
+           [2., 3.]], dtype=float32)
+    """
+    features = _boxes.array(input, "input", 4)
+    return _calls.ps_pool(features, _rows(boxes, features), None, output_size, spatial_scale,
+                          "torchvision")
+
+
+def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1):
+    """Position-sensitive mean of bilinear samples: ``torchvision.ops.ps_roi_align``.
+
+    Always shifted by half a cell (as ``aligned=True``), never widened to a cell.
+
+    Parameters
+    ----------
+    input : ndarray, float32 or float64
+        (N, C * P * P, H, W), channels in the order class, bin row, bin column.
+    boxes : ndarray or list of ndarray
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image.
+    output_size : int
+        P.
+    spatial_scale : float
+        Map cells per image pixel.
+    sampling_ratio : int
+        Samples per bin and axis; 0 or less takes ceil(extent / P).
+
+    Returns
+    -------
+    ndarray
+        (K, C, P, P), in the dtype of `input`; 0 for a bin without samples (torchvision: NaN).
+
+    Raises
+    ------
+    TypeError
+        Boxes in another dtype than the map.
+    ValueError
+        A box that is not finite, an image index out of range, channels no multiple of P * P.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(4, dtype=np.float32).reshape(1, 4, 1, 1) * np.ones((4, 4), np.float32)
+    >>> boxes = np.array([[0, 1, 1, 3, 3]], dtype=np.float32)
+    >>> torchvision.ps_roi_align(features, boxes, 2)[0, 0]
+    array([[0., 1.],
+           [2., 3.]], dtype=float32)
+    """
+    features = _boxes.array(input, "input", 4)
+    return _calls.ps_align(features, _rows(boxes, features), None, output_size, spatial_scale,
+                           sampling_ratio, True)
+
+
+class _Layer:
+    """An operator with its settings, called with a map and boxes."""
+
+    def __init__(self, **settings):
+        self._settings = settings
+
+    def __repr__(self):
+        text = ", ".join(f"{key}={value!r}" for key, value in self._settings.items())
+        return f"{type(self).__name__}({text})"
+
+
+class RoIPool(_Layer):
+    """`roi_pool` with fixed settings: ``torchvision.ops.RoIPool``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale
+        As in `roi_pool`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> boxes = np.array([[0, 0, 0, 2, 2]], dtype=np.float32)
+    >>> torchvision.RoIPool(1, 1.0)(features, boxes)
+    array([[[[10.]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale):
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale)
+
+    def __call__(self, input, rois):
+        """Pool as `roi_pool` does."""
+        return roi_pool(input, rois, **self._settings)
+
+
+class RoIAlign(_Layer):
+    """`roi_align` with fixed settings: ``torchvision.ops.RoIAlign``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio, aligned
+        As in `roi_align`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> boxes = np.array([[0, 0, 0, 2, 2]], dtype=np.float32)
+    >>> torchvision.RoIAlign(1, 1.0, 2)(features, boxes)
+    array([[[[5.]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale, sampling_ratio, aligned=False):
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale,
+                         sampling_ratio=sampling_ratio, aligned=aligned)
+
+    def __call__(self, input, rois):
+        """Pool as `roi_align` does."""
+        return roi_align(input, rois, **self._settings)
+
+
+class PSRoIPool(_Layer):
+    """`ps_roi_pool` with fixed settings: ``torchvision.ops.PSRoIPool``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale
+        As in `ps_roi_pool`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> boxes = np.array([[0, 0, 0, 2, 2]], dtype=np.float32)
+    >>> torchvision.PSRoIPool(1, 1.0)(features, boxes)
+    array([[[[2.5]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale):
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale)
+
+    def __call__(self, input, rois):
+        """Pool as `ps_roi_pool` does."""
+        return ps_roi_pool(input, rois, **self._settings)
+
+
+class PSRoIAlign(_Layer):
+    """`ps_roi_align` with fixed settings: ``torchvision.ops.PSRoIAlign``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio
+        As in `ps_roi_align`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> boxes = np.array([[0, 0, 0, 2, 2]], dtype=np.float32)
+    >>> torchvision.PSRoIAlign(1, 1.0, 2)(features, boxes)
+    array([[[[2.5]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale, sampling_ratio):
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale,
+                         sampling_ratio=sampling_ratio)
+
+    def __call__(self, input, rois):
+        """Pool as `ps_roi_align` does."""
+        return ps_roi_align(input, rois, **self._settings)
+
+
+class MultiScaleRoIAlign:
+    """RoIAlign over a feature pyramid: ``torchvision.ops.MultiScaleRoIAlign``.
+
+    The level of a box is floor(canonical_level + log2(sqrt(area) / canonical_scale) + 1e-6), held
+    between the first and the last; every box is pooled with ``aligned=False``.
+
+    Parameters
+    ----------
+    featmap_names : list of str
+        Keys of the maps to use, finest first.
+    output_size : int or (int, int)
+        PH, PW.
+    sampling_ratio : int
+        As in `roi_align`.
+    canonical_scale : int
+        Side, in image pixels, of the square box that belongs to `canonical_level`.
+    canonical_level : int
+        Level of a box of that size.
+
+    Attributes
+    ----------
+    scales : list of float or None
+        Map cells per image pixel of each level, found at the first call.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> pooler = torchvision.MultiScaleRoIAlign(["0"], 1, 2)
+    >>> features = {"0": np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)}
+    >>> pooler(features, [np.array([[0, 0, 2, 2]], np.float32)], [(4, 4)])
+    array([[[[5.]]]], dtype=float32)
+    """
+
+    def __init__(self, featmap_names, output_size, sampling_ratio, *, canonical_scale=224,
+                 canonical_level=4):
+        self.featmap_names = list(featmap_names)
+        self.output_size = output_size
+        self.sampling_ratio = sampling_ratio
+        self.canonical_scale = canonical_scale
+        self.canonical_level = canonical_level
+        self.scales = None
+
+    def __call__(self, x, boxes, image_shapes):
+        """Pool the boxes of all images.
+
+        Parameters
+        ----------
+        x : dict of str to ndarray
+            Maps (N, C, H_l, W_l); those named in `featmap_names` are used.
+        boxes : list of ndarray
+            One (L, 4) array ``[x1, y1, x2, y2]`` in image pixels per image.
+        image_shapes : list of (int, int)
+            Height and width of every image.
+
+        Returns
+        -------
+        ndarray
+            (K, C, PH, PW), in the order of the boxes.
+
+        Raises
+        ------
+        ValueError
+            Maps whose two axes are scaled by different powers of two, or invalid boxes.
+        """
+        maps = [_boxes.array(x[name], f"x[{name!r}]", 4) for name in self.featmap_names if name in x]
+        if not maps:
+            raise ValueError(f"x: none of {', '.join(map(repr, self.featmap_names))} is there")
+        rows = _rows(list(boxes), maps[0])
+        if self.scales is None:
+            self.scales = _inferred_scales(maps, image_shapes)
+        return _calls.multiscale(maps, rows, self.output_size, self.scales, self.sampling_ratio,
+                                 False, self._levels(rows[:, 1:]))
+
+    def _levels(self, boxes):
+        """Level of each box, -1 for the negative areas that torchvision leaves at zero."""
+        if len(self.scales) == 1:
+            return np.zeros(len(boxes), np.int64)
+        first = -round(math.log2(self.scales[0]))
+        levels = _calls.levels(boxes, first, len(self.scales), "torchvision", self.canonical_scale,
+                               self.canonical_level)
+        return np.where(_boxes.areas(boxes) < 0, -1, levels)
+
+
+def _inferred_scales(maps, image_shapes):
+    """Powers of two that lead from the largest image to each map."""
+    if len(image_shapes) == 0:
+        raise ValueError("image_shapes: no image")
+    largest = [max(shape[axis] for shape in image_shapes) for axis in (0, 1)]
+    scales = []
+    for level, feature in enumerate(maps):
+        powers = {round(math.log2(size / whole))
+                  for size, whole in zip(feature.shape[2:], largest, strict=True)}
+        if len(powers) != 1:
+            raise ValueError(f"x: map {level} of shape {feature.shape[2:]} is not the image of shape "
+                             f"{tuple(largest)} scaled by one power of two")
+        scales.append(2.0 ** powers.pop())
+    return scales
+
+
+def paste_masks_in_image(masks, boxes, img_shape, padding=1):
+    """Soft masks of boxes, laid on the image: ``roi_heads.paste_masks_in_image``.
+
+    The mask is padded by a cell of zeros, its box grown in proportion and truncated to whole pixels
+    with its last one included; the caller compares with a threshold.
+
+    Parameters
+    ----------
+    masks : ndarray, float32
+        (K, 1, M, M) values in [0, 1].
+    boxes : ndarray, float32
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels.
+    img_shape : (int, int)
+        Height and width of the image.
+    padding : {1}
+        Cells of zeros around a mask; torchvision uses no other number.
+
+    Returns
+    -------
+    ndarray
+        (K, 1, height, width), in the dtype of `masks`; zeros for a box off the image.
+
+    Raises
+    ------
+    ValueError
+        Another padding, masks of another shape, boxes that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> masks = np.ones((1, 1, 4, 4), np.float32)
+    >>> boxes = np.array([[1, 0, 4, 2]], np.float32)
+    >>> torchvision.paste_masks_in_image(masks, boxes, (3, 5))[0, 0] > 0.5
+    array([[False, False, False, False, False],
+           [False,  True,  True,  True, False],
+           [False, False, False, False, False]])
+    """
+    if padding != 1:
+        raise ValueError(f"padding: {padding!r} is not 1")
+    masks = _boxes.array(masks, "masks", 4)
+    if masks.shape[1] != 1:
+        raise ValueError(f"masks: shape {masks.shape}; (K, 1, M, M) required")
+    return _calls.paste(masks[:, 0], boxes, tuple(img_shape), "detectron")[:, None]
+
+
+def project_masks_on_boxes(gt_masks, boxes, matched_idxs, M):
+    """Soft training targets from image masks: ``roi_heads.project_masks_on_boxes``.
+
+    RoIAlign of the matched mask at scale 1, adaptive, with the legacy ``aligned=False``.
+
+    Parameters
+    ----------
+    gt_masks : ndarray, float32 or bool
+        (N, height, width).
+    boxes : ndarray, float32
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels.
+    matched_idxs : ndarray of int
+        (K,) mask of each box.
+    M : int
+        Side of the targets.
+
+    Returns
+    -------
+    ndarray, float32
+        (K, M, M).
+
+    Raises
+    ------
+    ValueError
+        A box that is not finite or an index out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import torchvision
+    >>> masks = np.array([[[1, 1, 0, 0]] * 4], np.float32)
+    >>> boxes = np.array([[0, 0, 4, 4]], np.float32)
+    >>> torchvision.project_masks_on_boxes(masks, boxes, np.array([0]), 2)[0]
+    array([[0.75, 0.  ],
+           [0.75, 0.  ]], dtype=float32)
+    """
+    return _calls.project(gt_masks, boxes, matched_idxs, M, aligned=False)

@@ -10,6 +10,7 @@ typedef unsigned int uint32_t;
 typedef unsigned short uint16_t;
 typedef long long int64_t;
 typedef unsigned long long uint64_t;
+#define __builtin_inf() 1.7976931348623157e308  // NVRTC has none; no finite extent is beyond this either
 #else
 #include <stdint.h>
 #endif
@@ -355,6 +356,28 @@ __device__ inline void finish_plan(const Launch& launch, PlannedRoi roi) {
     launch.planned[blockIdx.x] = roi;
 }
 
+// The first and last column of some bin; each thread looks through a part of the taps.
+template <class A>
+__device__ inline void find_hull(const Launch& launch, const Tap<A>* taps, PlannedRoi& roi) {
+    Range* const parts = (Range*)dynamic_shared;
+    const int64_t listed = roi.x_length < launch.x_capacity ? roi.x_length : launch.x_capacity;
+    Range hull = {0x7fffffff, 0};
+    __syncthreads();
+    for (int64_t t = threadIdx.x; t < listed; t += blockDim.x) {
+        const int32_t index = taps[t].index;
+        hull = {index < hull.start ? index : hull.start, index >= hull.end ? index + 1 : hull.end};
+    }
+    parts[threadIdx.x] = hull;
+    __syncthreads();
+    if (threadIdx.x != 0 || listed == 0) return;
+    for (uint32_t t = 1; t < blockDim.x; t++) {
+        hull.start = parts[t].start < hull.start ? parts[t].start : hull.start;
+        hull.end = parts[t].end > hull.end ? parts[t].end : hull.end;
+    }
+    roi.x_start = hull.start;
+    roi.x_end = hull.end;
+}
+
 template <class A>
 __device__ inline void plan_taps(const Launch& launch, int64_t kind) {
     const int64_t k = blockIdx.x;
@@ -382,15 +405,7 @@ __device__ inline void plan_taps(const Launch& launch, int64_t kind) {
                            });
             (is_y ? roi.y_length : roi.x_length) = length;
         }
-        __syncthreads();
-        if (threadIdx.x == 0) {
-            const Tap<A>* const taps = (const Tap<A>*)launch.x_items + k * launch.x_capacity;
-            const int64_t listed = roi.x_length < launch.x_capacity ? roi.x_length : launch.x_capacity;
-            for (int64_t t = 0; t < listed; t++) {
-                if (t == 0 || taps[t].index < roi.x_start) roi.x_start = taps[t].index;
-                if (taps[t].index >= roi.x_end) roi.x_end = taps[t].index + 1;
-            }
-        }
+        find_hull(launch, (const Tap<A>*)launch.x_items + k * launch.x_capacity, roi);
     }
     finish_plan(launch, roi);
 }
@@ -1109,21 +1124,23 @@ __device__ inline void pack(const Launch& launch) {
     const T* const from = (const T*)launch.unpacked + image * launch.unpacked_strides[0];
     T* const to = (T*)map.data + image * map.image_stride;
     const bool is_dense = launch.unpacked_strides[2] == map.columns * launch.unpacked_strides[3];
-    for (int32_t i = threadIdx.x; i < tile_side * tile_side; i += blockDim.x) {
-        const int64_t channel = first_channel + i / tile_side, cell = first_cell + i % tile_side;
-        T v = {};
-        if (channel < launch.channels && cell < cells) {
-            const int32_t row = is_dense ? 0 : (int32_t)cell / (int32_t)map.columns;
-            const int64_t column = cell - row * map.columns;
-            v = from[channel * launch.unpacked_strides[1] + row * launch.unpacked_strides[2] + column * launch.unpacked_strides[3]];
+    // blockDim is a multiple of tile_side: a thread keeps its column of the square.
+    const int32_t column = threadIdx.x % tile_side, first_row = threadIdx.x / tile_side, step = blockDim.x / tile_side;
+    const int64_t cell = first_cell + column;
+    if (cell < cells) {
+        const int64_t y = is_dense ? 0 : cell / map.columns, x = is_dense ? cell : cell % map.columns;
+        const T* const source = from + y * launch.unpacked_strides[2] + x * launch.unpacked_strides[3];
+#pragma unroll 4
+        for (int32_t row = first_row; row < tile_side; row += step) {
+            const int64_t channel = first_channel + row;
+            tile[row * (tile_side + 1) + column] = channel < launch.channels ? source[channel * launch.unpacked_strides[1]] : T{};
         }
-        tile[i / tile_side * (tile_side + 1) + i % tile_side] = v;
     }
     __syncthreads();
-    for (int32_t i = threadIdx.x; i < tile_side * tile_side; i += blockDim.x) {
-        const int64_t cell = first_cell + i / tile_side, channel = first_channel + i % tile_side;
-        if (cell < cells && channel < padded) to[cell * padded + channel] = tile[i % tile_side * (tile_side + 1) + i / tile_side];
-    }
+    if (first_channel + column >= padded) return;
+#pragma unroll 4
+    for (int32_t row = first_row; row < tile_side; row += step)
+        if (first_cell + row < cells) to[(first_cell + row) * padded + first_channel + column] = tile[column * (tile_side + 1) + row];
 }
 
 // --- what the host launches ------------------------------------------------------------------------------------------

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import math
-import operator
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal, SupportsFloat, SupportsIndex
 
 from fastroi import _core
 
+from ._balance import Balance, balance, range_weights
+from ._interpolation import INTERPOLATION_RULES, Interpolation, PointAxis, checked_aligned, interpolation
 from ._regions import KINDS, Rectangle, difference, divide, length, total_area, union
+from ._values import four_numbers, integers, plain, scales, size
 
-__all__ = ["Areas", "Axis", "Cells", "Explanation", "explain", "plot_rules"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "INTERPOLATION_RULES",
+    "Areas",
+    "Axis",
+    "Balance",
+    "Cells",
+    "Explanation",
+    "Interpolation",
+    "PointAxis",
+    "explain",
+    "plot_rules",
+]
 
 # Beyond this float64 no longer holds every whole number, so "which cell" has no answer.
 _LARGEST_COORDINATE = 2.0**52
 _MOST_BINS = 65536
+_NO_OPTIONS = ((0, 0), True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +100,11 @@ class Axis:
     def dropped(self) -> tuple[tuple[int, int], ...]:
         """The cells of `touched` that are in no bin, as ascending ranges."""
         return tuple(difference(self.touched, self.covered))
+
+    @property
+    def weights(self) -> tuple[tuple[int, float], ...]:
+        """Each cell's share in the mean over all bins, every cell of a bin counting alike."""
+        return range_weights(self.pooled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +222,15 @@ class Explanation:
         """
         return divide(self.x, self.y)
 
+    def balance(self) -> Balance:
+        """Compare what each cell weighs in the mean over all bins with where the box lies; see `Balance`."""
+        return balance(self.x, self.y)
+
     def to_dict(self) -> dict:
         """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`."""
-        return _plain(asdict(self))
+        return plain(asdict(self))
 
-    def plot(self, ax=None, *, view=None, legend=True):
+    def plot(self, ax: Axes | None = None, *, view: Literal["map"] | None = None, legend: bool = True) -> Axes:
         """Draw the map's grid, the true box, the quantised box and the bins.
 
         Dark blue is lost in quantising the box, light blue is lost in quantising the bins, green
@@ -234,16 +264,28 @@ class Explanation:
         return table(self)
 
 
-def explain(box, output_size, spatial_scale, *, rule="floor", map_size=None) -> Explanation:
-    """Show what RoI pooling's two roundings do to one box.
+def explain(
+    box: Iterable[SupportsFloat] | NDArray,
+    output_size: SupportsIndex | Sequence[SupportsIndex],
+    spatial_scale: SupportsFloat | Sequence[SupportsFloat],
+    *,
+    rule: str = "floor",
+    map_size: SupportsIndex | Sequence[SupportsIndex] | None = None,
+    sampling_ratio: SupportsIndex | Sequence[SupportsIndex] = -1,
+    aligned: bool | Literal["image"] = True,
+) -> Explanation | Interpolation:
+    """Show what RoI pooling's two roundings do to one box, or what mends them.
 
-    The quantised interval and the bins come from the code the pooling kernels use; the areas are
-    exact products of intervals. With T the true box, Q the quantised box, B the union of the bins
+    Intervals, bins, sample points and weights come from the code the kernels use; the areas are
+    exact products of intervals. Under a rule of RoI pooling, with T the true box, Q the quantised box, B the union of the bins
     and M the map (the whole plane if unknown), in cells::
 
         used           = |T & B|              lost_first     = |T & M - Q - B|
         lost_second    = |T & Q & M - B|      outside        = |T - M|
         gained_pooled  = |B - T|              gained_dropped = |Q & M - T - B|
+
+    The interpolating rules choose no cells but weigh them; there `Interpolation.balance` compares
+    the weights with the box.
 
     Parameters
     ----------
@@ -255,22 +297,25 @@ def explain(box, output_size, spatial_scale, *, rule="floor", map_size=None) -> 
         Cells per image pixel, ``1 / stride``; a pair is ``(scale_h, scale_w)``.
     rule : str
         One of `fastroi.ROI_POOL_RULES`; by default the floor rule, with which introductions to RoI
-        pooling show the two roundings.
+        pooling show the two roundings. Or ``"roi_align"``, ``"roi_warp"``, ``"prroi_pool"``.
     map_size : int or (int, int), optional
         ``(H, W)`` of the feature map in cells. With it the bins are clipped as the operator clips
-        them and what lies off the map is told apart.
+        them and what lies off the map is told apart. The interpolating rules require it.
+    sampling_ratio, aligned
+        As in `fastroi.roi_align`, and for ``"roi_align"`` only.
 
     Returns
     -------
-    Explanation
-        An immutable object with ``x``, ``y``, ``areas``, ``cells``, a table as its `str`,
-        ``to_dict()`` and ``plot()``.
+    Explanation or Interpolation
+        An immutable object with ``x``, ``y``, ``balance()``, a table as its `str`, ``to_dict()``
+        and ``plot()``; an `Explanation` also has ``areas`` and ``cells``.
 
     Raises
     ------
     ValueError
         The box is not four finite numbers or reaches beyond 2**52 cells, a size or scale is not
-        positive, there are more than 65536 bins along an axis, or the rule is unknown.
+        positive, there are more than 65536 bins along an axis (interpolating rules: 4096 cells), the
+        rule is unknown or does not have the option.
     TypeError
         A size is not an integer.
 
@@ -284,13 +329,29 @@ def explain(box, output_size, spatial_scale, *, rule="floor", map_size=None) -> 
     (28.3203125, 17.25, 5.3203125, 5.75)
     >>> e.y.dropped
     ((9, 10),)
+
+    RoIAlign divides the box as it is, and sees all of it:
+
+    >>> a = fastroi.explain((296, 192, 496, 337), 3, 1 / 32, rule="roi_align", map_size=16)
+    >>> a.x.quantised, a.x.grid, a.y.grid
+    ((9.25, 15.5), 3, 2)
+    >>> round(e.balance().unseen, 2), a.balance().unseen
+    (11.07, 0.0)
     """
-    x1, y1, x2, y2 = box = _four_numbers(box)
-    bins_h, bins_w = output_size = _size(output_size, "output_size")
+    x1, y1, x2, y2 = box = four_numbers(box)
+    bins_h, bins_w = output_size = size(output_size, "output_size")
     if max(output_size) > _MOST_BINS:
         raise ValueError(f"output_size: {output_size} has more than {_MOST_BINS} bins on an axis")
-    scale_h, scale_w = spatial_scale = _scales(spatial_scale)
-    height, width = map_size = (None, None) if map_size is None else _size(map_size, "map_size")
+    scale_h, scale_w = spatial_scale = scales(spatial_scale)
+    map_size = None if map_size is None else size(map_size, "map_size")
+    options = tuple(max(ratio, 0) for ratio in integers(sampling_ratio, "sampling_ratio")), checked_aligned(aligned)
+    _check_reach("x", (x1, x2), scale_w)
+    _check_reach("y", (y1, y2), scale_h)
+    if rule != "roi_align" and options != _NO_OPTIONS:
+        raise ValueError(f"rule: {rule!r} has neither sampling_ratio nor aligned")
+    if rule in INTERPOLATION_RULES:
+        return interpolation(box, output_size, spatial_scale, rule, map_size, *options)
+    height, width = (None, None) if map_size is None else map_size
     x = _axis("x", rule, (x1, x2), scale_w, bins_w, width)
     y = _axis("y", rule, (y1, y2), scale_h, bins_h, height)
     return Explanation(
@@ -298,7 +359,7 @@ def explain(box, output_size, spatial_scale, *, rule="floor", map_size=None) -> 
         output_size=output_size,
         spatial_scale=spatial_scale,
         rule=rule,
-        map_size=None if height is None else map_size,
+        map_size=map_size,
         x=x,
         y=y,
         areas=_areas(x, y),
@@ -306,12 +367,18 @@ def explain(box, output_size, spatial_scale, *, rule="floor", map_size=None) -> 
     )
 
 
-def plot_rules(explanations, *, image=None, view=None, title=None):
+def plot_rules(
+    explanations: Iterable[Explanation | Interpolation],
+    *,
+    image: ArrayLike | None = None,
+    view: Literal["map"] | None = None,
+    title: str | None = None,
+) -> Figure:
     """Draw several explanations side by side in one figure with one key.
 
     Parameters
     ----------
-    explanations : iterable of Explanation
+    explanations : iterable of Explanation and Interpolation
         For example one box under several rules. All panels have the same size.
     image : array_like, optional
         The image the box was drawn on, (height, width) or (height, width, 3 or 4). It becomes the
@@ -345,20 +412,19 @@ def plot_rules(explanations, *, image=None, view=None, title=None):
     return plot_many(tuple(explanations), image=image, view=view, title=title)
 
 
+def _check_reach(name, image, scale) -> None:
+    for pixel in image:
+        if not abs(pixel * scale) <= _LARGEST_COORDINATE:
+            raise ValueError(f"box: {name} = {pixel!r} lies at {pixel * scale!r} cells; up to 2**52 can be explained")
+
+
 def _axis(name, rule, image, scale, bins, extent) -> Axis:
     exact = (image[0] * scale, image[1] * scale)
-    for pixel, cell in zip(image, exact):
-        if not abs(cell) <= _LARGEST_COORDINATE:
-            raise ValueError(
-                f"box: {name} = {pixel!r} lies at {cell!r} cells; up to 2**52 can be explained"
-            )
     quantised, ranges = _core.axis_ranges(rule, image[0], image[1], scale, bins, -1)
     clipped = None
     if extent is not None:
         clipped = _ranges(_core.axis_ranges(rule, image[0], image[1], scale, bins, extent)[1])
-    return Axis(
-        name, image, scale, exact, tuple(map(float, quantised)), _ranges(ranges), extent, clipped
-    )
+    return Axis(name, image, scale, exact, tuple(map(float, quantised)), _ranges(ranges), extent, clipped)
 
 
 def _ranges(ranges) -> tuple[tuple[int, int], ...]:
@@ -383,54 +449,3 @@ def _count(x: Axis, y: Axis) -> Cells:
         reads=x.reads * y.reads,
         empty_bins=len(x.bins) * len(y.bins) - full[0] * full[1],
     )
-
-
-def _four_numbers(box) -> tuple[float, float, float, float]:
-    values = tuple(box)
-    if len(values) != 4:
-        raise ValueError(f"box: expected x1, y1, x2, y2, got {len(values)} values")
-    values = tuple(float(value) for value in values)
-    for name, value in zip(("x1", "y1", "x2", "y2"), values):
-        if not math.isfinite(value):
-            raise ValueError(f"box: {name} = {value!r} is not finite")
-    return values
-
-
-def _pair(value, name) -> tuple:
-    try:
-        pair = tuple(value)
-    except TypeError:
-        return (value, value)
-    if len(pair) != 2:
-        raise ValueError(f"{name}: expected one number or two, got {len(pair)}")
-    return pair
-
-
-def _size(value, name) -> tuple[int, int]:
-    sizes = []
-    for size in _pair(value, name):
-        if isinstance(size, bool):
-            raise TypeError(f"{name}: {size!r} is not an integer")
-        try:
-            sizes.append(operator.index(size))
-        except TypeError:
-            raise TypeError(f"{name}: {size!r} is not an integer") from None
-    if min(sizes) < 1:
-        raise ValueError(f"{name}: {tuple(sizes)} is not positive")
-    return tuple(sizes)
-
-
-def _scales(value) -> tuple[float, float]:
-    scales = tuple(float(scale) for scale in _pair(value, "spatial_scale"))
-    for scale in scales:
-        if not (math.isfinite(scale) and scale > 0):
-            raise ValueError(f"spatial_scale: {scale!r} is not finite and positive")
-    return scales
-
-
-def _plain(value):
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
-    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from ._text import number, scale_text
+from ._text import number, options_text, scale_text
 
 try:
     from matplotlib.collections import LineCollection
@@ -15,9 +15,9 @@ try:
     from matplotlib.ticker import FixedLocator, MaxNLocator
     from matplotlib.transforms import ScaledTranslation
 except ImportError as error:
-    raise ImportError(
-        "drawing needs matplotlib: pip install 'fastroi[plot]'", name=error.name
-    ) from error
+    raise ImportError("drawing needs matplotlib: pip install 'fastroi[plot]'", name=error.name) from error
+
+from . import _plot_points
 
 # Light to dark: light blue, green, dark blue differ in grey and to colour-blind readers too.
 STYLES = {
@@ -26,9 +26,7 @@ STYLES = {
     "lost_second": dict(facecolor="#9ecae1", label="lost in quantising the bins"),
     "outside": dict(facecolor="#bdbdbd", label="outside the map"),
     "gained_pooled": dict(facecolor="#2ca25f", label="gained and pooled"),
-    "gained_dropped": dict(
-        facecolor="#2ca25f", hatch="////", edgecolor="white", label="gained, then dropped"
-    ),
+    "gained_dropped": dict(facecolor="#2ca25f", hatch="////", edgecolor="white", label="gained, then dropped"),
 }
 TRUE_BOX = dict(color="#c1272d", linewidth=3.0, label="true box")
 QUANTISED_BOX = dict(color="black", linewidth=1.8, linestyle=(0, (5, 2)), label="quantised box")
@@ -49,7 +47,7 @@ def plot_one(explanation, ax=None, *, view=None, legend=True):
     window = _window([explanation], view)
     if ax is None:
         ax = _figure(1, window, headroom=_headroom([explanation])).subplots()
-    _panel(ax, explanation, window, _headroom([explanation]))
+    _panel(ax, explanation, window, _headroom([explanation]), mixed=False)
     if legend:
         ax.legend(
             handles=_key([explanation]),
@@ -87,8 +85,9 @@ def plot_many(explanations, *, image=None, view=None, title=None):
         spare.remove()
     if image is not None:
         _image_panel(panels.pop(0), image, explanations[0], headroom)
+    mixed = len({_interpolates(e) for e in explanations}) > 1
     for ax, explanation in zip(panels, explanations):
-        _panel(ax, explanation, window, headroom)
+        _panel(ax, explanation, window, headroom, mixed)
     figure.legend(
         handles=handles,
         loc="outside lower center",
@@ -170,12 +169,19 @@ def _span(axes):
     return math.floor(min(ends) - margin), math.ceil(max(ends) + margin)
 
 
-def _panel(ax, e, window, headroom):
+def _interpolates(e) -> bool:
+    return not hasattr(e, "regions")
+
+
+def _panel(ax, e, window, headroom, mixed):
     _grid(ax, e.map_size, window)
-    for kind, rectangles in e.regions().items():
-        if rectangles:
-            ax.add_patch(_patch(kind, rectangles))
-    ax.add_collection(_bin_outlines(e))
+    if _interpolates(e):
+        _plot_points.draw(ax, e, BIN)
+    else:
+        for kind, rectangles in e.regions().items():
+            if rectangles:
+                ax.add_patch(_patch(kind, rectangles))
+        ax.add_collection(_bin_outlines(e))
     (qx1, qx2), (qy1, qy2) = e.x.quantised, e.y.quantised
     ax.add_patch(_outline(qx1, qy1, qx2, qy2, QUANTISED_BOX, 6))
     (x1, x2), (y1, y2) = e.x.exact, e.y.exact
@@ -183,16 +189,28 @@ def _panel(ax, e, window, headroom):
     _ruler(ax, e.x, window, "x")
     _ruler(ax, e.y, window, "y")
     pad = 6 + headroom * _LANE_POINTS
-    ax.set_title(_title(e), fontsize=10, pad=pad, linespacing=1.35)
+    title = _point_title(e) if _interpolates(e) else _title(e, mixed)
+    ax.set_title(title, fontsize=10, pad=pad, linespacing=1.35)
     ax.set_gid(f"rule:{e.rule}")
 
 
-def _title(e) -> str:
+def _point_title(e) -> str:
+    b = e.balance()
+    used = f"used {_rounded(b.box - b.unseen)} of {_rounded(b.box)} cells"
+    parts = [f"lost {_rounded(b.unseen)}", f"misplaced {_rounded(b.short)}"]
+    if b.off_map:
+        parts.append(f"off the map {_rounded(b.off_map)}")
+    return "\n".join([options_text(e), used, " · ".join(parts)])
+
+
+def _title(e, mixed) -> str:
     a = e.areas
     lost = f"{_rounded(a.lost_first)} + {_rounded(a.lost_second)}" if a.lost else "0"
     parts = [f"lost {lost}", f"gained {_rounded(a.gained)}"]
     if a.outside:
         parts.append(f"off the map {_rounded(a.outside)}")
+    if mixed:
+        parts.append(f"misplaced {_rounded(e.balance().short)}")
     used = f"used {_rounded(a.used)} of {_rounded(a.box)} cells"
     return "\n".join([f'"{e.rule}"', used, " · ".join(parts)])
 
@@ -266,8 +284,7 @@ def _ruler(ax, axis, window, name):
     labels = [_label(*pair, counted[pair]) for pair in ranges]
     room = _points_per_cell(window)
     labelled = len(ranges) <= 24 and all(
-        (end - start) * room >= _LABEL_POINTS * len(label)
-        for (start, end), label in zip(ranges, labels)
+        (end - start) * room >= _LABEL_POINTS * len(label) for (start, end), label in zip(ranges, labels)
     )
     drawn = Counter()
     for (start, end), lane, label in zip(ranges, lanes, labels):
@@ -362,13 +379,17 @@ def _image_panel(ax, image, e, headroom):
 
 def _key(explanations) -> list:
     """The legend: only what the pictures contain."""
-    present = {k for e in explanations for k, found in e.regions().items() if found}
-    lines = [Line2D([], [], **style) for style in (TRUE_BOX, QUANTISED_BOX)]
+    ranged = [e for e in explanations if not _interpolates(e)]
+    interpolated = [e for e in explanations if _interpolates(e)]
+    present = {k for e in ranged for k, found in e.regions().items() if found}
+    taken = {**QUANTISED_BOX, "label": "box as the rule takes it"} if interpolated else QUANTISED_BOX
+    lines = [Line2D([], [], **style) for style in (TRUE_BOX, taken)]
     patches = [
         Patch(**{"edgecolor": "#808080", "linewidth": 0.5, **style})
         for kind, style in STYLES.items()
         if kind in present
     ]
-    if any(e.cells.pooled for e in explanations):
+    if any(e.cells.pooled for e in ranged):
         lines.append(Patch(fill=False, edgecolor=BIN["color"], linewidth=1.0, label=BIN["label"]))
-    return [*lines, *patches]
+    points = _plot_points.key(interpolated, BIN) if interpolated else []
+    return [*lines, *patches, *points]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 _MOST_BINS_LISTED = 16
+_MOST_ENTRIES_LISTED = 8
+_INTERVAL = "divided"
 
 
 def table(e) -> str:
@@ -25,16 +27,34 @@ def scale_text(scale: float) -> str:
     return number(scale)
 
 
+def interpolation_table(e) -> str:
+    """Return an explanation of an interpolating rule as lines of text."""
+    parts = [_heading(e)], _coordinates(e, _INTERVAL), _taps(e.x, "columns"), _taps(e.y, "rows"), _weighed(e)
+    return "\n\n".join("\n".join(lines) for lines in parts)
+
+
+def options_text(e) -> str:
+    """Name an interpolating rule and its options, as in `roi_align, aligned=False`."""
+    parts = [e.rule]
+    if e.aligned is not None and e.aligned is not True:
+        parts.append(f"aligned={e.aligned!r}")
+    if e.sampling_ratio is not None and max(e.sampling_ratio) > 0:
+        ratio = e.sampling_ratio[0] if len(set(e.sampling_ratio)) == 1 else e.sampling_ratio
+        parts.append(f"sampling_ratio={ratio}")
+    return ", ".join(parts)
+
+
 def _heading(e) -> str:
     scale_h, scale_w = map(scale_text, e.spatial_scale)
     scale = scale_w if scale_h == scale_w else f"{scale_w} (x), {scale_h} (y)"
     where = "" if e.map_size is None else f" of a {e.map_size[0]}x{e.map_size[1]} map"
     bins = f"{e.output_size[0]}x{e.output_size[1]}"
-    return f'RoI pooling, rule "{e.rule}": {bins} bins{where}, spatial scale {scale}'
+    name = options_text(e) if hasattr(e, "aligned") else f'RoI pooling, rule "{e.rule}"'
+    return f"{name}: {bins} bins{where}, spatial scale {scale}"
 
 
-def _coordinates(e) -> list[str]:
-    rows = [("", "image, px", "on the map", "quantised")]
+def _coordinates(e, last="quantised") -> list[str]:
+    rows = [("", "image, px", "on the map", last)]
     for axis in (e.x, e.y):
         rows.append((axis.name, axis.image[0], axis.exact[0], axis.quantised[0]))
     for name, axis in (("width", e.x), ("height", e.y)):
@@ -85,4 +105,42 @@ def _figures(e) -> list[str]:
     cells = f"{c.quantised} quantised, {c.pooled} pooled, {c.dropped} dropped, {c.reads} reads"
     empty = f", {c.empty_bins} empty bins" if c.empty_bins else ""
     lines.append(f"  whole cells          {cells}{empty}")
+    return lines
+
+
+def _taps(axis, label) -> list[str]:
+    """For each bin of an axis its points and its weighted cells."""
+    points = [" ".join(_shortened(f"{v:.3f}" for v, _ in of_bin)) for of_bin in axis.points]
+    taps = [" ".join(_shortened(f"{cell}:{weight:.3f}" for cell, weight in of_bin)) for of_bin in axis.taps]
+    width = max(map(len, points), default=0) + 3 if axis.grid else 0
+    rows = [f"{bin:5}  {points[bin]:<{width}}{taps[bin] or 'none'}" for bin in range(len(taps))]
+    if len(rows) > _MOST_BINS_LISTED:
+        half = _MOST_BINS_LISTED // 2
+        rows[half:-half] = [f"       ... {len(rows) - 2 * half} more ..."]
+    heading = f"{'points':<{width}}cell:weight" if axis.grid else "cell:weight"
+    return [f"  {label}", f"  bin  {heading}", *rows]
+
+
+def _shortened(texts) -> list[str]:
+    texts = list(texts)
+    if len(texts) > _MOST_ENTRIES_LISTED:
+        half = _MOST_ENTRIES_LISTED // 2
+        texts[half:-half] = ["..."]
+    return texts
+
+
+def _weighed(e) -> list[str]:
+    b = e.balance()
+    rows = [
+        ("weighed as it lies", b.placed),
+        ("weighed too little", b.short),
+        ("  of it not at all", b.unseen),
+    ]
+    lines = [f"  area of the box      {number(b.box):>12} cells"]
+    for name, value in rows:
+        share = f"{value / b.box:9.1%}" if b.box else ""
+        lines.append(f"    {name:<19}{value:12.4f}{share}")
+    lines.append(f"  weighed too much     {b.extra:12.4f}")
+    if b.off_map:
+        lines.append(f"  weight off the map   {b.off_map:12.4f}")
     return lines

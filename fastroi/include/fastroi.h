@@ -249,6 +249,116 @@ FASTROI_API fastroi_status fastroi_crop_and_resize(const fastroi_tensor *feature
                                                    const fastroi_crop_params *params, const fastroi_tensor *out,
                                                    const fastroi_exec *exec, fastroi_error *error);
 
+typedef enum fastroi_angle_unit { FASTROI_RADIANS = 0, FASTROI_DEGREES = 1 } fastroi_angle_unit;
+
+typedef struct fastroi_rotated_params {
+    size_t struct_size;
+    int32_t aligned;     /* 1: centre*s - 0.5, extents as they are; 0: centre*s, extents at least 1 */
+    int32_t clockwise;   /* 0: a positive angle turns the box counter-clockwise on screen */
+    int32_t angle_unit;  /* fastroi_angle_unit */
+    int32_t arithmetic;  /* fastroi_arithmetic */
+    int64_t sampling_h;  /* points a bin along the box's height, at most 1024; <= 0: ceil(extent / bins) */
+    int64_t sampling_w;
+    double scale_h;
+    double scale_w;
+} fastroi_rotated_params;
+
+/* Rotated RoIAlign (mean). Boxes have five coordinates, cx cy w h angle, or six columns. out is (K, C, PH, PW). */
+FASTROI_API fastroi_status fastroi_roi_align_rotated(const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                                     const fastroi_rotated_params *params, const fastroi_tensor *out,
+                                                     const fastroi_exec *exec, fastroi_error *error);
+
+typedef struct fastroi_riroi_params {
+    size_t struct_size;
+    int32_t clockwise;   /* of the box; the orientations take the angle as given */
+    int32_t angle_unit;  /* fastroi_angle_unit */
+    int32_t arithmetic;  /* fastroi_arithmetic */
+    int64_t orientations; /* input channel: class * orientations + orientation */
+    int64_t sampling_h;
+    int64_t sampling_w;
+    double scale_h;
+    double scale_w;
+} fastroi_riroi_params;
+
+/* Rotation-invariant RoIAlign (mmcv): rotated RoIAlign with aligned = 0, then orientations turned by the box's angle. */
+FASTROI_API fastroi_status fastroi_riroi_align_rotated(const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                                       const fastroi_riroi_params *params, const fastroi_tensor *out,
+                                                       const fastroi_exec *exec, fastroi_error *error);
+
+typedef struct fastroi_deform_roi_pool_params {
+    size_t struct_size;
+    int32_t arithmetic; /* fastroi_arithmetic */
+    int64_t sampling_h; /* at most 1024; <= 0: ceil(extent / bins) */
+    int64_t sampling_w;
+    double gamma; /* a bin moves by gamma * extent * offset */
+    double scale_h;
+    double scale_w;
+} fastroi_deform_roi_pool_params;
+
+/* Deformable RoI pooling (mmcv). offset: NULL or (K, 2, PH, PW), x first. out is (K, C, PH, PW). */
+FASTROI_API fastroi_status fastroi_deform_roi_pool(const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                                   const fastroi_tensor *offset, const fastroi_deform_roi_pool_params *params,
+                                                   const fastroi_tensor *out, const fastroi_exec *exec, fastroi_error *error);
+
+typedef struct fastroi_deform_ps_roi_pool_params {
+    size_t struct_size;
+    int32_t arithmetic;      /* fastroi_arithmetic */
+    int64_t group_h;         /* input channel of bin (gh, gw) of output channel c: (c * GH + gh) * GW + gw */
+    int64_t group_w;
+    int64_t part_h;          /* rows and columns of trans */
+    int64_t part_w;
+    int64_t sample_per_part; /* points a bin and axis, at most 1024 */
+    double trans_std;        /* a bin moves by trans_std * extent * trans */
+    double scale_h;
+    double scale_w;
+} fastroi_deform_ps_roi_pool_params;
+
+/*
+ * Deformable position-sensitive RoI pooling (DCN, MXNet, OpenVINO). trans: NULL or (K, 2 * classes, part_h, part_w), x plane of
+ * each class first. out is (K, C / (GH * GW), PH, PW); its channels are divided evenly among the classes.
+ */
+FASTROI_API fastroi_status fastroi_deform_ps_roi_pool(const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                                      const fastroi_tensor *trans,
+                                                      const fastroi_deform_ps_roi_pool_params *params,
+                                                      const fastroi_tensor *out, const fastroi_exec *exec,
+                                                      fastroi_error *error);
+
+typedef enum fastroi_paste_rule {
+    FASTROI_PASTE_DETECTRON2 = 0,      /* pixel centres, zeros around the mask, clipped a pixel around the box; >= threshold */
+    FASTROI_PASTE_DETECTRON2_FULL = 1, /* the same without clipping */
+    FASTROI_PASTE_DETECTRON = 2        /* mask padded, box grown to match and truncated to pixels; > threshold */
+} fastroi_paste_rule;
+
+typedef struct fastroi_paste_masks_params {
+    size_t struct_size;
+    int32_t rule;       /* fastroi_paste_rule */
+    int32_t arithmetic; /* fastroi_arithmetic */
+    int32_t zeroed;     /* 1: out is all zeros already, so that only the pixels of the boxes are written */
+    double threshold;   /* >= 0 */
+} fastroi_paste_masks_params;
+
+/*
+ * Masks (K, 1, h, w) of uint8, float32 or float64 pasted into images by box k. out is (K, 1, H, W): of uint8, 1 where the mask
+ * reaches the threshold; or of float64 for float64 masks and float32 for others, the interpolated values.
+ */
+FASTROI_API fastroi_status fastroi_paste_masks(const fastroi_tensor *masks, const fastroi_boxes *boxes,
+                                               const fastroi_paste_masks_params *params, const fastroi_tensor *out,
+                                               const fastroi_exec *exec, fastroi_error *error);
+
+typedef struct fastroi_crop_masks_params {
+    size_t struct_size;
+    int32_t aligned;    /* RoIAlign's; 1: detectron2, 0: torchvision */
+    int32_t arithmetic; /* fastroi_arithmetic */
+    int64_t sampling_h; /* <= 0: ceil(extent / bins) */
+    int64_t sampling_w;
+    double threshold; /* >= 0 */
+} fastroi_crop_masks_params;
+
+/* Masks (N, 1, H, W) of images cropped to boxes by RoIAlign at scale 1. out is (K, 1, h, w), of a type as in fastroi_paste_masks. */
+FASTROI_API fastroi_status fastroi_crop_masks(const fastroi_tensor *masks, const fastroi_boxes *boxes,
+                                              const fastroi_crop_masks_params *params, const fastroi_tensor *out,
+                                              const fastroi_exec *exec, fastroi_error *error);
+
 /* Whose taps fastroi_axis_taps lists. The first three are codes of fastroi_align_coordinates. */
 typedef enum fastroi_taps_op {
     FASTROI_TAPS_ALIGN_ASYMMETRIC = 0,
@@ -266,6 +376,18 @@ typedef enum fastroi_taps_op {
 FASTROI_API fastroi_status fastroi_axis_taps(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio,
                                              int64_t bins, int64_t extent, int64_t capacity, int64_t *bin, int64_t *cell,
                                              double *weight, int64_t *count, fastroi_error *error);
+
+/*
+ * The sample points of each bin of one axis, as the kernels use them: point t of bin[t] lies at coordinate[t], where a whole
+ * number is the centre of a cell, and has the share weight[t] in its bin, 0 for a point that is off the map. Points far off
+ * the map are left out; *grid receives how many every bin has (0: none, or an operator that integrates instead).
+ * interval receives the part of the axis that the bins divide. At most `capacity` points are written; count receives how many
+ * there are. One float64 coordinate per point: the arithmetic is that of FASTROI_ARITHMETIC_F64.
+ */
+FASTROI_API fastroi_status fastroi_axis_points(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio,
+                                               int64_t bins, int64_t extent, int64_t capacity, double interval[2],
+                                               int64_t *grid, int64_t *bin, double *coordinate, double *weight,
+                                               int64_t *count, fastroi_error *error);
 
 /*
  * The ranges a RoIPool rule gives one axis: bins half-open ranges, start in edges[2*p], end in edges[2*p+1],

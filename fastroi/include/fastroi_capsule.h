@@ -32,7 +32,14 @@
     ENTRY(roi_warp)              \
     ENTRY(prroi_pool)            \
     ENTRY(crop_and_resize)       \
-    ENTRY(axis_taps)   
+    ENTRY(axis_taps)             \
+    ENTRY(axis_points)           \
+    ENTRY(roi_align_rotated)     \
+    ENTRY(riroi_align_rotated)   \
+    ENTRY(deform_roi_pool)       \
+    ENTRY(deform_ps_roi_pool)    \
+    ENTRY(paste_masks)           \
+    ENTRY(crop_masks)
 
 #define FASTROI_TABLE_MEMBER(name) __typeof__(fastroi_##name) *name;
 typedef struct fastroi_functions {
@@ -89,6 +96,13 @@ static inline int fastroi_import_capsule(void) {
 #define fastroi_prroi_pool (fastroi_table->prroi_pool)
 #define fastroi_crop_and_resize (fastroi_table->crop_and_resize)
 #define fastroi_axis_taps (fastroi_table->axis_taps)
+#define fastroi_axis_points (fastroi_table->axis_points)
+#define fastroi_roi_align_rotated (fastroi_table->roi_align_rotated)
+#define fastroi_riroi_align_rotated (fastroi_table->riroi_align_rotated)
+#define fastroi_deform_roi_pool (fastroi_table->deform_roi_pool)
+#define fastroi_deform_ps_roi_pool (fastroi_table->deform_ps_roi_pool)
+#define fastroi_paste_masks (fastroi_table->paste_masks)
+#define fastroi_crop_masks (fastroi_table->crop_masks)
 
 #endif /* FASTROI_TABLE_ONLY */
 #endif

@@ -55,7 +55,7 @@ struct BlockKernels {
     void (*max_ranges)(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, T* scratch);
 
     // The same in column strips: begin fills the bins, then each strip of columns raises them out of row maxima, reading two
-    // rows a bin, however tall it is.
+    // rows a bin, however tall it is. scratch: one block per bin row and column of the strip.
     void (*begin_maxima)(const RangeAxis& y, const RangeAxis& x, const BinTile& bins);
     void (*raise_to_strip)(const MapTile* row_maxima, const RangeAxis& y, const RangeAxis& x, Range strip,
                            const BinTile& bins, T* scratch);
@@ -85,6 +85,9 @@ struct BlockKernels {
     // bins = max over the sample points of y x x, NaN ignored. scratch: one block per column of x.hull.
     void (*max_samples)(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x, SampleMaximum mode,
                         const BinTile& bins, T* scratch);
+
+    // bins = sum over the bin's weighted cells, in their order.
+    void (*gather)(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins);
 
     // Transposes rows x columns bins of lanes into planes. staging: (rows * columns * lanes + lanes) elements.
     void (*unpack)(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging);

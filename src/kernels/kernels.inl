@@ -66,54 +66,49 @@ inline unsigned char* bin_address(const BinTile& bins, int64_t ph, int64_t pw) {
 
 // --- max over ranges -------------------------------------------------------------------------------------------------
 
-// Reads exactly N cells `step` bytes apart from a range of count <= N, its last cell again where it is shorter: a maximum
-// does not mind, and a trip count that is the same for every bin of a RoI spares the branch predictor.
-template <class T, int NV, int N>
-inline Block<T, NV> max_of_at_most(const unsigned char* first, ptrdiff_t step, int64_t count, Block<T, NV> best) {
-    for (int i = 0; i < N; i++) best.raise_to(Block<T, NV>::load(first + smaller(i, count - 1) * step));
-    return best;
-}
-
 template <class T, int NV>
 inline Block<T, NV> max_of(const unsigned char* first, ptrdiff_t step, int64_t count, Block<T, NV> best) {
     for (int64_t i = 0; i < count; i++) best.raise_to(Block<T, NV>::load(first + i * step));
     return best;
 }
 
-// The maximum of one range, at most `longest` cells long; `longest` is the RoI's, so the branch is too.
-template <class T, int NV>
-inline Block<T, NV> max_of_range(const unsigned char* first, ptrdiff_t step, int64_t count, int64_t longest,
-                                 Block<T, NV> best) {
-    switch (longest) {
-        case 1: return max_of_at_most<T, NV, 1>(first, step, count, best);
-        case 2: return max_of_at_most<T, NV, 2>(first, step, count, best);
-        case 3: return max_of_at_most<T, NV, 3>(first, step, count, best);
-        case 4: return max_of_at_most<T, NV, 4>(first, step, count, best);
-        default: return max_of<T, NV>(first, step, count, best);
+// Reads N rows of every column: `height` <= N of them and the last again. A maximum does not mind, and a trip count that is
+// the same for all bin rows of a RoI spares the branch predictor.
+template <class T, int NV, int N>
+inline void column_maxima_of(const unsigned char* first, ptrdiff_t row_stride, ptrdiff_t column_stride, int64_t height,
+                             int64_t columns, T* scratch) {
+    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
+    ptrdiff_t row[N];
+    for (int i = 0; i < N; i++) row[i] = smaller(i, height - 1) * row_stride;
+    for (int64_t x = 0; x < columns; x++, first += column_stride, scratch += Block<T, NV>::lanes) {
+        Block<T, NV> best = lowest;
+        for (int i = 0; i < N; i++) best.raise_to(Block<T, NV>::load(first + row[i]));
+        best.store(scratch);
     }
 }
 
-template <class T, int NV, int N>
-inline void column_maxima_of_at_most(const unsigned char* first, const MapTile& map, int64_t rows, int64_t columns,
-                                     T* scratch) {
+template <class T, int NV>
+inline void column_maxima_of_any(const unsigned char* first, ptrdiff_t row_stride, ptrdiff_t column_stride, int64_t height,
+                                 int64_t columns, T* scratch) {
     const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
-    for (int64_t x = 0; x < columns; x++, first += map.column_stride)
-        max_of_at_most<T, NV, N>(first, map.row_stride, rows, lowest).store(scratch + x * Block<T, NV>::lanes);
+    for (int64_t x = 0; x < columns; x++, first += column_stride, scratch += Block<T, NV>::lanes)
+        max_of<T, NV>(first, row_stride, height, lowest).store(scratch);
 }
 
+// `tallest`: of the RoI's bin rows.
 template <class T, int NV>
-inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t longest, T* scratch) {
+inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t tallest, T* scratch) {
     const unsigned char* first = cell_address(map, rows.start, columns.start);
     const int64_t height = rows.end - rows.start, width = columns.end - columns.start;
-    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
-    switch (longest) {
-        case 1: return column_maxima_of_at_most<T, NV, 1>(first, map, height, width, scratch);
-        case 2: return column_maxima_of_at_most<T, NV, 2>(first, map, height, width, scratch);
-        case 3: return column_maxima_of_at_most<T, NV, 3>(first, map, height, width, scratch);
-        case 4: return column_maxima_of_at_most<T, NV, 4>(first, map, height, width, scratch);
-        default:
-            for (int64_t x = 0; x < width; x++, first += map.column_stride)
-                max_of<T, NV>(first, map.row_stride, height, lowest).store(scratch + x * Block<T, NV>::lanes);
+    const ptrdiff_t row = map.row_stride, column = map.column_stride;
+    switch (tallest) {
+        case 1: return column_maxima_of<T, NV, 1>(first, row, column, height, width, scratch);
+        case 2: return column_maxima_of<T, NV, 2>(first, row, column, height, width, scratch);
+        case 3: return column_maxima_of<T, NV, 3>(first, row, column, height, width, scratch);
+        case 4: return column_maxima_of<T, NV, 4>(first, row, column, height, width, scratch);
+        case 5: return column_maxima_of<T, NV, 5>(first, row, column, height, width, scratch);
+        case 6: return column_maxima_of<T, NV, 6>(first, row, column, height, width, scratch);
+        default: return column_maxima_of_any<T, NV>(first, row, column, height, width, scratch);
     }
 }
 
@@ -132,19 +127,35 @@ inline void fill_bin_row(const BinTile& bins, int64_t ph, int64_t count, T value
     for (int64_t pw = 0; pw < count; pw++) block.store(bin_address(bins, ph, pw));
 }
 
-template <class T, int NV>
-inline void bin_maxima(const T* scratch, const RangeAxis& x, int64_t longest, const BinTile& bins, int64_t ph) {
-    constexpr int lanes = Block<T, NV>::lanes;
-    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
-    for (int64_t pw = 0; pw < x.count; pw++) {
+// N: no bin is wider; 0: any width.
+template <class T, int NV, int N>
+inline void bin_maxima_of_at_most(const T* scratch, const RangeAxis& x, const BinTile& bins, int64_t ph) {
+    constexpr ptrdiff_t step = Block<T, NV>::bytes;
+    const unsigned char* const origin = (const unsigned char*)scratch - x.hull.start * step;
+    unsigned char* bin = bin_address(bins, ph, 0);
+    for (int64_t pw = 0; pw < x.count; pw++, bin += bins.column_stride) {
         const Range r = x.bins[pw];
-        unsigned char* const bin = bin_address(bins, ph, pw);
         if (is_empty(r)) {
             Block<T, NV>::filled(0).store(bin);
             continue;
         }
-        const unsigned char* first = (const unsigned char*)(scratch + (r.start - x.hull.start) * lanes);
-        max_of_range<T, NV>(first, Block<T, NV>::bytes, r.end - r.start, longest, lowest).store(bin);
+        const unsigned char* const first = origin + r.start * step;
+        const int64_t width = r.end - r.start;
+        Block<T, NV> best = Block<T, NV>::load(first);  // a column maximum, never NaN
+        for (int i = 1; i < N; i++) best.raise_to(Block<T, NV>::load(first + smaller(i, width - 1) * step));
+        if (N == 0) best = max_of<T, NV>(first + step, step, width - 1, best);
+        best.store(bin);
+    }
+}
+
+template <class T, int NV>
+inline void bin_maxima(const T* scratch, const RangeAxis& x, int64_t longest, const BinTile& bins, int64_t ph) {
+    switch (longest) {
+        case 1: return bin_maxima_of_at_most<T, NV, 1>(scratch, x, bins, ph);
+        case 2: return bin_maxima_of_at_most<T, NV, 2>(scratch, x, bins, ph);
+        case 3: return bin_maxima_of_at_most<T, NV, 3>(scratch, x, bins, ph);
+        case 4: return bin_maxima_of_at_most<T, NV, 4>(scratch, x, bins, ph);
+        default: return bin_maxima_of_at_most<T, NV, 0>(scratch, x, bins, ph);
     }
 }
 
@@ -171,9 +182,12 @@ inline void doubled_column_maxima(const MapTile* row_maxima, Range rows, Range c
     const MapTile& map = row_maxima[level];
     const unsigned char* top = cell_address(map, rows.start, columns.start);
     const unsigned char* bottom = cell_address(map, rows.end - ((int64_t)1 << level), columns.start);
+    const ptrdiff_t column_stride = map.column_stride;
+    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
     for (int64_t x = 0; x < columns.end - columns.start; x++) {
-        Block<T, NV> best = Block<T, NV>::load(top + x * map.column_stride);
-        best.raise_to(Block<T, NV>::load(bottom + x * map.column_stride));
+        Block<T, NV> best = lowest;
+        best.raise_to(Block<T, NV>::load(top + x * column_stride));
+        best.raise_to(Block<T, NV>::load(bottom + x * column_stride));
         best.store(scratch + x * Block<T, NV>::lanes);
     }
 }
@@ -196,15 +210,17 @@ void raise_to_strip(const MapTile* row_maxima, const RangeAxis& y, const RangeAx
                     T* scratch) {
     const Range columns = intersection(x.hull, strip);
     if (is_empty(columns)) return;
-    for (int64_t ph = 0; ph < y.count; ph++) {
-        if (is_empty(y.bins[ph])) continue;
-        doubled_column_maxima<T, NV>(row_maxima, y.bins[ph], columns, scratch);
-        for (int64_t pw = 0; pw < x.count; pw++) {
-            const Range r = intersection(x.bins[pw], columns);
-            if (is_empty(r)) continue;
+    const ptrdiff_t row = (ptrdiff_t)(columns.end - columns.start) * Block<T, NV>::lanes;
+    for (int64_t ph = 0; ph < y.count; ph++)
+        if (!is_empty(y.bins[ph])) doubled_column_maxima<T, NV>(row_maxima, y.bins[ph], columns, scratch + ph * row);
+    for (int64_t pw = 0; pw < x.count; pw++) {
+        const Range r = intersection(x.bins[pw], columns);
+        if (is_empty(r)) continue;
+        const T* first = scratch + (r.start - columns.start) * (ptrdiff_t)Block<T, NV>::lanes;
+        for (int64_t ph = 0; ph < y.count; ph++, first += row) {
+            if (is_empty(y.bins[ph])) continue;
             unsigned char* const bin = bin_address(bins, ph, pw);
-            const unsigned char* first = (const unsigned char*)(scratch + (r.start - columns.start) * Block<T, NV>::lanes);
-            max_of<T, NV>(first, Block<T, NV>::bytes, r.end - r.start, Block<T, NV>::load(bin)).store(bin);
+            max_of<T, NV>((const unsigned char*)first, Block<T, NV>::bytes, r.end - r.start, Block<T, NV>::load(bin)).store(bin);
         }
     }
 }
@@ -276,12 +292,32 @@ inline void weighted_rows_of(const MapTile& map, const int32_t* index, const T* 
         w[t] = Vec<T>::broadcast(weight[t]);
         row[t] = index[t] * map.row_stride;
     }
+    const unsigned char* const origin = map.origin;
+    const ptrdiff_t column_stride = map.column_stride;
     for (int64_t i = 0; i < columns.count; i++) {
-        const unsigned char* column = map.origin + columns.cells[i] * map.column_stride;
+        const unsigned char* column = origin + columns.cells[i] * column_stride;
         Block<T, NV> sum = Block<T, NV>::product(w[0], Block<T, NV>::load(column + row[0]));
         for (int t = 1; t < N; t++) sum.add_product(w[t], Block<T, NV>::load(column + row[t]));
         sum.store(scratch + (columns.cells[i] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
     }
+}
+
+// A long list of weighted rows, for N columns together: each weight is fetched once for all of them.
+template <class T, int NV, int N>
+inline void weighted_rows_of_columns(const MapTile& map, const int32_t* index, const T* weight, int32_t count, Columns columns,
+                                     int64_t i, T* scratch) {
+    const unsigned char* column[N];
+    Block<T, NV> sum[N];
+    for (int k = 0; k < N; k++) {
+        column[k] = map.origin + columns.cells[i + k] * map.column_stride;
+        sum[k] = Block<T, NV>::product(Vec<T>::broadcast(weight[0]), Block<T, NV>::load(column[k] + index[0] * map.row_stride));
+    }
+    for (int32_t t = 1; t < count; t++) {
+        const Vec<T> w = Vec<T>::broadcast(weight[t]);
+        const ptrdiff_t row = index[t] * map.row_stride;
+        for (int k = 0; k < N; k++) sum[k].add_product(w, Block<T, NV>::load(column[k] + row));
+    }
+    for (int k = 0; k < N; k++) sum[k].store(scratch + (columns.cells[i + k] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
 }
 
 template <class T, int NV>
@@ -293,14 +329,11 @@ inline void weighted_rows(const MapTile& map, const int32_t* index, const T* wei
         case 3: return weighted_rows_of<T, NV, 3>(map, index, weight, columns, scratch);
         case 4: return weighted_rows_of<T, NV, 4>(map, index, weight, columns, scratch);
     }
-    for (int64_t i = 0; i < columns.count; i++) {
-        const unsigned char* column = map.origin + columns.cells[i] * map.column_stride;
-        Block<T, NV> sum = Block<T, NV>::product(Vec<T>::broadcast(weight[0]),
-                                                 Block<T, NV>::load(column + index[0] * map.row_stride));
-        for (int32_t t = 1; t < count; t++)
-            sum.add_product(Vec<T>::broadcast(weight[t]), Block<T, NV>::load(column + index[t] * map.row_stride));
-        sum.store(scratch + (columns.cells[i] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
-    }
+    constexpr int together = NV == 1 ? 8 : NV == 2 ? 4 : NV == 4 ? 2 : 1;
+    int64_t i = 0;
+    for (; i + together <= columns.count; i += together)
+        weighted_rows_of_columns<T, NV, together>(map, index, weight, count, columns, i, scratch);
+    for (; i < columns.count; i++) weighted_rows_of_columns<T, NV, 1>(map, index, weight, count, columns, i, scratch);
 }
 
 // The bin's taps [first, end), added to `sum` if the bin has been started, else starting it.
@@ -374,18 +407,21 @@ template <class T, int NV>
 void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip, const BinTile& bins, T* scratch) {
     const Columns columns = columns_in_strip(x, strip);
     if (columns.count == 0) return;
+    const ptrdiff_t row = (ptrdiff_t)(strip.end - strip.start) * Block<T, NV>::lanes;
     for (int64_t ph = 0; ph < y.count; ph++) {
         const int32_t first = y.first[ph], count = y.first[ph + 1] - first;
-        if (count == 0) continue;
-        weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns, scratch);
-        for (int64_t pw = 0; pw < x.count; pw++) {
-            const int32_t first_tap = x.first[pw], end_tap = x.first[pw + 1];
-            if (first_tap == end_tap || x.index[first_tap] >= strip.end || x.index[end_tap - 1] < strip.start) continue;
-            const int32_t begin = (int32_t)lower_bound(x.index, first_tap, end_tap, strip.start);
-            const int32_t end = (int32_t)lower_bound(x.index, begin, end_tap, strip.end);
-            if (begin == end) continue;
+        if (count) weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns, scratch + ph * row);
+    }
+    for (int64_t pw = 0; pw < x.count; pw++) {
+        const int32_t first_tap = x.first[pw], end_tap = x.first[pw + 1];
+        if (first_tap == end_tap || x.index[first_tap] >= strip.end || x.index[end_tap - 1] < strip.start) continue;
+        const int32_t begin = (int32_t)lower_bound(x.index, first_tap, end_tap, strip.start);
+        const int32_t end = (int32_t)lower_bound(x.index, begin, end_tap, strip.end);
+        if (begin == end) continue;
+        for (int64_t ph = 0; ph < y.count; ph++) {
+            if (y.first[ph] == y.first[ph + 1]) continue;
             unsigned char* const bin = bin_address(bins, ph, pw);
-            weighted_columns<T, NV>(scratch, strip.start, x, begin, end, begin > first_tap, bin).store(bin);
+            weighted_columns<T, NV>(scratch + ph * row, strip.start, x, begin, end, begin > first_tap, bin).store(bin);
         }
     }
 }
@@ -513,29 +549,67 @@ void max_samples(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>
     }
 }
 
-// --- planar <-> blocked ----------------------------------------------------------------------------------------------
+// --- gather ------------------------------------------------------------------------------------------------------------
 
-// Moves one group-row tile: `lane_rows` are lanes apart in memory, the moving axis is contiguous. Reads V::lanes rows of
-// R elements, writes R vectors `to_stride` bytes apart.
-template <class T>
-inline void transpose_tile(const unsigned char* from, ptrdiff_t from_stride, unsigned char* to, ptrdiff_t to_stride) {
-    using V = Vec<T>;
-    constexpr int R = 16 / sizeof(T);
-    V v[R];
-    for (int i = 0; i < R; i++) v[i] = V::load_groups(from + i * from_stride, R * from_stride);
-    V::transpose_groups(v);
-    for (int i = 0; i < R; i++) v[i].store(to + i * to_stride);
+template <class T, int NV>
+inline Block<T, NV> weighted_cells(const MapTile& map, const WeightedCell<T>* cells, int32_t count) {
+    Block<T, NV> sum = Block<T, NV>::product(Vec<T>::broadcast(cells->weight),
+                                             Block<T, NV>::load(cell_address(map, cells->row, cells->column)));
+    for (int32_t t = 1; t < count; t++)
+        sum.add_product(Vec<T>::broadcast(cells[t].weight), Block<T, NV>::load(cell_address(map, cells[t].row, cells[t].column)));
+    return sum;
 }
 
 template <class T, int NV>
-inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t columns, T* dst) {
+void gather(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins) {
+    const int32_t* first = y.first;
+    for (int64_t ph = 0; ph < y.count; ph++)
+        for (int64_t pw = 0; pw < y.columns; pw++, first++) {
+            unsigned char* const bin = bin_address(bins, ph, pw);
+            if (first[0] == first[1])
+                Block<T, NV>::filled(0).store(bin);
+            else
+                weighted_cells<T, NV>(map, y.cells + first[0], first[1] - first[0]).store(bin);
+        }
+}
+
+// --- planar <-> blocked ----------------------------------------------------------------------------------------------
+
+template <class T>
+inline void load_transposed(const unsigned char* from, ptrdiff_t stride, Vec<T> (&v)[16 / sizeof(T)]) {
     constexpr int R = 16 / sizeof(T);
+    for (int i = 0; i < R; i++) v[i] = Vec<T>::load_groups(from + i * stride, R * stride);
+    Vec<T>::transpose_groups(v);
+}
+
+// Reads V::lanes rows of `columns` elements, `from_stride` bytes apart; writes a vector for each column, `to_stride` apart.
+template <class T, int columns>
+inline void transpose_tile(const unsigned char* from, ptrdiff_t from_stride, unsigned char* to, ptrdiff_t to_stride) {
+    Vec<T> v[columns];
+    load_transposed(from, from_stride, v);
+    for (int i = 0; i < columns; i++) v[i].store(to + i * to_stride);
+}
+
+// Columns of the tile that an instruction set transposes best, and of the narrowest one it has.
+template <class T>
+constexpr int best_tile = Vec<T>::wide_tile ? 2 * 16 / (int)sizeof(T) : 16 / (int)sizeof(T);
+template <class T>
+constexpr int narrow_tile = 16 / (int)sizeof(T);
+
+constexpr ptrdiff_t prefetch_distance = 512;
+
+template <class T, int NV, int R>
+inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t columns, T* dst) {
+    constexpr int tiles_per_line = 64 / (R * (int)sizeof(T));
     for (int j = 0; j < NV; j++) {
         const unsigned char* from = row + j * Vec<T>::lanes * channel_stride;
         unsigned char* to = (unsigned char*)dst + j * (ptrdiff_t)sizeof(Vec<T>);
         for (int64_t x = 0; x < columns; x += R) {
             const int64_t at = smaller(x, columns - R);
-            transpose_tile<T>(from + at * (ptrdiff_t)sizeof(T), channel_stride, to + at * Block<T, NV>::bytes,
+            // As many planes are read at once as there are lanes: more streams than the hardware follows.
+            for (int64_t c = at / R % tiles_per_line; c < Vec<T>::lanes; c += tiles_per_line)
+                __builtin_prefetch(from + c * channel_stride + at * (ptrdiff_t)sizeof(T) + prefetch_distance);
+            transpose_tile<T, R>(from + at * (ptrdiff_t)sizeof(T), channel_stride, to + at * Block<T, NV>::bytes,
                               Block<T, NV>::bytes);
         }
     }
@@ -557,7 +631,6 @@ inline void pack_row_strided(const PlanarBlock& map, const unsigned char* row, i
 template <class T, int NV>
 void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
     constexpr int lanes = Block<T, NV>::lanes;
-    constexpr int64_t R = 16 / sizeof(T);
     int64_t height = rows.end - rows.start, width = columns.end - columns.start;
     const unsigned char* row = map.data + rows.start * map.row_stride + columns.start * map.column_stride;
     const bool contiguous = map.column_stride == (ptrdiff_t)sizeof(T);
@@ -565,10 +638,12 @@ void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
         width *= height;
         height = 1;
     }
-    const bool transposed = contiguous && map.channels == lanes && width >= R;
+    const bool transposed = contiguous && map.channels == lanes;
     for (int64_t y = 0; y < height; y++, row += map.row_stride, dst += width * lanes) {
-        if (transposed)
-            pack_row_transposed<T, NV>(row, map.channel_stride, width, dst);
+        if (transposed && width >= best_tile<T>)
+            pack_row_transposed<T, NV, best_tile<T>>(row, map.channel_stride, width, dst);
+        else if (transposed && width >= narrow_tile<T>)
+            pack_row_transposed<T, NV, narrow_tile<T>>(row, map.channel_stride, width, dst);
         else
             pack_row_strided<T, NV>(map, row, width, dst);
     }
@@ -597,12 +672,12 @@ inline void copy_run(const T* src, unsigned char* dst, int64_t count, bool strea
 // staging[lane * count + bin]; a tile may spill into the next lane's start, which is written after it.
 template <class T, int NV>
 inline void transpose_bins(const unsigned char* bins, int64_t count, T* staging) {
-    constexpr int R = 16 / sizeof(T);
+    constexpr int R = best_tile<T>;
     constexpr int W = Vec<T>::lanes;
     for (int lane = 0; lane < Block<T, NV>::lanes; lane += R)
         for (int64_t b = 0; b < count; b += W) {
             const int64_t at = count < W ? 0 : smaller(b, count - W);
-            transpose_tile<T>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T), Block<T, NV>::bytes,
+            transpose_tile<T, R>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T), Block<T, NV>::bytes,
                               (unsigned char*)(staging + lane * count + at), count * (ptrdiff_t)sizeof(T));
         }
 }
@@ -621,7 +696,7 @@ inline void scatter_bins(const BinTile& bins, int64_t rows, int64_t columns, con
 template <class T, int NV>
 void unpack(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging) {
     const int64_t count = rows * columns, plane = count * (int64_t)sizeof(T);
-    if (out.column_stride != (ptrdiff_t)sizeof(T) || (rows > 1 && out.row_stride != columns * (ptrdiff_t)sizeof(T)))
+    if (count < (int64_t)(16 / sizeof(T)) || out.column_stride != (ptrdiff_t)sizeof(T) || (rows > 1 && out.row_stride != columns * (ptrdiff_t)sizeof(T)))
         return scatter_bins<T, NV>(bins, rows, columns, out);
     transpose_bins<T, NV>(bins.data, count, staging);
     if (out.channel_stride == plane) {
@@ -650,6 +725,7 @@ constexpr BlockKernels<T> block_kernels() {
             add_strip<T, NV>,
             divide_bins<T, NV>,
             max_samples<T, NV>,
+            gather<T, NV>,
             unpack<T, NV>};
 }
 

@@ -13,6 +13,7 @@ struct Vec;
 template <>
 struct Vec<float> {
     static constexpr int lanes = 8;
+    static constexpr bool wide_tile = false;
     __m256 n;
 
     static Vec load(const void* p) { return {_mm256_loadu_ps((const float*)p)}; }
@@ -46,6 +47,7 @@ struct Vec<float> {
 template <>
 struct Vec<double> {
     static constexpr int lanes = 4;
+    static constexpr bool wide_tile = false;
     __m256d n;
 
     static Vec load(const void* p) { return {_mm256_loadu_pd((const double*)p)}; }

@@ -14,6 +14,7 @@ template <class T, class Native, class Mask>
 struct Vec16Bytes {
     using V = Vec<T>;
     static constexpr int lanes = 16 / sizeof(T);
+    static constexpr bool wide_tile = false;
     Native n;
 
     static V load(const void* p) {

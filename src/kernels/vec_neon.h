@@ -13,6 +13,7 @@ struct Vec;
 template <>
 struct Vec<float> {
     static constexpr int lanes = 4;
+    static constexpr bool wide_tile = false;
     float32x4_t n;
 
     static Vec load(const void* p) { return {vreinterpretq_f32_u8(vld1q_u8((const uint8_t*)p))}; }
@@ -41,6 +42,7 @@ struct Vec<float> {
 template <>
 struct Vec<double> {
     static constexpr int lanes = 2;
+    static constexpr bool wide_tile = false;
     float64x2_t n;
 
     static Vec load(const void* p) { return {vreinterpretq_f64_u8(vld1q_u8((const uint8_t*)p))}; }

@@ -53,4 +53,22 @@ struct SampleAxis {
     Range hull;
 };
 
+// A cell of the map and its weight.
+template <class T>
+struct WeightedCell {
+    int32_t row, column;
+    T weight;
+};
+
+// One RoI whose bins are not ranges of rows times ranges of columns. Its y axis lists cells bin by bin: bin (ph, pw) sums
+// cells[first[b]] .. cells[first[b + 1]], b = ph * columns + pw, in that order; a bin without cells is 0. Its x axis has
+// nothing but count and hull.
+template <class T>
+struct GatherAxis {
+    const int32_t* first;
+    const WeightedCell<T>* cells;
+    int64_t count, columns;
+    Range hull;
+};
+
 }  // namespace fastroi

@@ -45,22 +45,28 @@ private:
 
 // --- RoIAlign ------------------------------------------------------------------------------------------------------------
 
-// How a box becomes an interval of the map: (x + before) * scale - after; extents below `least` are raised to it.
+// How a box becomes an interval of the map: (x + before) * scale - after; extents below `least` are raised to it. Without a
+// least extent a reversed box stays reversed: its points run backwards, and an adaptive grid has none.
 struct AlignRule {
     double before, after, least;
 };
+
+constexpr int64_t max_sampling_ratio = 1 << 20;
+constexpr double no_least = -__builtin_inf();
 
 // By code of fastroi_align_coordinates.
 FASTROI_RULE AlignRule align_rule(int32_t coordinates) {
     switch (coordinates) {
         case 0: return {0, 0, 1};      // FASTROI_ALIGN_ASYMMETRIC
-        case 1: return {0, 0.5, 0};    // FASTROI_ALIGN_HALF_PIXEL
-        case 2: return {0.5, 0.5, 0};  // FASTROI_ALIGN_IMAGE_HALF_PIXEL
+        case 1: return {0, 0.5, no_least};    // FASTROI_ALIGN_HALF_PIXEL
+        case 2: return {0.5, 0.5, no_least};  // FASTROI_ALIGN_IMAGE_HALF_PIXEL
         default: return {0, 0.5, 1};   // FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE
     }
 }
 
-constexpr int64_t max_sampling_ratio = 1 << 20;
+// Points of an adaptive grid: more of them Real can neither count nor tell apart.
+template <class Real>
+constexpr double most_points = sizeof(Real) == 4 ? 16777216.0 : max_corner;
 
 template <class Real>
 struct AlignAxis {
@@ -81,7 +87,8 @@ FASTROI_RULE AlignAxis<Real> align_axis(const AlignRule& rule, double lo, double
     if (!is_finite(start) || !is_finite(extent)) return {0, 0, 0, true};
     if (extent < (Real)rule.least) extent = (Real)rule.least;
     const Real bin = extent / (Real)bins;
-    const int64_t grid = sampling_ratio > 0 ? sampling_ratio : saturated((double)ceil_of(bin));
+    const double wanted = (double)ceil_of(bin);
+    const int64_t grid = sampling_ratio > 0 ? sampling_ratio : saturated(wanted < most_points<Real> ? wanted : most_points<Real>);
     return {start, bin, grid < 0 ? 0 : grid, grid <= 0};
 }
 
@@ -112,6 +119,11 @@ struct PointSpan {
     int64_t first, end;
 };
 
+FASTROI_RULE double farthest_in_steps(double coordinate, double step) {
+    const double steps = coordinate / step;
+    return steps < 0 ? -steps : steps;
+}
+
 // The points that may lie on the map, a little generously: an adaptive grid can have 10^30 of them elsewhere.
 template <class Real>
 FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int64_t extent) {
@@ -123,11 +135,11 @@ FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int6
         first = end - 4;
         end = swap + 4;
     }
-    const double slack = 1 + (first < 0 ? -first : first) * 1e-6;
-    const double late = 1 + (end < 0 ? -end : end) * 1e-6;
+    // Rounding moves a coordinate by a few units in the last place of the box's largest one, that is of the whole row of points.
     const double grid = (double)a.grid;
+    const double slack = 2 + 8 * (sizeof(Real) == 4 ? 0x1p-24 : 0x1p-53) * (grid * (double)(p + 1) + farthest_in_steps(a.start, step));
     first = FASTROI_FLOOR(first - slack);
-    end = FASTROI_CEIL(end + late);
+    end = FASTROI_CEIL(end + slack);
     if (!(first > 0)) first = 0;
     if (!(end < grid)) end = grid;
     if (!(first < end)) return {0, 0};
@@ -203,14 +215,17 @@ FASTROI_RULE PreciseAxis precise_axis(double lo, double hi, double scale, int64_
     return {start, bin, !(bin > 0)};
 }
 
-// Integral over [lo, hi] of the rising half (towards `cell` from its left) or, mirrored, the falling half of the hat.
-FASTROI_RULE double half_hat_integral(double lo, double hi) {
-    const double from = lo > 0 ? lo : 0, to = hi < 1 ? hi : 1;
-    return to > from ? (to - from) * (to + from) * 0.5 : 0;
+// What the part of [lo, lo + length] inside [left, left + 1] adds to the mean of 1 + slope * t over it. A part that is not cut
+// has the length itself, which lo + length - lo has not once it is short: the mean must not depend on that difference.
+FASTROI_RULE double hat_half_mean(double lo, double length, double left, double slope) {
+    const double hi = lo + length, right = left + 1;
+    if (lo >= left && hi <= right) return 1 + slope * (lo + 0.5 * length);
+    const double from = lo > left ? lo : left, to = hi < right ? hi : right;
+    return to > from ? (to - from) / length * (1 + slope * 0.5 * (from + to)) : 0;
 }
 
-FASTROI_RULE double hat_integral(double lo, double hi, double cell) {
-    return half_hat_integral(lo - cell + 1, hi - cell + 1) + half_hat_integral(cell + 1 - hi, cell + 1 - lo);
+FASTROI_RULE double hat_mean(double lo, double length) {
+    return hat_half_mean(lo, length, -1, 1) + hat_half_mean(lo, length, 0, -1);
 }
 
 template <class Sink>
@@ -220,7 +235,7 @@ FASTROI_RULE void precise_taps(const PreciseAxis& a, int64_t p, int64_t extent, 
     const int64_t first = clamped(saturated(FASTROI_FLOOR(lo)), extent);
     const int64_t end = clamped(saturated(FASTROI_CEIL(hi)) + 1, extent);
     for (int64_t cell = first; cell < end; cell++) {
-        const double weight = hat_integral(lo, hi, (double)cell) / a.bin;
+        const double weight = hat_mean(lo - (double)cell, a.bin);
         if (weight != 0) sink(cell, weight);
     }
 }

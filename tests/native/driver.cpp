@@ -411,6 +411,114 @@ void run_case(const Case& c, Random& random, Totals* totals) {
         run_case<double>(c, random, totals);
 }
 
+// --- the other operators: every instruction set against the baseline ---------------------------------------------------
+
+struct Operator {
+    const char* name;
+    bool grouped;  // position-sensitive: bins * C input channels
+    fastroi_status (*call)(const fastroi_tensor*, const fastroi_boxes*, const Case&, int variant, const fastroi_tensor*,
+                           const fastroi_exec*, fastroi_error*);
+};
+
+#define FASTROI_OPERATOR(function, params_type, ...)                                                                   \
+    [](const fastroi_tensor* map, const fastroi_boxes* boxes, const Case& c, int variant, const fastroi_tensor* out,     \
+       const fastroi_exec* exec, fastroi_error* error) {                                                               \
+        (void)c, (void)variant;                                                                                        \
+        const params_type params = {sizeof params, __VA_ARGS__};                                                       \
+        return function(map, boxes, &params, out, exec, error);                                                        \
+    }
+
+const Operator operators[] = {
+    {"roi_align", false,
+     FASTROI_OPERATOR(fastroi_roi_align, fastroi_roi_align_params, variant % 4, variant / 4 % 5, variant / 20 % 2,
+                      variant / 40 % 4, variant / 80 % 3, c.scale_h, c.scale_w)},
+    {"ps_roi_pool", true,
+     FASTROI_OPERATOR(fastroi_ps_roi_pool, fastroi_ps_roi_pool_params, variant % 4, variant / 4 % 2, variant / 8 % 2, 0, 0,
+                      c.scale_h, c.scale_w)},
+    {"ps_roi_align", true,
+     FASTROI_OPERATOR(fastroi_ps_roi_align, fastroi_ps_roi_align_params, variant % 2, variant / 2 % 2, variant / 4 % 2, 0, 0,
+                      variant / 8 % 4, variant / 32 % 3, c.scale_h, c.scale_w)},
+    {"roi_warp", false, FASTROI_OPERATOR(fastroi_roi_warp, fastroi_scale_params, c.scale_h, c.scale_w)},
+    {"prroi_pool", false, FASTROI_OPERATOR(fastroi_prroi_pool, fastroi_scale_params, c.scale_h, c.scale_w)},
+    {"crop_and_resize", false, FASTROI_OPERATOR(fastroi_crop_and_resize, fastroi_crop_params, variant % 2, -1.5)},
+};
+
+template <class T>
+void compare_with_baseline(const Case& c, const std::string& where, const Array& out, const Array& baseline) {
+    const double tolerance = sizeof(T) == 4 ? 1e-4 : 1e-12;  // values are at most 4
+    for (int64_t k = 0; k < c.count; k++)
+        for (int64_t channel = 0; channel < c.channels; channel++)
+            for (int64_t ph = 0; ph < c.bin_rows; ph++)
+                for (int64_t pw = 0; pw < c.bin_columns; pw++) {
+                    const double a = out.get<T>(k, channel, ph, pw), b = baseline.get<T>(k, channel, ph, pw);
+                    if (a != b && !(std::fabs(a - b) <= tolerance)) fail("differs from the baseline", where);
+                }
+}
+
+// Boxes of ordinary size: an adaptive grid over a box of 2^1000 pixels is refused, which other tests are about.
+std::vector<Box> ordinary_boxes(const Case& c, bool normalised, Random& random) {
+    std::vector<Box> boxes(c.count);
+    for (Box& box : boxes) {
+        for (int i = 0; i < 4; i++) {
+            const int64_t extent = i % 2 ? c.rows : c.columns;
+            const double x = (random.uniform() * 1.6 - 0.3) * (normalised ? 1 : (double)extent / (i % 2 ? c.scale_h : c.scale_w));
+            box.corner[i] = random.one_in(3) ? std::floor(x) : x;
+        }
+        box.image = random.below(c.images);
+    }
+    return boxes;
+}
+
+template <class T>
+void run_operator(const Operator& op, Case c, int variant, Random& random, int64_t* calls) {
+    if (op.grouped) c.channels = 1 + c.channels / 16, c.bin_rows = 1 + c.bin_rows % 4, c.bin_columns = 1 + c.bin_columns % 4;
+    const int64_t map_channels = op.grouped ? c.channels * c.bin_rows * c.bin_columns : c.channels;
+    const Array map = Array::make(c.dtype, {c.images, map_channels, c.rows, c.columns}, c.map_layout, c.at_end, random);
+    for (int64_t a = 0; a < c.images; a++)
+        for (int64_t b = 0; b < map_channels; b++)
+            for (int64_t y = 0; y < c.rows; y++)
+                for (int64_t x = 0; x < c.columns; x++) {
+                    const T value = (T)(random.uniform() * 8 - 4);
+                    memcpy(map.at(a, b, y, x), &value, sizeof value);
+                }
+    std::vector<Box> boxes = ordinary_boxes(c, strcmp(op.name, "crop_and_resize") == 0, random);
+    const BoxTable table(boxes, c.at_end, random);
+    const int64_t shape[4] = {c.count, c.channels, c.bin_rows, c.bin_columns};
+    const Array out = Array::make(c.dtype, shape, c.out_layout, c.at_end, random);
+    const Array baseline = Array::make(c.dtype, shape, nchw, true, random);
+    fastroi_exec exec{};
+    exec.struct_size = sizeof exec;
+    for (int i = -1; i < 0 || fastroi_simd_supported(i); i++) {
+        const Array& result = i < 0 ? baseline : out;
+        exec.simd = i < 0 ? "baseline" : fastroi_simd_supported(i);
+        exec.num_threads = i < 0 ? 1 : c.threads;
+        const std::string where = std::string(op.name) + " variant " + std::to_string(variant) + ": " + c.text(exec.simd);
+        fastroi_error error;
+        result.fill_pattern();
+        if (op.call(&map.tensor, &table.boxes, c, variant, &result.tensor, &exec, &error)) fail(error.message, where);
+        if (!result.gaps_untouched()) fail("bytes between the elements were written", where);
+        if (i >= 0) compare_with_baseline<T>(c, where, out, baseline), ++*calls;
+    }
+}
+
+int64_t run_operators(int64_t cases, Random& random) {
+    int64_t calls = 0;
+    for (int64_t i = 0; i < cases; i++) {
+        const int64_t channels = 1 + random.below(129);
+        const int32_t dtype = random.one_in(2) ? FASTROI_FLOAT32 : FASTROI_FLOAT64;
+        const Layout layout = (Layout)random.below(layouts);
+        const bool at_end = random.one_in(2);
+        Case c = random_case(channels, dtype, layout, at_end, random);
+        const int variant = (int)random.below(240);
+        const Operator& op = operators[i % (int64_t)(sizeof operators / sizeof operators[0])];
+        if (dtype == FASTROI_FLOAT32)
+            run_operator<float>(op, c, variant, random, &calls);
+        else
+            run_operator<double>(op, c, variant, random, &calls);
+    }
+    return calls;
+}
+
 // Every allocation of a call fails once: a status and a message each time, and the call after it works.
 int64_t exhaust_memory() {
     static float map[8 * 8], pooled[2 * 2];
@@ -454,9 +562,11 @@ int main(int count, char** arguments) {
         const bool at_end = random.one_in(2);
         run_case(random_case(channels, dtype, layout, at_end, random), random, &totals);
     }
+    const int64_t operator_calls = run_operators(totals.cases / 3, random);
     printf("isas");
     for (int i = 0; const char* isa = fastroi_simd_supported(i); i++) printf(" %s", isa);
-    printf("\ncases %lld\ncalls %lld\nvalues %lld\nfailed_allocations %lld\ndigest %016llx\n", (long long)totals.cases,
-           (long long)totals.calls, (long long)totals.values, (long long)failed_allocations, (unsigned long long)totals.digest);
+    printf("\ncases %lld\ncalls %lld\nvalues %lld\nfailed_allocations %lld\noperator_calls %lld\ndigest %016llx\n", (long long)totals.cases,
+           (long long)totals.calls, (long long)totals.values, (long long)failed_allocations,
+           (long long)operator_calls, (unsigned long long)totals.digest);
     return 0;
 }

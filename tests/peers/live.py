@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / "tools" / "golden"
 sys.path.insert(0, str(TOOLS))
 
-import common  # noqa: E402  (lies beside the writers, which run without fastroi)
+import common
 
 MODULES = {"opencv": "cv2", "mnn": "MNN"}
 
@@ -30,10 +30,9 @@ def interpreter(package):
         return os.environ[variable]
     if importlib.util.find_spec(MODULES.get(package, package)):
         return sys.executable
-    for name in (package, f"golden-{package}"):
-        python = ROOT / ".peers" / name / "bin" / "python"
-        if python.exists():
-            return str(python)
+    python = ROOT / ".peers" / package / "bin" / "python"
+    if python.exists():
+        return str(python)
     raise LookupError(f"no Python with {package}: run `python tools/golden/regenerate.py --setup "
                       f"{package}`, or name one in {variable}")
 

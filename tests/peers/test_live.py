@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+
 from peers import live, replay
 
 pytestmark = pytest.mark.peers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import chainer
-import chainer.functions as F  # noqa: N812 (the name Chainer's own documentation uses)
+import chainer.functions as F
 import numpy as np
 from common import Recorder
 
@@ -36,6 +36,9 @@ def main():
             args = {"outsize": (3, 2), "spatial_scale": 0.3, "sampling_ratio": ratio}
             recorder.add(op, call(getattr(F, op), **args),
                          {"x": "map_normal", "boxes": "rois_edge_ordered_0_3"}, args)
+        args = {"outsize": (2, 2), "spatial_scale": 1.0, "sampling_ratio": 2}
+        recorder.add(op, call(getattr(F, op), **args),
+                     {"x": "map_normal", "boxes": "rois_random_1"}, args)
     recorder.write()
 
 

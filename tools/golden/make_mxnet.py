@@ -9,9 +9,9 @@ from common import Recorder
 SCALES = {"1": 1.0, "1_4": 0.25, "0_3": 0.3}
 
 
-def call(op, **args):
+def call(op, dtype="float32", **args):
     def run(data, rois, trans=None):
-        arrays = [mx.nd.array(data), mx.nd.array(rois)]
+        arrays = [mx.nd.array(data, dtype=dtype), mx.nd.array(rois, dtype=dtype)]
         if trans is not None:
             arrays.append(mx.nd.array(trans))
         return op(*arrays, **args).asnumpy()
@@ -28,6 +28,15 @@ def main():
         args = {"pooled_size": size, "spatial_scale": SCALES[label]}
         recorder.add("ROIPooling", call(mx.nd.ROIPooling, **args),
                      {"data": feature, "rois": f"rois_{box_set}_{label}"}, args)
+        if box_set == "overrun":
+            recorder.add("ROIPooling", call(mx.nd.ROIPooling, "float64", **args),
+                         {"data": feature, "rois": f"rois_{box_set}_{label}"},
+                         {**args, "dtype": "float64"})
+    for ratio in (-1, 2):
+        args = {"pooled_size": (3, 2), "spatial_scale": 1.0, "sample_ratio": ratio,
+                "aligned": False}
+        recorder.add("contrib.ROIAlign", call(contrib.ROIAlign, **args),
+                     {"data": "map_normal", "rois": "rois_random_1"}, args)
     for aligned in (False, True):
         for ratio in (-1, 2):
             # aligned aborts the process on a box reversed on either axis

@@ -63,11 +63,15 @@ def main():
             params = {0: 2, 1: 3, 2: 1.0, 3: ratio, 4: int(aligned), 5: 1}
             recorder.add("ROIAlign", call("ROIAlign", params),
                          {"feature": "map_normal", "rois": "rois_edge_ordered_1"}, args)
-    for label in ("1", "0_3"):
+    args = {"pooled_width": 2, "pooled_height": 3, "spatial_scale": 1.0, "sampling_ratio": 0,
+            "aligned": True, "version": 1}
+    recorder.add("ROIAlign", call("ROIAlign", dict(enumerate((2, 3, 1.0, 0, 1, 1)))),
+                 {"feature": "map_normal", "rois": "rois_random_ordered_1"}, args)
+    for box_set, label in (("edge", "1"), ("edge", "0_3"), ("random", "1")):
         args = {"pooled_width": 3, "pooled_height": 3, "spatial_scale": SCALES[label],
                 "output_dim": 2}
         recorder.add("PSROIPooling", call("PSROIPooling", dict(enumerate(args.values()))),
-                     {"feature": "map_ps", "rois": f"rois_edge_{label}"}, args)
+                     {"feature": "map_ps", "rois": f"rois_{box_set}_{label}"}, args)
     recorder.write()
 
 

@@ -7,6 +7,7 @@ import torch
 import torchvision
 from common import Recorder
 from torchvision import ops
+from torchvision.models.detection import roi_heads
 from torchvision.ops.poolers import LevelMapper
 
 SCALES = {"1": 1.0, "1_4": 0.25, "0_3": 0.3}
@@ -92,6 +93,43 @@ def pyramid(recorder):
     recorder.add("level_mapper", levels, {"boxes": "rois_levels"}, {"k_min": 2, "k_max": 5})
 
 
+def masks(recorder):
+    """torchvision's paste and projection, and detectron2's paste through grid_sample."""
+    height, width = 40, 50
+
+    def paste(masks, boxes):
+        return roi_heads.paste_masks_in_image(torch.from_numpy(masks)[:, None],
+                                              torch.from_numpy(boxes), (height, width)).numpy()
+
+    def at_pixel_centres(masks, boxes):
+        result = np.zeros((len(masks), height, width), np.float32)
+        for k, (x1, y1, x2, y2) in enumerate(torch.from_numpy(boxes)):
+            left, right = max(int(x1.floor()) - 1, 0), min(int(x2.ceil()) + 1, width)
+            top, bottom = max(int(y1.floor()) - 1, 0), min(int(y2.ceil()) + 1, height)
+            if left >= right or top >= bottom:
+                continue
+            x = (torch.arange(left, right, dtype=torch.float32) + 0.5 - x1) / (x2 - x1) * 2 - 1
+            y = (torch.arange(top, bottom, dtype=torch.float32) + 0.5 - y1) / (y2 - y1) * 2 - 1
+            grid = torch.stack([x.expand(len(y), -1), y[:, None].expand(-1, len(x))], dim=2)
+            values = torch.nn.functional.grid_sample(torch.from_numpy(masks[k])[None, None],
+                                                     grid[None], align_corners=False)
+            result[k, top:bottom, left:right] = values[0, 0].numpy()
+        return result
+
+    def project(gt_masks, boxes):
+        matched = torch.arange(len(boxes)).flip(0)
+        return roi_heads.project_masks_on_boxes(torch.from_numpy(gt_masks),
+                                                torch.from_numpy(boxes), matched, 14).numpy()
+
+    inputs = {"masks": "masks", "boxes": "boxes_masks"}
+    recorder.add("paste_masks_in_image", paste, inputs, {"img_shape": [height, width]})
+    recorder.add("grid_sample", at_pixel_centres, inputs,
+                 {"img_shape": [height, width], "note": "detectron2's paste, one mask at a time"})
+    recorder.add("project_masks_on_boxes", project,
+                 {"gt_masks": "masks_image", "boxes": "boxes_masks"},
+                 {"M": 14, "note": "matched_idxs are the masks in reverse order"})
+
+
 def main():
     torch.set_num_threads(1)
     recorder = Recorder("torchvision", torch=torch.__version__, torchvision=torchvision.__version__)
@@ -101,6 +139,8 @@ def main():
     recorder.write()
     roi_align(recorder)
     recorder.write("_align")
+    masks(recorder)
+    recorder.write("_masks")
 
 
 if __name__ == "__main__":

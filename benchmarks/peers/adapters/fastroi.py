@@ -8,8 +8,7 @@ import numpy as np
 
 from . import Adapter
 
-OPERATORS = ("roi_pool", "roi_align", "roi_align_rotated", "ps_roi_pool", "ps_roi_align",
-             "crop_and_resize")
+OPERATORS = ("roi_pool", "roi_align", "roi_align_rotated", "ps_roi_pool", "ps_roi_align", "crop_and_resize")
 
 
 def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
@@ -41,5 +40,6 @@ def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
         return lambda: operator(*leading, **keywords), read
 
     builders = {name: build for name in OPERATORS if hasattr(fastroi, name)}
-    return Adapter(fastroi.__version__, builders, isa=fastroi.simd.active(),
-                   notes=f"{layout or 'caller'} layout in and out")
+    return Adapter(
+        fastroi.__version__, builders, isa=fastroi.simd.active(), notes=f"{layout or 'caller'} layout in and out"
+    )

@@ -16,8 +16,10 @@ def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
 
         return call, None
 
-    operators = ("roi_pool", "roi_align", "roi_align_rotated", "ps_roi_pool", "ps_roi_align",
-                 "crop_and_resize")
-    return Adapter(np.__version__, {name: build for name in operators} if fresh else {},
-                   checked=False,
-                   notes="np.empty(shape).fill(0) on one thread; computes nothing")
+    operators = ("roi_pool", "roi_align", "roi_align_rotated", "ps_roi_pool", "ps_roi_align", "crop_and_resize")
+    return Adapter(
+        np.__version__,
+        dict.fromkeys(operators, build) if fresh else {},
+        checked=False,
+        notes="np.empty(shape).fill(0) on one thread; computes nothing",
+    )

@@ -41,15 +41,20 @@ def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
         return call, read
 
     def pool(job, features, boxes):
-        return session(features, boxes,
-                       lambda x, r: F.roi_pooling(x, r, *job.output_size, job.scale))
+        return session(features, boxes, lambda x, r: F.roi_pooling(x, r, *job.output_size, job.scale))
 
     def align(job, features, boxes):
         average = F.Pool_Mode.AVEPOOL if hasattr(F, "Pool_Mode") else F.Pooling_Mode.AVEPOOL
         return session(
-            features, boxes,
-            lambda x, r: F.roi_align(x, r, *job.output_size, job.scale,
-                                     job.params["sampling_ratio"], job.params["aligned"], average))
+            features,
+            boxes,
+            lambda x, r: F.roi_align(
+                x, r, *job.output_size, job.scale, job.params["sampling_ratio"], job.params["aligned"], average
+            ),
+        )
 
-    return Adapter(MNN.version(), {"roi_pool": pool, "roi_align": align},
-                   notes="own packed layout (NC4HW4) in and out, conversions not timed")
+    return Adapter(
+        MNN.version(),
+        {"roi_pool": pool, "roi_align": align},
+        notes="own packed layout (NC4HW4) in and out, conversions not timed",
+    )

@@ -15,12 +15,18 @@ def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
             raise NotImplementedError("ncnn holds one image at a time")
         net = ncnn.Net()
         net.opt.num_threads = threads
-        for name in ("use_packing_layout", "use_fp16_storage", "use_fp16_packed",
-                     "use_fp16_arithmetic", "use_bf16_storage"):
+        for name in (
+            "use_packing_layout",
+            "use_fp16_storage",
+            "use_fp16_packed",
+            "use_fp16_arithmetic",
+            "use_bf16_storage",
+        ):
             setattr(net.opt, name, False)
         options = " ".join(f"{key}={value}" for key, value in settings.items())
-        net.load_param_mem("7767517\n3 3\nInput map 0 1 map\nInput roi 0 1 roi\n"
-                           f"{kind} pooled 2 1 map roi out {options}\n")
+        net.load_param_mem(
+            f"7767517\n3 3\nInput map 0 1 map\nInput roi 0 1 roi\n{kind} pooled 2 1 map roi out {options}\n"
+        )
         bottom = ncnn.Mat(features[0]).clone()
         rois = [ncnn.Mat(np.ascontiguousarray(row)).clone() for row in boxes[:, 1:]]
 
@@ -44,8 +50,7 @@ def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
 
     def align(job, features, boxes):
         (ph, pw), scale = job.output_size, job.scale
-        settings = {0: pw, 1: ph, 2: scale, 3: job.params["sampling_ratio"],
-                    4: int(job.params["aligned"]), 5: 1}
+        settings = {0: pw, 1: ph, 2: scale, 3: job.params["sampling_ratio"], 4: int(job.params["aligned"]), 5: 1}
         return session("ROIAlign", features, boxes, settings)
 
     def ps_pool(job, features, boxes):

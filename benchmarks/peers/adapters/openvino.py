@@ -44,8 +44,7 @@ def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
         rois = ops.parameter([len(boxes), 4], np.float32)
         batch = ops.parameter([len(boxes)], np.int32)
         mode = "half_pixel_for_nn" if job.params["aligned"] else "asymmetric"
-        node = ops.roi_align(data, rois, batch, *job.output_size, job.params["sampling_ratio"],
-                             job.scale, "avg", mode)
+        node = ops.roi_align(data, rois, batch, *job.output_size, job.params["sampling_ratio"], job.scale, "avg", mode)
         arrays = (features, boxes[:, 1:], boxes[:, 0].astype(np.int32))
         return session(job, node, [data, rois, batch], arrays)
 

@@ -28,8 +28,15 @@ def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
         return session(ops.roi_pool, features, boxes, job.output_size, job.scale)
 
     def align(job, features, boxes):
-        return session(ops.roi_align, features, boxes, job.output_size, job.scale,
-                       job.params["sampling_ratio"], job.params["aligned"])
+        return session(
+            ops.roi_align,
+            features,
+            boxes,
+            job.output_size,
+            job.scale,
+            job.params["sampling_ratio"],
+            job.params["aligned"],
+        )
 
     def ps_pool(job, features, boxes):
         return session(ops.psroi_pool, features, boxes, job.output_size, job.scale)

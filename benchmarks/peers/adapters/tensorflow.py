@@ -14,8 +14,10 @@ def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
     def crop(job, features, boxes):
         arguments = [tf.convert_to_tensor(a) for a in (features, boxes, job.indices)]
         size = tf.constant(job.output_size)
-        return (lambda: tf.image.crop_and_resize(*arguments, size),
-                lambda result: result.numpy())
+        return (lambda: tf.image.crop_and_resize(*arguments, size), lambda result: result.numpy())
 
-    return Adapter(tf.__version__, {"crop_and_resize": crop},
-                   notes="NHWC in and out; no preallocated output, malloc told to keep memory")
+    return Adapter(
+        tf.__version__,
+        {"crop_and_resize": crop},
+        notes="NHWC in and out; no preallocated output, malloc told to keep memory",
+    )

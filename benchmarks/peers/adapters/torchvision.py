@@ -25,21 +25,26 @@ def load(threads: int, fresh: bool, variants: tuple[str, ...] = ()) -> Adapter:
         return session(ops.roi_pool, features, boxes, job.output_size, job.scale)
 
     def align(job, features, boxes):
-        return session(ops.roi_align, features, boxes, job.output_size, job.scale,
-                       job.params["sampling_ratio"], job.params["aligned"])
+        return session(
+            ops.roi_align,
+            features,
+            boxes,
+            job.output_size,
+            job.scale,
+            job.params["sampling_ratio"],
+            job.params["aligned"],
+        )
 
     def ps_pool(job, features, boxes):
         return session(ops.ps_roi_pool, features, boxes, job.output_size, job.scale)
 
     def ps_align(job, features, boxes):
-        return session(ops.ps_roi_align, features, boxes, job.output_size, job.scale,
-                       job.params["sampling_ratio"])
+        return session(ops.ps_roi_align, features, boxes, job.output_size, job.scale, job.params["sampling_ratio"])
 
     return Adapter(
         torchvision.__version__,
         {"roi_pool": pool, "roi_align": align, "ps_roi_pool": ps_pool, "ps_roi_align": ps_align},
         rules={"roi_pool": "fast_rcnn_f32", "ps_roi_pool": "torchvision"},
-        notes=f"torch {torch.__version__}; NCHW in and out; no preallocated output, "
-              "malloc told to keep memory",
+        notes=f"torch {torch.__version__}; NCHW in and out; no preallocated output, malloc told to keep memory",
         isa=torch.backends.cpu.get_cpu_capability(),
     )

@@ -1,0 +1,287 @@
+"""Detectron2's RoI layers on NumPy arrays.
+
+Axis-aligned pooling is torchvision's, with other defaults; boxes are plain arrays.  Checked against
+detectron2's source, the parts shared with torchvision against torchvision itself: see
+docs/compat.md.
+"""
+
+import math
+
+import numpy as np
+
+from . import _boxes, _calls, torchvision
+
+__all__ = [
+    "ROIAlign",
+    "ROIAlignRotated",
+    "ROIPooler",
+    "crop_and_resize_masks",
+    "paste_masks_in_image",
+    "roi_align_rotated",
+]
+
+
+class ROIAlign(torchvision.RoIAlign):
+    """torchvision's RoIAlign, aligned by default: ``detectron2.layers.ROIAlign``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio, aligned
+        As in `fastroi.compat.torchvision.roi_align`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import detectron2
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> detectron2.ROIAlign(1, 1.0, 2)(features, np.array([[0, 0, 0, 2, 2]], np.float32))
+    array([[[[2.5]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale, sampling_ratio, aligned=True):
+        super().__init__(output_size, spatial_scale, sampling_ratio, aligned)
+
+
+def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
+    """Mean of bilinear samples of a turned grid: ``detectron2.layers.roi_align_rotated``.
+
+    Half a cell is always subtracted from the scaled centre; positive angles turn counter-clockwise
+    on the screen.
+
+    Parameters
+    ----------
+    input : ndarray, float32 or float64
+        (N, C, H, W).
+    rois : ndarray
+        (K, 6) ``[image, centre x, centre y, width, height, angle]``, image pixels and degrees;
+        width and height not negative.
+    output_size : int or (int, int)
+        PH, PW.
+    spatial_scale : float
+        Map cells per image pixel.
+    sampling_ratio : int
+        Samples per bin and axis; 0 or less takes ceil(extent / P).
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), in the dtype of `input`.
+
+    Raises
+    ------
+    ValueError
+        A negative width or height, a box that is not finite, an index out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import detectron2
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> box = np.array([[0, 2, 2, 2, 2, 90]], np.float32)
+    >>> detectron2.roi_align_rotated(features, box, 1, 1.0, 2)
+    array([[[[7.5]]]], dtype=float32)
+    """
+    features = _boxes.array(input, "input", 4)
+    boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 6))
+    negative = np.flatnonzero((boxes[:, 2:4] < 0).any(axis=1))
+    if len(negative):
+        row = int(negative[0])
+        raise ValueError(f"rois[{row}]: size {boxes[row, 2:4].tolist()} is negative")
+    return _calls.turned(features, boxes, index, output_size, spatial_scale, sampling_ratio,
+                          aligned=True, clockwise=False, degrees=True)
+
+
+class ROIAlignRotated:
+    """`roi_align_rotated` with fixed settings: ``detectron2.layers.ROIAlignRotated``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio
+        As in `roi_align_rotated`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import detectron2
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> layer = detectron2.ROIAlignRotated(1, 1.0, 2)
+    >>> layer(features, np.array([[0, 2, 2, 2, 2, 0]], np.float32))
+    array([[[[7.5]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale, sampling_ratio):
+        self.output_size = output_size
+        self.spatial_scale = spatial_scale
+        self.sampling_ratio = sampling_ratio
+
+    def __call__(self, input, rois):
+        """Pool as `roi_align_rotated` does."""
+        return roi_align_rotated(input, rois, self.output_size, self.spatial_scale,
+                                 self.sampling_ratio)
+
+
+class ROIPooler:
+    """Pooling over a feature pyramid: ``detectron2.modeling.poolers.ROIPooler``.
+
+    The level of a box is floor(canonical_level + log2(sqrt(area) / canonical_box_size + eps)), held
+    between the first and the last; a box of negative area gives zeros.
+
+    Parameters
+    ----------
+    output_size : int or (int, int)
+        PH, PW.
+    scales : list of float
+        Map cells per image pixel of each level, finest first, powers of two that halve.
+    sampling_ratio : int
+        Samples per bin and axis; 0 or less takes ceil(extent / P).
+    pooler_type : {"ROIAlign", "ROIAlignV2"}
+        Legacy alignment, or aligned.
+    canonical_box_size : int
+        Side, in image pixels, of the square box that belongs to `canonical_level`.
+    canonical_level : int
+        Level of a box of that size.
+
+    Raises
+    ------
+    ValueError
+        Scales that form no pyramid, an unknown type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import detectron2
+    >>> pooler = detectron2.ROIPooler(1, [1.0], 2, "ROIAlignV2")
+    >>> features = [np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)]
+    >>> pooler(features, [np.array([[0, 0, 2, 2]], np.float32)])
+    array([[[[2.5]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, scales, sampling_ratio, pooler_type, canonical_box_size=224,
+                 canonical_level=4):
+        if pooler_type not in ("ROIAlign", "ROIAlignV2"):
+            raise ValueError(f"pooler_type: {pooler_type!r} is not 'ROIAlign' or 'ROIAlignV2'")
+        levels = [-math.log2(scale) for scale in scales]
+        if any(a != round(levels[0]) + n for n, a in enumerate(levels)) or levels[0] < 0:
+            raise ValueError(f"scales: {list(scales)} are not powers of 1/2 in descending order")
+        self.output_size = output_size
+        self.scales = list(scales)
+        self.sampling_ratio = sampling_ratio
+        self.pooler_type = pooler_type
+        self.canonical_box_size = canonical_box_size
+        self.canonical_level = canonical_level
+
+    def __call__(self, x, box_lists):
+        """Pool the boxes of all images.
+
+        Parameters
+        ----------
+        x : list of ndarray
+            Maps (N, C, H_l, W_l), one per scale.
+        box_lists : list of ndarray
+            One (L, 4) array ``[x1, y1, x2, y2]`` in image pixels per image.
+
+        Returns
+        -------
+        ndarray
+            (K, C, PH, PW), in the order of the boxes.
+
+        Raises
+        ------
+        ValueError
+            Maps or lists that do not fit the scales or the images, invalid boxes.
+        """
+        maps = [_boxes.array(level, f"x[{n}]", 4) for n, level in enumerate(x)]
+        if len(maps) != len(self.scales):
+            raise ValueError(f"x: {len(maps)} maps for {len(self.scales)} scales")
+        if len(box_lists) != len(maps[0]):
+            raise ValueError(f"box_lists: {len(box_lists)} lists for {len(maps[0])} images")
+        rows = torchvision._rows(list(box_lists), maps[0])
+        levels = np.zeros(len(rows), np.int64)
+        if len(maps) > 1:
+            first = -round(math.log2(self.scales[0]))
+            boxes = rows[:, 1:]
+            levels = _calls.levels(boxes, first, len(maps), "detectron2", self.canonical_box_size,
+                                   self.canonical_level)
+            levels = np.where(_boxes.areas(boxes) < 0, -1, levels)
+        return _calls.multiscale(maps, rows, self.output_size, self.scales, self.sampling_ratio,
+                                 self.pooler_type == "ROIAlignV2", levels)
+
+
+def paste_masks_in_image(masks, boxes, image_shape, threshold=0.5):
+    """Masks of boxes, laid on the image: ``detectron2.layers.paste_masks_in_image``.
+
+    Parameters
+    ----------
+    masks : ndarray, float32 or float64
+        (K, M, M) values in [0, 1].
+    boxes : ndarray
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels.
+    image_shape : (int, int)
+        Height and width of the image.
+    threshold : float
+        At least this value belongs to the mask; negative returns the values times 255.
+
+    Returns
+    -------
+    ndarray, bool or uint8
+        (K, height, width).
+
+    Raises
+    ------
+    ValueError
+        Masks that are not square, boxes that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import detectron2
+    >>> masks = np.ones((1, 2, 2), np.float32)
+    >>> detectron2.paste_masks_in_image(masks, np.array([[0, 0, 2, 2]], np.float32), (3, 3))[0]
+    array([[ True,  True, False],
+           [ True,  True, False],
+           [False, False, False]])
+    """
+    masks = _boxes.array(masks, "masks", 3)
+    if masks.shape[1] != masks.shape[2]:
+        raise ValueError(f"masks: shape {masks.shape}; square masks required")
+    values = _calls.paste(masks, boxes, image_shape, "detectron2")
+    if threshold >= 0:
+        return values >= threshold
+    return (values * values.dtype.type(255)).astype(np.uint8)
+
+
+def crop_and_resize_masks(masks, boxes, mask_size):
+    """Training targets from image masks: ``detectron2.structures.BitMasks.crop_and_resize``.
+
+    RoIAlign of each mask with its own box, scale 1, adaptive, aligned; at least 0.5 belongs to the
+    target.
+
+    Parameters
+    ----------
+    masks : ndarray of bool
+        (K, height, width).
+    boxes : ndarray
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels.
+    mask_size : int
+        M, side of the targets.
+
+    Returns
+    -------
+    ndarray of bool
+        (K, M, M).
+
+    Raises
+    ------
+    ValueError
+        As many boxes as masks are required; boxes must be finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import detectron2
+    >>> masks = np.array([[[1, 1, 0, 0]] * 4], bool)
+    >>> detectron2.crop_and_resize_masks(masks, np.array([[0, 0, 4, 4]], np.float32), 2)[0]
+    array([[ True, False],
+           [ True, False]])
+    """
+    return _calls.project(masks, boxes, None, mask_size, aligned=True) >= 0.5

@@ -1,0 +1,202 @@
+"""Deformable RoI pooling: bins that move by learnt offsets."""
+
+import math
+
+from ._arguments import (
+    Call,
+    checked_choice,
+    floating_array,
+    output_extents,
+    positive_integer,
+    real_number,
+    sampling,
+    scales,
+    unsigned,
+)
+from .ops import _ARITHMETIC_CODES
+
+__all__ = ["deform_ps_roi_pool", "deform_roi_pool"]
+
+
+def _offsets(values, name):
+    """(array, unsigned view, dtype code) of four-dimensional offsets; None stays None."""
+    if values is None:
+        return None, None, 0
+    array, code = floating_array(values, name)
+    if array.ndim != 4:
+        raise ValueError(f"{name}: {array.ndim} dimensions; 4 required")
+    return array, unsigned(array), code
+
+
+def _check_shape(array, shape, name):
+    if array is not None and array.shape != shape:
+        raise ValueError(f"{name}: shape {array.shape}; {shape} required")
+
+
+def _sources(array):
+    return () if array is None else (array,)
+
+
+def deform_roi_pool(
+    features,
+    rois,
+    offset,
+    output_size,
+    spatial_scale=1.0,
+    sampling_ratio=-1,
+    gamma=0.1,
+    *,
+    batch_indices=None,
+    layout="NCHW",
+    arithmetic="float64",
+    out=None,
+    num_threads=None,
+):
+    """RoIAlign whose bins move by learnt offsets: mmcv's DeformRoIPool.
+
+    Parameters
+    ----------
+    features, rois, output_size, spatial_scale, batch_indices, layout, out, num_threads
+        As in :func:`roi_pool`.
+    offset : array_like, float32 or float64, or None
+        (K, 2, PH, PW), x first: bin (ph, pw) moves by gamma * box width * offset[k, 0, ph, pw] cells to the right and by
+        gamma * box height * offset[k, 1, ph, pw] cells down. Whatever the layout of the features.
+    sampling_ratio : int or (int, int)
+        As in :func:`roi_align`, at most 1024.
+    gamma : float
+    arithmetic : {"float64", "float32"}
+        Type of coordinates, grid sizes and zone tests. Frameworks use the type of the features.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), or (K, PH, PW, C) for NHWC, in the dtype of the features. A box of zero area gives 0 under an adaptive
+        grid.
+
+    Raises
+    ------
+    ValueError
+        Also when an offset is not finite: the message names its place.
+    TypeError, OverflowError
+        As :func:`roi_pool`.
+
+    Notes
+    -----
+    RoIAlign with ``aligned=True``; the mean is over all points. Source: ``deform_roi_pool_cuda_kernel.cuh`` of mmcv.
+
+    Examples
+    --------
+    >>> import numpy as np, fastroi
+    >>> features = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> offset = np.zeros((1, 2, 1, 1))
+    >>> offset[0, 0] = 5  # 0.1 * width 2 * 5: one cell to the right
+    >>> fastroi.deform_roi_pool(features, [[0.5, 0.5, 2.5, 2.5]], offset, 1, sampling_ratio=1)[0, 0]
+    array([[6.]])
+    """
+    scale_h, scale_w = scales(spatial_scale)
+    array, view, code = _offsets(offset, "offset")
+    settings = (
+        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
+        *sampling(sampling_ratio),
+        real_number(gamma, "gamma"),
+    )
+    call = Call(features, rois, output_size, batch_indices, layout, out, sources=_sources(array))
+    _check_shape(array, (len(call.boxes), 2, *call.extents), "offset")
+    call.core.deform_roi_pool(*call.arguments(num_threads), view, code, *settings, scale_h, scale_w)
+    return call.result
+
+
+def deform_ps_roi_pool(
+    features,
+    rois,
+    trans,
+    output_size,
+    spatial_scale=1.0,
+    *,
+    group_size=None,
+    part_size=None,
+    sample_per_part=4,
+    trans_std=0.1,
+    batch_indices=None,
+    layout="NCHW",
+    arithmetic="float64",
+    out=None,
+    num_threads=None,
+):
+    """Deformable position-sensitive RoI pooling of Deformable ConvNets (MXNet, OpenVINO).
+
+    Parameters
+    ----------
+    features : array_like, float32 or float64
+        (N, C * GH * GW, H, W), or channels last with ``layout="NHWC"``.
+    rois, output_size, spatial_scale, batch_indices, layout, out, num_threads
+        As in :func:`roi_pool`.
+    trans : array_like, float32 or float64, or None
+        (K, 2 * classes, part rows, part columns), the x plane of each class first: a bin moves by trans_std * box extent *
+        trans. The C output channels are divided evenly among the classes.
+    group_size : int or (int, int), optional
+        GH, GW; default the output size. Bin p reads group floor(p * G / P) and output channel c input channel
+        (c * GH + gh) * GW + gw.
+    part_size : int or (int, int), optional
+        Rows and columns of ``trans``; default the output size. Bin p reads part floor(p * part / P).
+    sample_per_part : int
+        Points per bin and axis, at most 1024.
+    trans_std : float
+    arithmetic : {"float64", "float32"}
+        Type of coordinates and zone tests. Frameworks use the type of the features.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), or (K, PH, PW, C) for NHWC, in the dtype of the features.
+
+    Raises
+    ------
+    ValueError
+        Also when an offset is not finite, or the channels are not a multiple of GH * GW or of the classes.
+    TypeError, OverflowError
+        As :func:`roi_pool`.
+
+    Notes
+    -----
+    The box is round(x1) * scale - 0.5 to (round(x2) + 1) * scale - 0.5, at least 0.1 long; point i of a bin is at its start
+    + i * bin / sample_per_part; those in [-0.5, L - 0.5] count and are moved into [0, L - 1]; the mean is over the points that
+    count, 0 when none does. Source: J. Dai et al., Deformable Convolutional Networks, 2017; ``deformable_psroi_pooling.cu``
+    of MXNet.
+
+    Examples
+    --------
+    >>> import numpy as np, fastroi
+    >>> features = np.arange(4.0)[None, :, None, None] * np.ones((1, 4, 6, 6))
+    >>> fastroi.deform_ps_roi_pool(features, [[0, 0, 4, 4]], None, 2)[0, 0]
+    array([[0., 1.],
+           [2., 3.]])
+    """
+    scale_h, scale_w = scales(spatial_scale)
+    extents = output_extents(output_size)
+    groups = extents if group_size is None else output_extents(group_size, "group_size")
+    parts = extents if part_size is None else output_extents(part_size, "part_size")
+    array, view, code = _offsets(trans, "trans")
+    settings = (
+        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
+        *groups,
+        *parts,
+        positive_integer(sample_per_part, "sample_per_part"),
+        real_number(trans_std, "trans_std"),
+    )
+    call = Call(
+        features,
+        rois,
+        extents,
+        batch_indices,
+        layout,
+        out,
+        channels_per_output=math.prod(groups),
+        sources=_sources(array),
+    )
+    if array is not None:
+        if array.shape[1] < 2 or array.shape[1] % 2:
+            raise ValueError(f"trans: {array.shape[1]} planes; two for each class required")
+        _check_shape(array, (len(call.boxes), array.shape[1], *parts), "trans")
+    call.core.deform_ps_roi_pool(*call.arguments(num_threads), view, code, *settings, scale_h, scale_w)
+    return call.result

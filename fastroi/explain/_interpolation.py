@@ -1,0 +1,224 @@
+"""What an interpolating rule does to one box: sample points, and the weight of every cell."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from fastroi import _core
+
+from ._balance import MOST_CELLS, Balance, balance, weights_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Rules of `fastroi.explain` that weigh cells instead of choosing them.
+INTERPOLATION_RULES = ("roi_align", "roi_warp", "prroi_pool")
+
+_ALIGN_CODES = {False: 0, True: 1, "image": 2}
+_CODES = {"roi_warp": 3, "prroi_pool": 4}
+_CENTRE = 0.5  # the core counts from the centre of cell 0, the picture from its edge
+_MOST_POINTS = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class PointAxis:
+    """One axis of a box, from image pixels to weighted cells.
+
+    Positions are in cells as on the picture: cell i reaches from i to i + 1, its centre is i + 0.5.
+
+    Attributes
+    ----------
+    name : str
+        ``"x"`` or ``"y"``.
+    image : tuple of float
+        First and last coordinate of the box, in image pixels.
+    scale : float
+        Cells of the map per image pixel.
+    exact : tuple of float
+        ``image`` times ``scale``: where the box lies.
+    quantised : tuple of float
+        Where the rule takes it to lie: the interval it divides into bins. Only ``"roi_warp"``
+        rounds it, but ``"roi_align"`` with ``aligned=False``, ``"roi_warp"`` and ``"prroi_pool"``
+        move it by half a cell, since they take whole numbers for centres.
+    extent : int
+        Cells of the map along this axis.
+    grid : int
+        Sample points in every bin; 0 under ``"prroi_pool"``, which integrates.
+    points : tuple of tuple of (float, float)
+        For each bin its sample points: position, and share in the bin, which is 0 for a point off
+        the map. Points far off the map are left out.
+    taps : tuple of tuple of (int, float)
+        For each bin its cells and their weights, as the operator multiplies them.
+    """
+
+    name: str
+    image: tuple[float, float]
+    scale: float
+    exact: tuple[float, float]
+    quantised: tuple[float, float]
+    extent: int
+    grid: int
+    points: tuple[tuple[tuple[float, float], ...], ...]
+    taps: tuple[tuple[tuple[int, float], ...], ...]
+
+    @property
+    def bins(self) -> tuple[tuple[float, float], ...]:
+        """The intervals of the bins, in cells."""
+        start, end = self.quantised
+        count = len(self.taps)
+        edges = [start + (end - start) * p / count for p in range(count)] + [end]
+        return tuple(zip(edges, edges[1:]))
+
+    @property
+    def pooled(self) -> tuple[tuple[int, int], ...]:
+        """For each bin the half-open range from its first to its last cell."""
+        cells = [[cell for cell, _ in taps] for taps in self.taps]
+        return tuple((min(c), max(c) + 1) if c else (0, 0) for c in cells)
+
+    @property
+    def weights(self) -> tuple[tuple[int, float], ...]:
+        """Each cell's share in the mean over all bins; less than 1 in all where points are off the map."""
+        return weights_of(self.taps, len(self.taps))
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolation:
+    """What an interpolating rule does to one box; made by `fastroi.explain`.
+
+    Attributes
+    ----------
+    box : tuple of float
+        ``(x1, y1, x2, y2)`` in image pixels.
+    output_size : tuple of int
+        ``(PH, PW)``.
+    spatial_scale : tuple of float
+        ``(scale_h, scale_w)``, cells per pixel.
+    rule : str
+        ``"roi_align"``, ``"roi_warp"`` or ``"prroi_pool"``.
+    map_size : tuple of int
+        ``(H, W)`` of the feature map in cells.
+    sampling_ratio : tuple of int, or None
+        Points asked for per bin and axis, ``(vertical, horizontal)``, 0 for as many as a bin has
+        cells; None unless the rule is ``"roi_align"``.
+    aligned : bool, str or None
+        As in `fastroi.roi_align`; None unless that is the rule.
+    x, y : PointAxis
+        Coordinates, points, cells and weights along each axis.
+    """
+
+    box: tuple[float, float, float, float]
+    output_size: tuple[int, int]
+    spatial_scale: tuple[float, float]
+    rule: str
+    map_size: tuple[int, int]
+    sampling_ratio: tuple[int, int] | None
+    aligned: bool | str | None
+    x: PointAxis
+    y: PointAxis
+
+    def cell_weights(self) -> dict[tuple[int, int], float]:
+        """Return the share of each (row, column) in the mean over all bins."""
+        columns = self.x.weights
+        return {(row, column): wy * wx for row, wy in self.y.weights for column, wx in columns}
+
+    def balance(self) -> Balance:
+        """Compare these weights with where the box lies; see `Balance`."""
+        return balance(self.x, self.y)
+
+    def to_dict(self) -> dict:
+        """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`."""
+        from ._values import plain
+
+        weighed = {"balance": asdict(self.balance())}
+        for name in ("x", "y"):
+            weighed[name] = {**asdict(getattr(self, name)), "weights": getattr(self, name).weights}
+        return plain({**asdict(self), **weighed})
+
+    def plot(self, ax: Axes | None = None, *, view: Literal["map"] | None = None, legend: bool = True) -> Axes:
+        """Draw the map's grid, the box, the bins, the sample points, and the cells by their weight.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. A new figure by default.
+        view : {None, "map"}
+            The surroundings of the box, or the whole map.
+        legend : bool
+            Put the key below the picture.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib; ``pip install 'fastroi[plot]'`` brings it.
+        """
+        from ._plot import plot_one
+
+        return plot_one(self, ax, view=view, legend=legend)
+
+    def __str__(self) -> str:
+        from ._text import interpolation_table
+
+        return interpolation_table(self)
+
+
+def interpolation(box, output_size, spatial_scale, rule, map_size, sampling_ratio, aligned) -> Interpolation:
+    """Explain one box under one of `INTERPOLATION_RULES`; the arguments are checked already."""
+    if map_size is None:
+        raise ValueError(f"map_size: rule {rule!r} needs it, for points at the border are moved to it")
+    is_align = rule == "roi_align"
+    code = _ALIGN_CODES[aligned] if is_align else _CODES[rule]
+    x1, y1, x2, y2 = box
+    points_h, points_w = sampling_ratio
+    return Interpolation(
+        box=box,
+        output_size=output_size,
+        spatial_scale=spatial_scale,
+        rule=rule,
+        map_size=map_size,
+        sampling_ratio=sampling_ratio if is_align else None,
+        aligned=aligned if is_align else None,
+        x=_axis("x", code, (x1, x2), spatial_scale[1], points_w, output_size[1], map_size[1]),
+        y=_axis("y", code, (y1, y2), spatial_scale[0], points_h, output_size[0], map_size[0]),
+    )
+
+
+def checked_aligned(aligned) -> bool | str:
+    """`aligned` if it is one of True, False, "image"."""
+    if not isinstance(aligned, (bool, str)) or aligned not in _ALIGN_CODES:
+        raise ValueError(f"aligned: {aligned!r} is not one of True, False, 'image'")
+    return aligned
+
+
+def _axis(name, code, image, scale, sampling, bins, extent) -> PointAxis:
+    exact = (image[0] * scale, image[1] * scale)
+    cells = min(exact[1], extent) - max(exact[0], 0)
+    if cells > MOST_CELLS or bins * max(sampling, 1) > _MOST_POINTS:
+        raise ValueError(
+            f"box: {max(cells, 0):.0f} cells and {bins * max(sampling, 1)} points or more along {name}; "
+            f"up to {MOST_CELLS} and {_MOST_POINTS} can be explained"
+        )
+    call = (code, *image, scale, sampling, bins, extent)
+    (start, end), grid, points = _core.axis_points(*call)
+    return PointAxis(
+        name=name,
+        image=image,
+        scale=scale,
+        exact=exact,
+        quantised=(start + _CENTRE, end + _CENTRE),
+        extent=extent,
+        grid=grid,
+        points=_by_bin(((p, (v + _CENTRE, share)) for p, v, share in points), bins),
+        taps=_by_bin(((p, (cell, weight)) for p, cell, weight in _core.axis_taps(*call)), bins),
+    )
+
+
+def _by_bin(items, bins) -> tuple:
+    found = [[] for _ in range(bins)]
+    for p, item in items:
+        found[p].append(item)
+    return tuple(map(tuple, found))

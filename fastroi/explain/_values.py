@@ -1,0 +1,67 @@
+"""Arguments in, plain values out."""
+
+from __future__ import annotations
+
+import math
+import operator
+
+
+def four_numbers(box) -> tuple[float, float, float, float]:
+    """Return the finite floats x1, y1, x2, y2 of a box."""
+    values = tuple(box)
+    if len(values) != 4:
+        raise ValueError(f"box: expected x1, y1, x2, y2, got {len(values)} values")
+    values = tuple(float(value) for value in values)
+    for name, value in zip(("x1", "y1", "x2", "y2"), values):
+        if not math.isfinite(value):
+            raise ValueError(f"box: {name} = {value!r} is not finite")
+    return values
+
+
+def size(value, name) -> tuple[int, int]:
+    """Return a pair of positive integers, from one or a pair."""
+    sizes = integers(value, name)
+    if min(sizes) < 1:
+        raise ValueError(f"{name}: {sizes} is not positive")
+    return sizes
+
+
+def integers(value, name) -> tuple[int, int]:
+    """Return a pair of integers, from one or a pair."""
+    found = []
+    for item in _pair(value, name):
+        if isinstance(item, bool):
+            raise TypeError(f"{name}: {item!r} is not an integer")
+        try:
+            found.append(operator.index(item))
+        except TypeError:
+            raise TypeError(f"{name}: {item!r} is not an integer") from None
+    return tuple(found)
+
+
+def scales(value) -> tuple[float, float]:
+    """Return a pair of positive finite floats, from one or a pair."""
+    found = tuple(float(scale) for scale in _pair(value, "spatial_scale"))
+    for scale in found:
+        if not (math.isfinite(scale) and scale > 0):
+            raise ValueError(f"spatial_scale: {scale!r} is not finite and positive")
+    return found
+
+
+def plain(value):
+    """Return nested dicts, lists, numbers and strings only."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    return value
+
+
+def _pair(value, name) -> tuple:
+    try:
+        pair = tuple(value)
+    except TypeError:
+        return (value, value)
+    if len(pair) != 2:
+        raise ValueError(f"{name}: expected one number or two, got {len(pair)}")
+    return pair

@@ -1,0 +1,13 @@
+"""Types of `fastroi.simd`; documentation is in the module."""
+
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+
+__all__ = ["active", "compiled", "supported", "use"]
+
+_forced: ContextVar[bytes | None]
+
+def compiled() -> tuple[str, ...]: ...
+def supported() -> tuple[str, ...]: ...
+def active() -> str: ...
+def use(name: str) -> AbstractContextManager[None]: ...

@@ -1,0 +1,380 @@
+// The operators whose bins gather weighted cells: rotated RoIAlign and deformable RoI pooling.
+#include <cmath>
+#include <cstring>
+#include <tuple>
+
+#include "call.h"
+#include "operators.h"
+
+namespace fastroi {
+namespace {
+
+constexpr double pi = 3.14159265358979323846;
+constexpr int64_t cells_per_batch = 1 << 22;  // planned at a time: bounds the memory of plans, not the size of a call
+
+void check_gather_sampling(int64_t ratio, const char* name) {
+    if (ratio > max_gather_sampling)
+        refuse(FASTROI_INVALID_VALUE, -1, "%s: %lld; at most %lld", name, (long long)ratio, (long long)max_gather_sampling);
+}
+
+void poll(const Execution& execution) {
+    if (execution.cancel && execution.cancel(execution.cancel_context))
+        refuse(FASTROI_CANCELLED, -1, "cancelled; out is partly written");
+}
+
+// Plans and runs some boxes and some rows of bins at a time. cells(k) estimates the cells of all bins of box k.
+template <class Cells, class Body>
+void for_each_part(const Call& call, const Cells& cells, const Body& body) {
+    const int64_t count = (int64_t)call.rois.size(), rows = call.out.rows;
+    const int64_t step = std::max<int64_t>(1, std::min(rows, cells_per_batch / (4 * call.out.columns)));
+    for (int64_t row = 0; row < rows; row += step) {
+        const Range part = {(int32_t)row, (int32_t)std::min(row + step, rows)};
+        for (int64_t first = 0, end; first < count; first = end) {
+            double total = 0;
+            for (end = first; end < count && (end == first || total < cells_per_batch); end++)
+                total += cells(end) * (double)(part.end - part.start) / (double)rows;
+            poll(call.execution);
+            body(part, first, end - first);
+        }
+    }
+}
+
+// No more than four cells a point, and no more than the map has; bins share the cells along their edges.
+double estimated_cells(double points, const Call& call) {
+    const double bins = (double)call.out.rows * (double)call.out.columns;
+    return std::min(4 * points, 4 * bins + 2 * (double)call.map.rows * (double)call.map.columns);
+}
+
+// --- rotated RoIAlign ----------------------------------------------------------------------------------------------------
+
+struct Rotation {
+    bool aligned, clockwise, degrees, narrow;
+    int64_t sampling_h, sampling_w;
+    double scale_h, scale_w;
+};
+
+template <class Real>
+Real angle_in_radians(const Rotation& r, const Box& box) {
+    const Real given = (Real)box.coordinate[4];
+    return r.degrees ? (Real)((double)given * pi / 180) : given;
+}
+
+template <class Real>
+RotatedBox<Real> rotated_box_of(const Rotation& r, const Box& box, const Tensor& map_out) {
+    Real angle = angle_in_radians<Real>(r, box);
+    if (r.clockwise) angle = -angle;
+    return rotated_box<Real>(r.aligned, box.coordinate, (Real)std::cos((double)angle), (Real)std::sin((double)angle), r.scale_h,
+                             r.scale_w, map_out.rows, map_out.columns, r.sampling_h, r.sampling_w);
+}
+
+template <class T, class Real>
+void plan_rotated_bin(CellCollector<T>& collector, const RotatedBox<Real>& b, int64_t ph, int64_t pw, const Tensor& map) {
+    collector.begin_bin();
+    collector.begin_merging(b.y.grid <= 2 && b.x.grid <= 2);
+    visit_rotated_points(b, ph, pw, map.rows, map.columns, [&](const AlignPoint<Real>& y, const AlignPoint<Real>& x) {
+        const double yw = (double)y.weight, yh = (double)y.high_weight, xw = (double)x.weight, xh = (double)x.high_weight;
+        collector.add(y.low, x.low, yw * xw);
+        collector.add(y.low, x.low + 1, yw * xh);
+        collector.add(y.low + 1, x.low, yh * xw);
+        collector.add(y.low + 1, x.low + 1, yh * xh);
+    });
+    collector.finish_bin(b.outside ? 0 : rotated_weight(b));
+}
+
+template <class T, class Real>
+void run_rotated_as(const Call& call, const Rotation& r) {
+    std::vector<RotatedBox<Real>> boxes;
+    boxes.reserve(call.rois.size());
+    for (const Box& box : call.rois) boxes.push_back(rotated_box_of<Real>(r, box, call.out));
+    const auto cells = [&](int64_t k) {
+        const double bins = (double)call.out.rows * (double)call.out.columns;
+        return boxes[k].outside ? 0 : estimated_cells(bins * (double)boxes[k].y.grid * (double)boxes[k].x.grid, call);
+    };
+    for_each_part(call, cells, [&](Range rows, int64_t first, int64_t count) {
+        const auto plan_window = [&](CellCollector<T>& collector, int64_t k, int64_t) {
+            for (int64_t ph = rows.start; ph < rows.end; ph++)
+                for (int64_t pw = 0; pw < call.out.columns; pw++) plan_rotated_bin(collector, boxes[k], ph, pw, call.map);
+        };
+        const GatherPlan<T> plan(call.rois.data(), first, count, 1, call.threads(),
+                                 [&](int64_t) { return call.out.columns; }, plan_window);
+        run_gather<T>(plan, call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
+    });
+}
+
+void run_rotated(const Call& call, const Rotation& r) {
+    check_scales(r.scale_h, r.scale_w);
+    check_gather_sampling(r.sampling_h, "sampling_ratio");
+    check_gather_sampling(r.sampling_w, "sampling_ratio");
+    with_element_type(call.dtype, [&](auto element) {
+        if (r.narrow)
+            run_rotated_as<decltype(element), float>(call, r);
+        else
+            run_rotated_as<decltype(element), double>(call, r);
+    });
+}
+
+// --- orientations ----------------------------------------------------------------------------------------------------------
+
+// One bin of one class: its `count` orientations, `stride` bytes apart, mixed in place.
+template <class T>
+void mix_bin(unsigned char* bin, ptrdiff_t stride, int64_t count, const Orientation& o, T* values) {
+    for (int64_t i = 0; i < count; i++) memcpy(values + i, bin + i * stride, sizeof(T));
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t from = (i - o.index + count) % count;
+        T value = 0;
+        if (o.weight != 0) value += (T)(o.weight * (double)values[from]);
+        if (o.next_weight != 0) value += (T)(o.next_weight * (double)values[(from + 1) % count]);
+        memcpy(bin + i * stride, &value, sizeof(T));
+    }
+}
+
+template <class T, class Real>
+void mix_orientations(const Call& call, const Rotation& r, int64_t count) {
+    const Tensor& out = call.out;
+    const int64_t rois = (int64_t)call.rois.size();
+    const int threads = call.threads();
+    run_on_threads(threads, [&](int thread) {
+        std::vector<T> values(count);
+        for (int64_t k = rois * thread / threads; k < rois * (thread + 1) / threads; k++) {
+            const Orientation o = orientation_of<Real>(angle_in_radians<Real>(r, call.rois[k]), count);
+            if (o.index == 0 && o.next_weight == 0) continue;
+            for (int64_t c = 0; c < out.channels; c += count)
+                for (int64_t ph = 0; ph < out.rows; ph++)
+                    for (int64_t pw = 0; pw < out.columns; pw++)
+                        mix_bin<T>(out.data + k * out.image_stride + c * out.channel_stride + ph * out.row_stride +
+                                       pw * out.column_stride,
+                                   out.channel_stride, count, o, values.data());
+        }
+    });
+}
+
+// --- deformable ------------------------------------------------------------------------------------------------------------
+
+// A private, finite copy of offsets (K, planes, rows, columns).
+class Offsets {
+public:
+    Offsets(const fastroi_tensor* from, int64_t count, int64_t planes, int64_t rows, int64_t columns, const char* name)
+        : planes_(planes), rows_(rows), columns_(columns) {
+        if (!from) return;
+        const int64_t shape[4] = {count, planes, rows, columns};
+        for (int i = 0; i < 4; i++)
+            if (from->shape[i] != shape[i])
+                refuse(FASTROI_INVALID_VALUE, -1, "%s: extent %lld of axis %d; %lld required", name, (long long)from->shape[i], i,
+                       (long long)shape[i]);
+        if (from->dtype != FASTROI_FLOAT32 && from->dtype != FASTROI_FLOAT64)
+            refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; float32 or float64 required", name, from->dtype);
+        values_.resize(product(product(count, planes, name), product(rows, columns, name), name));
+        if (!values_.empty() && !from->data) refuse(FASTROI_INVALID_VALUE, -1, "%s: data is NULL", name);
+        for (size_t i = 0; i < values_.size(); i++) values_[i] = finite_value(*from, (int64_t)i, name);
+    }
+
+    double at(int64_t k, int64_t plane, int64_t row, int64_t column) const {
+        return values_.empty() ? 0 : values_[((k * planes_ + plane) * rows_ + row) * columns_ + column];
+    }
+
+private:
+    double finite_value(const fastroi_tensor& from, int64_t i, const char* name) const {
+        const int64_t column = i % columns_, row = i / columns_ % rows_, plane = i / columns_ / rows_ % planes_;
+        const int64_t k = i / columns_ / rows_ / planes_;
+        const unsigned char* const p = (const unsigned char*)from.data + k * from.strides[0] + plane * from.strides[1] +
+                                       row * from.strides[2] + column * from.strides[3];
+        double value = 0;
+        with_element_type(from.dtype, [&](auto element) {
+            memcpy(&element, p, sizeof element);
+            value = (double)element;
+        });
+        if (!std::isfinite(value))
+            refuse(FASTROI_INVALID_VALUE, k, "%s[%lld, %lld, %lld, %lld]: %g; offsets must be finite", name, (long long)k,
+                   (long long)plane, (long long)row, (long long)column, value);
+        return value;
+    }
+
+    int64_t planes_, rows_, columns_;
+    std::vector<double> values_;
+};
+
+template <class T, class Emit>
+const typename CellCollector<T>::Taps& listed(typename CellCollector<T>::Taps& taps, const Emit& emit) {
+    taps.clear();
+    emit([&](int64_t index, double weight) { taps.emplace_back((int32_t)index, weight); });
+    return taps;
+}
+
+template <class T, class Real>
+void run_deform_roi_pool(const Call& call, const fastroi_deform_roi_pool_params& p, const Offsets& offsets) {
+    const auto y_axis = [&](int64_t k) {
+        const double* const c = call.rois[k].coordinate;
+        return movable_axis<Real>(c[1], c[3], p.scale_h, call.out.rows, p.sampling_h);
+    };
+    const auto x_axis = [&](int64_t k) {
+        const double* const c = call.rois[k].coordinate;
+        return movable_axis<Real>(c[0], c[2], p.scale_w, call.out.columns, p.sampling_w);
+    };
+    // The bins may all be moved to the same cells, so the map does not bound them.
+    const auto cells = [&](int64_t k) {
+        const auto axis_cells = [](const MovableAxis<Real>& a, int64_t extent) {
+            return std::min(2 * (double)a.axis.grid, std::min((double)extent, std::fabs((double)a.axis.bin) + 2));
+        };
+        return (double)call.out.rows * (double)call.out.columns * axis_cells(y_axis(k), call.map.rows) *
+               axis_cells(x_axis(k), call.map.columns);
+    };
+    for_each_part(call, cells, [&](Range rows, int64_t first, int64_t count) {
+        const auto plan_window = [&](CellCollector<T>& collector, int64_t k, int64_t) {
+            const MovableAxis<Real> y = y_axis(k), x = x_axis(k);
+            for (int64_t ph = rows.start; ph < rows.end; ph++)
+                for (int64_t pw = 0; pw < call.out.columns; pw++) {
+                    const AlignAxis<Real> moved_y = moved(y, p.gamma, offsets.at(k, 1, ph, pw));
+                    const AlignAxis<Real> moved_x = moved(x, p.gamma, offsets.at(k, 0, ph, pw));
+                    collector.begin_bin();
+                    collector.add_product(
+                        listed<T>(collector.row_taps(), [&](auto&& sink) { align_taps(moved_y, ph, call.map.rows, sink); }),
+                        listed<T>(collector.column_taps(), [&](auto&& sink) { align_taps(moved_x, pw, call.map.columns, sink); }));
+                }
+        };
+        const GatherPlan<T> plan(call.rois.data(), first, count, 1, call.threads(),
+                                 [&](int64_t) { return call.out.columns; }, plan_window);
+        run_gather<T>(plan, call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
+    });
+}
+
+// --- deformable position-sensitive -------------------------------------------------------------------------------------------
+
+struct PartPooling {
+    fastroi_deform_ps_roi_pool_params p;
+    int64_t classes, channels_per_class;
+};
+
+// The windows of one class, a group each; the plan has one pair of axes per window.
+std::vector<ChannelWindow> class_windows(const PartPooling& pooling, int64_t cls, const Tensor& out) {
+    const int64_t gh = pooling.p.group_h, gw = pooling.p.group_w;
+    const auto bins_of_group = [](int64_t g, int64_t groups, int64_t bins) {
+        return Range{(int32_t)((g * bins + groups - 1) / groups), (int32_t)(((g + 1) * bins + groups - 1) / groups)};
+    };
+    std::vector<ChannelWindow> windows;
+    for (int64_t g = 0; g < gh; g++)
+        for (int64_t h = 0; h < gw; h++) {
+            const Range rows = bins_of_group(g, gh, out.rows), columns = bins_of_group(h, gw, out.columns);
+            if (is_empty(rows) || is_empty(columns)) continue;
+            const int64_t index = (int64_t)windows.size();
+            windows.push_back({(cls * pooling.channels_per_class * gh + g) * gw + h, gh * gw, index, index, rows, columns});
+        }
+    return windows;
+}
+
+template <class T, class Real>
+void run_class(const Call& call, const PartPooling& pooling, const Offsets& trans, int64_t cls) {
+    const fastroi_deform_ps_roi_pool_params& p = pooling.p;
+    Job job = call.job(class_windows(pooling, cls, call.out));
+    job.out.data += cls * pooling.channels_per_class * job.out.channel_stride;
+    job.out.channels = pooling.channels_per_class;
+    const auto shift = [&](int64_t k, int64_t plane, int64_t ph, int64_t pw) {
+        return (Real)trans.at(k, 2 * cls + plane, ph * p.part_h / call.out.rows, pw * p.part_w / call.out.columns) *
+               (Real)p.trans_std;
+    };
+    const auto plan_window = [&](CellCollector<T>& collector, int64_t k, int64_t w) {
+        const double* const c = call.rois[k].coordinate;
+        const PartAxis<Real> y = part_axis<Real>(c[1], c[3], p.scale_h, call.out.rows);
+        const PartAxis<Real> x = part_axis<Real>(c[0], c[2], p.scale_w, call.out.columns);
+        const ChannelWindow& window = job.windows[w];
+        for (int64_t ph = window.bin_rows.start; ph < window.bin_rows.end; ph++)
+            for (int64_t pw = window.bin_columns.start; pw < window.bin_columns.end; pw++) {
+                const Real dy = shift(k, 1, ph, pw), dx = shift(k, 0, ph, pw);
+                collector.begin_bin();
+                collector.add_product(listed<T>(collector.row_taps(),
+                                                [&](auto&& sink) { part_taps(y, ph, p.sample_per_part, dy, call.map.rows, sink); }),
+                                      listed<T>(collector.column_taps(), [&](auto&& sink) {
+                                          part_taps(x, pw, p.sample_per_part, dx, call.map.columns, sink);
+                                      }));
+            }
+    };
+    const double bins = (double)call.out.rows * (double)call.out.columns;
+    const double cells = bins * 4 * (double)p.sample_per_part * (double)p.sample_per_part;
+    const int64_t count = (int64_t)call.rois.size();
+    const int64_t step = (int64_t)std::max(1.0, std::min((double)cells_per_batch / cells, (double)count));
+    for (int64_t first = 0; first < count; first += step) {
+        poll(call.execution);
+        const GatherPlan<T> plan(call.rois.data(), first, std::min(step, count - first),
+                                 (int64_t)job.windows.size(), call.threads(),
+                                 [&](int64_t w) { return (int64_t)job.windows[w].bin_columns.end - job.windows[w].bin_columns.start; },
+                                 plan_window);
+        run_gather<T>(plan, job);
+    }
+}
+
+template <class Body>
+void with_types(int32_t dtype, int32_t arithmetic, const Body& body) {
+    with_element_type(dtype, [&](auto element) {
+        with_element_type(arithmetic == FASTROI_ARITHMETIC_F32 ? FASTROI_FLOAT32 : FASTROI_FLOAT64,
+                          [&](auto real) { body(element, real); });
+    });
+}
+
+}  // namespace
+
+void roi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_rotated_params* params,
+                       const fastroi_tensor* out, const fastroi_exec* exec) {
+    const fastroi_rotated_params p = read_params(params);
+    check_code(p.angle_unit, 2, "angle_unit");
+    check_code(p.arithmetic, 2, "arithmetic");
+    const Call call(features, boxes, out, exec, 1, 5);
+    run_rotated(call, {p.aligned != 0, p.clockwise != 0, p.angle_unit == FASTROI_DEGREES, p.arithmetic == FASTROI_ARITHMETIC_F32,
+                       p.sampling_h, p.sampling_w, p.scale_h, p.scale_w});
+}
+
+void riroi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_riroi_params* params,
+                         const fastroi_tensor* out, const fastroi_exec* exec) {
+    const fastroi_riroi_params p = read_params(params);
+    check_code(p.angle_unit, 2, "angle_unit");
+    check_code(p.arithmetic, 2, "arithmetic");
+    if (p.orientations < 1) refuse(FASTROI_INVALID_VALUE, -1, "orientations: %lld; at least 1", (long long)p.orientations);
+    const Call call(features, boxes, out, exec, 1, 5);
+    if (call.map.channels % p.orientations != 0)
+        refuse(FASTROI_INVALID_VALUE, -1, "features: %lld channels are not a multiple of %lld orientations",
+               (long long)call.map.channels, (long long)p.orientations);
+    const Rotation rotation = {false, p.clockwise != 0, p.angle_unit == FASTROI_DEGREES, p.arithmetic == FASTROI_ARITHMETIC_F32,
+                               p.sampling_h, p.sampling_w, p.scale_h, p.scale_w};
+    run_rotated(call, rotation);
+    with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
+        mix_orientations<decltype(element), decltype(real)>(call, rotation, p.orientations);
+    });
+}
+
+void deform_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_tensor* offset,
+                     const fastroi_deform_roi_pool_params* params, const fastroi_tensor* out, const fastroi_exec* exec) {
+    const fastroi_deform_roi_pool_params p = read_params(params);
+    check_scales(p.scale_h, p.scale_w);
+    check_code(p.arithmetic, 2, "arithmetic");
+    check_gather_sampling(p.sampling_h, "sampling_ratio");
+    check_gather_sampling(p.sampling_w, "sampling_ratio");
+    if (!std::isfinite(p.gamma)) refuse(FASTROI_INVALID_VALUE, -1, "gamma: %g; it must be finite", p.gamma);
+    const Call call(features, boxes, out, exec);
+    const Offsets offsets(offset, boxes->count, 2, call.out.rows, call.out.columns, "offset");
+    with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
+        run_deform_roi_pool<decltype(element), decltype(real)>(call, p, offsets);
+    });
+}
+
+void deform_ps_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_tensor* trans,
+                        const fastroi_deform_ps_roi_pool_params* params, const fastroi_tensor* out, const fastroi_exec* exec) {
+    fastroi_deform_ps_roi_pool_params p = read_params(params);
+    check_scales(p.scale_h, p.scale_w);
+    check_code(p.arithmetic, 2, "arithmetic");
+    if (p.sample_per_part < 1) refuse(FASTROI_INVALID_VALUE, -1, "sample_per_part: %lld; at least 1", (long long)p.sample_per_part);
+    check_gather_sampling(p.sample_per_part, "sample_per_part");
+    if (!std::isfinite(p.trans_std)) refuse(FASTROI_INVALID_VALUE, -1, "trans_std: %g; it must be finite", p.trans_std);
+    for (int64_t extent : {p.group_h, p.group_w, p.part_h, p.part_w})
+        if (extent < 1 || extent > max_bins)
+            refuse(FASTROI_INVALID_VALUE, -1, "group_size, part_size: %lld; both must be in [1, 2^31 - 1]", (long long)extent);
+    const Call call(features, boxes, out, exec, product(p.group_h, p.group_w, "group_size"));
+    const int64_t classes = trans ? trans->shape[1] / 2 : 1;
+    if (classes < 1 || call.out.channels % classes != 0)
+        refuse(FASTROI_INVALID_VALUE, -1, "trans: %lld classes for %lld output channels", (long long)classes,
+               (long long)call.out.channels);
+    const Offsets offsets(trans, boxes->count, 2 * classes, p.part_h, p.part_w, "trans");
+    const PartPooling pooling = {p, classes, call.out.channels / classes};
+    with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
+        for (int64_t cls = 0; cls < classes; cls++) run_class<decltype(element), decltype(real)>(call, pooling, offsets, cls);
+    });
+}
+
+}  // namespace fastroi

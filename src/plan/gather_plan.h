@@ -1,0 +1,167 @@
+// Plans of operators that gather: every bin a list of weighted cells. A cell that several points of a bin touch is listed
+// once, so a list is never longer than the map, however fine the grid of points.
+#pragma once
+#include <algorithm>
+#include <tuple>
+
+#include "../refusal.h"
+#include "../threads.h"
+#include "arena.h"
+#include "gather_rules.h"
+#include "roi_plan.h"
+
+namespace fastroi {
+
+// The cells of one bin after another while a rule emits them; reused from RoI to RoI.
+template <class T>
+class CellCollector {
+public:
+    void begin() {
+        first_.clear();
+        cells_.clear();
+        rows_ = columns_ = {0, 0};
+    }
+    void begin_bin() { first_.push_back(checked_position()); }
+
+    // Cells that a bin may name again and again: collected with add, scaled and kept by finish_bin.
+    void begin_merging(bool few_points) {
+        merging_.clear();
+        few_ = few_points;
+        if (few_) return;
+        stamp_++;
+        if (slots_.empty()) slots_.resize(smallest_table);
+    }
+    void add(int64_t row, int64_t column, double weight) {
+        if (weight == 0) return;
+        const uint64_t key = (uint64_t)row << 32 | (uint64_t)column;
+        (few_ ? among_few(key) : in_table(key)).weight += weight;
+    }
+    void finish_bin(double scale) {
+        for (const Sum& sum : merging_)
+            keep_cell((int32_t)(sum.key >> 32), (int32_t)(sum.key & 0xffffffff), sum.weight * scale);
+    }
+
+    // Rows times columns of weighted taps, which are merged already.
+    using Taps = std::vector<std::pair<int32_t, double>>;
+    void add_product(const Taps& rows, const Taps& columns) {
+        for (const auto& row : rows)
+            for (const auto& column : columns) keep_cell(row.first, column.first, row.second * column.second);
+    }
+    Taps &row_taps() { return row_taps_; }
+    Taps &column_taps() { return column_taps_; }
+
+    // The axes of what has been collected, `columns` bins a row.
+    std::pair<GatherAxis<T>, GatherAxis<T>> axes(Arena& arena, int64_t columns) {
+        const int64_t rows = (int64_t)first_.size() / columns;
+        first_.push_back(checked_position());
+        return {{keep(arena, first_), keep(arena, cells_), rows, columns, rows_}, {nullptr, nullptr, columns, 0, columns_}};
+    }
+
+private:
+    struct Sum {
+        uint64_t key;  // row and column
+        double weight;
+    };
+    struct Slot {
+        uint64_t stamp = 0;
+        int32_t sum = 0;
+    };
+    static constexpr size_t smallest_table = 256;
+
+    Sum& appended(uint64_t key) {
+        merging_.push_back({key, 0});
+        return merging_.back();
+    }
+    Sum& among_few(uint64_t key) {
+        for (size_t i = merging_.size(); i-- > 0;)
+            if (merging_[i].key == key) return merging_[i];
+        return appended(key);
+    }
+    Sum& in_table(uint64_t key) {
+        if (2 * merging_.size() >= slots_.size()) grow_table();
+        Slot& slot = slot_of(key);
+        if (slot.stamp == stamp_) return merging_[slot.sum];
+        slot = {stamp_, (int32_t)merging_.size()};
+        return appended(key);
+    }
+    Slot& slot_of(uint64_t key) {
+        const uint64_t mask = slots_.size() - 1;
+        uint64_t at = (key * 0x9e3779b97f4a7c15u >> 32) & mask;
+        while (slots_[at].stamp == stamp_ && merging_[slots_[at].sum].key != key) at = (at + 1) & mask;
+        return slots_[at];
+    }
+    void grow_table() {
+        if (merging_.size() > (size_t)max_bins / 4) refuse(FASTROI_OVERFLOW, -1, "features: a bin of too many cells");
+        slots_.assign(4 * slots_.size(), {});
+        for (size_t i = 0; i < merging_.size(); i++) slot_of(merging_[i].key) = {stamp_, (int32_t)i};
+    }
+
+    void keep_cell(int32_t row, int32_t column, double weight) {
+        const T cast = (T)weight;
+        if (cast == 0) return;
+        cells_.push_back({row, column, cast});
+        widen(rows_, row);
+        widen(columns_, column);
+    }
+    static void widen(Range& hull, int32_t cell) {
+        if (is_empty(hull)) hull = {cell, cell + 1};
+        if (cell < hull.start) hull.start = cell;
+        if (cell >= hull.end) hull.end = cell + 1;
+    }
+    int32_t checked_position() const {
+        if (cells_.size() > (size_t)max_bins) refuse(FASTROI_OVERFLOW, -1, "output_size: too many cells for one RoI");
+        return (int32_t)cells_.size();
+    }
+    template <class Item>
+    static const Item* keep(Arena& arena, const std::vector<Item>& items) {
+        Item* const kept = arena.allocate<Item>(items.size());
+        std::copy(items.begin(), items.end(), kept);
+        return kept;
+    }
+
+    std::vector<int32_t> first_;
+    std::vector<WeightedCell<T>> cells_;
+    std::vector<Sum> merging_;
+    std::vector<Slot> slots_;
+    uint64_t stamp_ = 0;
+    bool few_ = true;
+    Range rows_ = {0, 0}, columns_ = {0, 0};
+    Taps row_taps_, column_taps_;
+};
+
+// The planned RoIs of boxes [first, first + count), `windows` pairs of axes each, with the memory that they point to.
+template <class T>
+class GatherPlan {
+public:
+    // plan_window(collector, index of the box, window) hands the bins of a window to the collector, row by row; columns(window)
+    // says how many a row has.
+    template <class PlanWindow, class Columns>
+    GatherPlan(const Box* boxes, int64_t first, int64_t count, int64_t windows, int threads,
+               const Columns& columns, const PlanWindow& plan_window)
+        : rois_(count), axes_(2 * count * windows), arenas_(std::max<int64_t>(1, std::min<int64_t>(threads, count / rois_per_thread))) {
+        const int64_t parts = (int64_t)arenas_.size();
+        run_on_threads((int)parts, [&](int part) {
+            CellCollector<T> collector;
+            for (int64_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
+                GatherAxis<T>* const y = axes_.data() + 2 * i * windows;
+                for (int64_t w = 0; w < windows; w++) {
+                    collector.begin();
+                    plan_window(collector, first + i, w);
+                    std::tie(y[w], y[windows + w]) = collector.axes(arenas_[part], columns(w));
+                }
+                rois_[i] = {boxes[first + i].image, first + i, y, y + windows};
+            }
+        });
+    }
+
+    const std::vector<PlannedRoi<GatherAxis<T>>>& rois() const { return rois_; }
+
+private:
+    static constexpr int64_t rois_per_thread = 8;
+
+    std::vector<PlannedRoi<GatherAxis<T>>> rois_;
+    std::vector<GatherAxis<T>> axes_;
+    std::vector<Arena> arenas_;
+};
+
+}  // namespace fastroi

@@ -1,0 +1,223 @@
+// The interpolating rules whose bins are not ranges of rows times ranges of columns of the map: rotated and deformable RoI
+// pooling. Freestanding, like rules.h; the caller brings cosine and sine, which no two libraries round alike.
+#pragma once
+#include "tap_rules.h"
+
+namespace fastroi {
+
+// Sample points are visited one by one here, not axis by axis.
+constexpr int64_t max_gather_sampling = 1 << 10;
+
+// --- rotated RoIAlign ----------------------------------------------------------------------------------------------------
+
+// A box in its own frame, its centre the origin, and where that frame lies on the map.
+template <class Real>
+struct RotatedBox {
+    AlignAxis<Real> y, x;
+    Real centre_y, centre_x, cosine, sine;
+    bool outside;
+};
+
+// More points on an axis than the type of the coordinates resolves to a fraction of a cell.
+template <class Real>
+FASTROI_RULE bool too_long_to_resolve(const AlignAxis<Real>& a, int64_t bins) {
+    return (double)a.grid * (double)bins > (sizeof(Real) == 4 ? 16777216.0 : 1099511627776.0);
+}
+
+template <class Real>
+FASTROI_RULE AlignAxis<Real> centred_axis(Real extent, int64_t bins, int64_t sampling_ratio) {
+    if (!is_finite((double)extent)) return {0, 0, 0, true};
+    const Real bin = extent / (Real)bins;
+    const int64_t grid = sampling_ratio > 0 ? sampling_ratio : saturated((double)ceil_of(bin));
+    return {-extent / 2, bin, grid < 0 ? 0 : grid, grid <= 0};
+}
+
+// cx, cy, w, h: image pixels; a positive angle, whose cosine and sine these are, turns the box counter-clockwise on screen.
+template <class Real>
+FASTROI_RULE RotatedBox<Real> rotated_box(bool aligned, const double (&box)[5], Real cosine, Real sine, double scale_y,
+                                          double scale_x, int64_t rows, int64_t columns, int64_t sampling_y,
+                                          int64_t sampling_x) {
+    const Real shift = aligned ? (Real)0.5 : 0;
+    const Real centre_x = (Real)box[0] * (Real)scale_x - shift, centre_y = (Real)box[1] * (Real)scale_y - shift;
+    Real width = (Real)box[2] * (Real)scale_x, height = (Real)box[3] * (Real)scale_y;
+    if (!aligned && width < 1) width = 1;
+    if (!aligned && height < 1) height = 1;
+    const AlignAxis<Real> y = centred_axis(height, rows, sampling_y), x = centred_axis(width, columns, sampling_x);
+    const bool outside = y.outside || x.outside || !is_finite((double)centre_x) || !is_finite((double)centre_y) ||
+                         too_long_to_resolve(y, rows) || too_long_to_resolve(x, columns);
+    return {y, x, centre_y, centre_x, cosine, sine, outside};
+}
+
+template <class Real>
+FASTROI_RULE Real rotated_y(const RotatedBox<Real>& b, Real yy, Real xx) {
+    return yy * b.cosine - xx * b.sine + b.centre_y;
+}
+
+template <class Real>
+FASTROI_RULE Real rotated_x(const RotatedBox<Real>& b, Real yy, Real xx) {
+    return yy * b.sine + xx * b.cosine + b.centre_x;
+}
+
+constexpr int64_t short_grid = 64;  // so few points are all tried
+
+// The point rows of bin p that may reach the map: the map, turned into the box's frame, and what rounding may add to it.
+template <class Real>
+FASTROI_RULE PointSpan point_rows_near_map(const RotatedBox<Real>& b, int64_t p, int64_t rows, int64_t columns) {
+    const AlignAxis<Real>& a = b.y;
+    if (a.grid <= short_grid) return {0, a.grid};
+    const auto magnitude = [](double v) { return v < 0 ? -v : v; };
+    const double cosine = (double)b.cosine, sine = (double)b.sine, cy = (double)b.centre_y, cx = (double)b.centre_x;
+    const double middle = ((double)(rows - 1) / 2 - cy) * cosine + ((double)(columns - 1) / 2 - cx) * sine;
+    const double unit = sizeof(Real) == 4 ? 6e-8 : 1.2e-16;
+    const double size = magnitude((double)b.y.start) + magnitude((double)b.x.start) + magnitude(cy) + magnitude(cx);
+    const double reach = magnitude(cosine) * (double)(rows + 1) / 2 + magnitude(sine) * (double)(columns + 1) / 2 + 1 +
+                         16 * unit * (size + (double)(rows + columns));
+    const double origin = (double)a.start + (double)p * (double)a.bin, step = (double)a.bin / (double)a.grid;
+    const double first = FASTROI_FLOOR((middle - reach - origin) / step) - 2, end = FASTROI_CEIL((middle + reach - origin) / step) + 2;
+    const int64_t from = first > 0 ? saturated(first) : 0;
+    const int64_t to = end < (double)a.grid ? saturated(end) : a.grid;
+    return from < to ? PointSpan{from, to} : PointSpan{0, 0};
+}
+
+// The first i of [0, count) for which `reached`, false and then true, is true.
+template <class Reached>
+FASTROI_RULE int64_t first_reached(int64_t count, const Reached& reached) {
+    int64_t first = 0, end = count;
+    while (first < end) {
+        const int64_t middle = first + (end - first) / 2;
+        if (reached(middle))
+            end = middle;
+        else
+            first = middle + 1;
+    }
+    return first;
+}
+
+// The points whose coordinate is in [-1, extent]: rounding keeps a coordinate monotone along a row of points.
+template <class Coordinate>
+FASTROI_RULE PointSpan span_in_zone(int64_t count, int64_t extent, bool rising, const Coordinate& at) {
+    const auto enough = [&](int64_t i) { return rising ? (double)at(i) >= -1 : (double)at(i) <= (double)extent; };
+    const auto too_far = [&](int64_t i) { return rising ? !((double)at(i) <= (double)extent) : !((double)at(i) >= -1); };
+    return {first_reached(count, enough), first_reached(count, too_far)};
+}
+
+template <class Real>
+FASTROI_RULE PointSpan points_of_row_near_map(const RotatedBox<Real>& b, int64_t pw, Real yy, int64_t rows, int64_t columns) {
+    const int64_t count = b.x.grid;
+    if (count <= short_grid) return {0, count};
+    const bool forward = b.x.bin >= 0;
+    const PointSpan y = span_in_zone(count, rows, (b.sine <= 0) == forward,
+                                     [&](int64_t i) { return rotated_y(b, yy, align_coordinate(b.x, pw, i)); });
+    const PointSpan x = span_in_zone(count, columns, (b.cosine >= 0) == forward,
+                                     [&](int64_t i) { return rotated_x(b, yy, align_coordinate(b.x, pw, i)); });
+    return {y.first > x.first ? y.first : x.first, y.end < x.end ? y.end : x.end};
+}
+
+// Calls visit(y point, x point) for each of the bin's points that is on the map, in reading order of the box's own frame.
+template <class Real, class Visit>
+FASTROI_RULE void visit_rotated_points(const RotatedBox<Real>& b, int64_t ph, int64_t pw, int64_t rows, int64_t columns,
+                                       Visit&& visit) {
+    if (b.outside) return;
+    const PointSpan point_rows = point_rows_near_map(b, ph, rows, columns);
+    for (int64_t i = point_rows.first; i < point_rows.end; i++) {
+        const Real yy = align_coordinate(b.y, ph, i);
+        const PointSpan span = points_of_row_near_map(b, pw, yy, rows, columns);
+        for (int64_t j = span.first; j < span.end; j++) {
+            const Real xx = align_coordinate(b.x, pw, j);
+            const AlignPoint<Real> y = align_point(rotated_y(b, yy, xx), rows);
+            const AlignPoint<Real> x = align_point(rotated_x(b, yy, xx), columns);
+            if (!y.absent && !x.absent) visit(y, x);
+        }
+    }
+}
+
+// What each of its points weighs in a bin.
+template <class Real>
+FASTROI_RULE double rotated_weight(const RotatedBox<Real>& b) {
+    return 1.0 / ((double)b.y.grid * (double)b.x.grid);
+}
+
+// --- RiRoIAlign (mmcv) ----------------------------------------------------------------------------------------------------
+
+// Output orientation o mixes input orientations (o - index) and (o - index + 1), modulo their number.
+struct Orientation {
+    int64_t index;
+    double weight, next_weight;
+};
+
+template <class Real>
+FASTROI_RULE Orientation orientation_of(Real angle, int64_t orientations) {
+    const Real turns = (Real)((double)(angle * (Real)orientations) / 6.283185307179586);
+    const double whole = FASTROI_FLOOR((double)turns);
+    const double rest = (double)(Real)((double)turns - whole);
+    const int64_t index = saturated(whole) % orientations;
+    return {index < 0 ? index + orientations : index, (double)(Real)(1.0 - rest), rest};
+}
+
+// --- deformable RoI pooling ------------------------------------------------------------------------------------------------
+
+// mmcv: RoIAlign with the half-pixel shift, each bin moved by gamma * extent * offset.
+template <class Real>
+struct MovableAxis {
+    AlignAxis<Real> axis;
+    Real extent;
+};
+
+template <class Real>
+FASTROI_RULE MovableAxis<Real> movable_axis(double lo, double hi, double scale, int64_t bins, int64_t sampling_ratio) {
+    const AlignRule half_pixel = {0, 0.5, no_least};
+    const AlignAxis<Real> axis = align_axis<Real>(half_pixel, lo, hi, scale, bins, sampling_ratio);
+    const Real start = (Real)lo * (Real)scale - (Real)0.5, end = (Real)hi * (Real)scale - (Real)0.5;
+    return {axis, end - start};
+}
+
+template <class Real>
+FASTROI_RULE AlignAxis<Real> moved(const MovableAxis<Real>& a, double gamma, double offset) {
+    AlignAxis<Real> axis = a.axis;
+    if (offset == 0) return axis;
+    axis.start = axis.start + (Real)gamma * a.extent * (Real)offset;
+    axis.outside = axis.outside || !is_finite((double)axis.start);
+    return axis;
+}
+
+// Deformable PS-RoIPool (DCN, MXNet, OpenVINO): points at the starts of a bin's parts, the map reaching half a cell past its
+// outer centres; the mean is over the points that are on the map.
+template <class Real>
+struct PartAxis {
+    Real start, extent, bin;
+    bool outside;
+};
+
+template <class Real>
+FASTROI_RULE PartAxis<Real> part_axis(double lo, double hi, double scale, int64_t bins) {
+    const Real start = (Real)round_half_away((double)(Real)lo) * (Real)scale - (Real)0.5;
+    const Real end = ((Real)round_half_away((double)(Real)hi) + 1) * (Real)scale - (Real)0.5;
+    Real extent = end - start;
+    if (!is_finite((double)start) || !is_finite((double)extent)) return {0, 0, 0, true};
+    if (extent < (Real)0.1) extent = (Real)0.1;
+    return {start, extent, extent / (Real)bins, false};
+}
+
+// shift: what the bin moves by, in extents.
+template <class Real, class Sink>
+FASTROI_RULE void part_taps(const PartAxis<Real>& a, int64_t p, int64_t samples, Real shift, int64_t extent, Sink&& sink) {
+    if (a.outside) return;
+    const Real corner = (Real)p * a.bin + a.start + shift * a.extent;
+    const Real step = a.bin / (Real)samples;
+    const auto on_map = [&](Real v) { return v >= (Real)-0.5 && v <= (Real)extent - (Real)0.5; };
+    int64_t count = 0;
+    for (int64_t i = 0; i < samples; i++) count += on_map(corner + (Real)i * step);
+    TapMerger<Sink> merger{sink, count > 0 ? 1.0 / (double)count : 0};
+    for (int64_t i = 0; i < samples; i++) {
+        Real v = corner + (Real)i * step;
+        if (!on_map(v)) continue;
+        if (v < 0) v = 0;
+        if (v > (Real)(extent - 1)) v = (Real)(extent - 1);
+        const int64_t low = (int64_t)v;
+        const Real fraction = v - (Real)low;
+        merger.add(low, 1 - (double)fraction, (double)fraction);
+    }
+    merger.finish();
+}
+
+}  // namespace fastroi

@@ -1,0 +1,29 @@
+"""Every kernel once, for compute-sanitizer: `compute-sanitizer --tool memcheck python tests/gpu_sanitizer.py` (or racecheck)."""
+
+import cupy
+import numpy as np
+from gpu_cases import OPERATORS, SHAPES, moderate_rois, run_operator
+from helpers import feature_map, to_layout
+
+import fastroi
+
+
+def main():
+    rng = np.random.default_rng(0)
+    for shape, size, scale in SHAPES[:4]:
+        rois = moderate_rois(rng, 12, shape, scale)
+        rois[-1, 1] = np.nan  # a refused row reads and writes its share too
+        for dtype in (np.float32, np.float16):
+            features = feature_map(rng, shape).astype(dtype)
+            for layout in ("NCHW", "NHWC"):
+                for name, settings in OPERATORS.items():
+                    run_operator(name, settings[-1], features, rois, size, scale, layout, cupy.asarray)
+                arguments = cupy.asarray(to_layout(features, layout)), cupy.asarray(rois), size, scale
+                for with_argmax in (False, True):
+                    fastroi.roi_pool(*arguments, layout=layout, return_argmax=with_argmax)
+    cupy.cuda.Device().synchronize()
+    print("every kernel has run")
+
+
+if __name__ == "__main__":
+    main()
