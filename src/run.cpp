@@ -476,7 +476,7 @@ private:
         }
         const int64_t bins = product(bin_rows_, job_.out.columns, "output_size");
         scratch_.packed = round_up(product(packed_cells, block_bytes(), "features"));
-        scratch_.columns = round_up(product(column_cells, block_bytes(), "features"));
+        scratch_.columns = round_up(product(column_cells, block_bytes(), "features") + column_scratch_bytes);
         scratch_.bins = round_up(product(product(rois_of_bins, bins, "output_size") + block_lanes_, block_bytes(), "output_size"));
         scratch_.staging = round_up(product(bins + block_lanes_, block_bytes(), "output_size"));
         scratch_.offsets = argmax_.data ? round_up(product(bins * block_lanes_, 8, "output_size")) : 0;
