@@ -24,6 +24,8 @@ from .rotated import riroi_align_rotated as riroi_align_rotated
 from .rotated import roi_align_rotated as roi_align_rotated
 
 __all__ = [
+    "crop_masks",
+    "paste_masks",
     "deform_ps_roi_pool",
     "deform_roi_pool",
     "crop_masks",

@@ -111,6 +111,16 @@ def test_every_page_is_on_the_map():
             assert f"({page.relative_to('docs').as_posix()})" in index, page
 
 
+def test_constants_are_those_of_the_source():
+    source = (ROOT / "src" / "run.cpp").read_text()
+    units = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20}
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) ?(\w*) \|", (ROOT / "docs" / "performance.md").read_text(), re.MULTILINE)
+    assert len(rows) > 5
+    for name, value, unit in rows:
+        (left, shift) = re.search(rf"{name} = (\d+)(?: << (\d+))?;", source).groups()
+        assert int(left) << int(shift or 0) == int(value) * units[unit], name
+
+
 def test_every_rule_is_on_its_page():
     text = (ROOT / "docs" / "rules.md").read_text()
     names = [*fastroi.ROI_POOL_RULES, *fastroi.FPN_LEVEL_RULES, "rfcn", "openvino", "torchvision", "chainercv"]

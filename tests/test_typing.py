@@ -47,8 +47,9 @@ def test_signatures(stem):
     for name, node in functions(stem).items():
         parameters = inspect.signature(getattr(module(stem), name)).parameters
         only, defaults = shape(node)
-        if node.decorator_list:  # an overload: what tells them apart has no default in one
-            defaults |= {key: parameters[key].default for key in ("return_argmax", "threshold") if key in defaults}
+        if node.decorator_list:  # an overload: what tells it from the others has no default in the last
+            (told,) = {"return_argmax", "threshold"} & defaults.keys()
+            defaults[told] = parameters[told].default
         assert defaults == {key: parameter.default for key, parameter in parameters.items()}, name
         assert only == [key for key, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY], name
 

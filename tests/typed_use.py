@@ -20,6 +20,8 @@ fastroi.multiscale_roi_align([features, features], np.array(rois), 7, [1 / 4, 1 
 fastroi.crop_and_resize(features, rois, [0], (2, 2), "nearest", layout="NCHW")
 fastroi.roi_pool(features, rois, 3, reduce="median")  # type: ignore[call-overload]
 fastroi.roi_align(features, rois, 3, layout="HWC")  # type: ignore[arg-type]
+assert_type(fastroi.paste_masks(features[0], rois, (8, 8)), NDArray[np.bool_])
+assert_type(fastroi.paste_masks(features[0], rois, (8, 8), None), NDArray[np.floating[Any]])
 with fastroi.set_num_threads(1), fastroi.simd.use("baseline"):
     assert_type(fastroi.simd.active(), str)
 assert_type(fastroi.explain((0, 0, 1, 1), 3, 1.0), Explanation | Interpolation)
