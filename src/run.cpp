@@ -216,7 +216,7 @@ struct MaxOverRanges : PlanView<RangePlan> {
     int64_t strip_cost(int64_t i, const ChannelWindow& w) const {
         return 17 * (2 * y(i, w).count * length(x(i, w).hull) + 8 * y(i, w).count * x(i, w).count);
     }
-    static int64_t packed_strip_cost(int64_t cells, int levels) { return 7 * cells * (2 + 2 * levels); }
+    static int64_t packed_strip_cost(int64_t cells, int levels) { return 6 * cells * (2 + 2 * levels); }
     int64_t tallest_bin(int64_t i, const ChannelWindow& w) const {
         int64_t tallest = 0;
         for (int64_t p = 0; p < y(i, w).count; p++) tallest = std::max(tallest, length(y(i, w).bins[p]));
