@@ -151,6 +151,7 @@ class Case:
 _A_MAP, _B_MAP, _C_MAP = (1, 512, 16, 16), (1, 512, 38, 50), (1, 256, 200, 272)
 _POOL = {"rule": "fast_rcnn"}
 _ALIGN = {"sampling_ratio": 2, "aligned": True}
+_ROTATED = {**_ALIGN, "angle_unit": "degrees"}
 _ADAPTIVE = {"sampling_ratio": 0, "aligned": True}
 _A_SIDES, _B_SIDES, _C_SIDES = ("uniform", 64, 400), ("log", 32, 600), ("log", 8, 200)
 
@@ -180,8 +181,8 @@ MAIN = (
         params={"sampling_ratio": 2},
     ),
     Case("H", "crop_and_resize", _C_MAP, 1 / 4, 1000, _C_SIDES, (14, 14), layout="NHWC"),
-    Case("C", "roi_align_rotated", _C_MAP, 1 / 4, 1000, _C_SIDES, (7, 7), params=_ALIGN),
-    Case("D", "roi_align_rotated", _C_MAP, 1 / 4, 100, _C_SIDES, (14, 14), params=_ALIGN),
+    Case("C", "roi_align_rotated", _C_MAP, 1 / 4, 1000, _C_SIDES, (7, 7), params=_ROTATED),
+    Case("D", "roi_align_rotated", _C_MAP, 1 / 4, 100, _C_SIDES, (14, 14), params=_ROTATED),
 )
 """The workloads of the published tables."""
 

@@ -28,8 +28,6 @@ __all__ = [
     "paste_masks",
     "deform_ps_roi_pool",
     "deform_roi_pool",
-    "crop_masks",
-    "paste_masks",
     "ROI_POOL_RULES",
     "crop_and_resize",
     "prroi_pool",

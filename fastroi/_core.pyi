@@ -240,29 +240,3 @@ def simd_activate(name: str) -> None: ...
 def simd_active() -> str: ...
 def simd_compiled() -> tuple[str, ...]: ...
 def simd_supported() -> tuple[str, ...]: ...
-def crop_masks(
-    masks: _Bytes,
-    rois: _Bytes,
-    batch_indices: NDArray[np.int64] | None,
-    out: _Bytes,
-    dtype: int,
-    out_dtype: int,
-    num_threads: int,
-    aligned: int,
-    arithmetic: int,
-    sampling_h: int,
-    sampling_w: int,
-    threshold: float,
-) -> None: ...
-def paste_masks(
-    masks: _Bytes,
-    rois: _Bytes,
-    out: _Bytes,
-    dtype: int,
-    out_dtype: int,
-    num_threads: int,
-    rule: int,
-    arithmetic: int,
-    zeroed: bool,
-    threshold: float,
-) -> None: ...

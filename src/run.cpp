@@ -216,7 +216,7 @@ struct MaxOverRanges : PlanView<RangePlan> {
     int64_t strip_cost(int64_t i, const ChannelWindow& w) const {
         return 17 * (2 * y(i, w).count * length(x(i, w).hull) + 8 * y(i, w).count * x(i, w).count);
     }
-    static int64_t packed_strip_cost(int64_t cells, int levels) { return 7 * cells * (2 + 2 * levels); }
+    static int64_t packed_strip_cost(int64_t cells, int levels) { return 6 * cells * (2 + 2 * levels); }
     int64_t tallest_bin(int64_t i, const ChannelWindow& w) const {
         int64_t tallest = 0;
         for (int64_t p = 0; p < y(i, w).count; p++) tallest = std::max(tallest, length(y(i, w).bins[p]));
@@ -476,7 +476,7 @@ private:
         }
         const int64_t bins = product(bin_rows_, job_.out.columns, "output_size");
         scratch_.packed = round_up(product(packed_cells, block_bytes(), "features"));
-        scratch_.columns = round_up(product(column_cells, block_bytes(), "features"));
+        scratch_.columns = round_up(product(column_cells, block_bytes(), "features") + column_scratch_bytes);
         scratch_.bins = round_up(product(product(rois_of_bins, bins, "output_size") + block_lanes_, block_bytes(), "output_size"));
         scratch_.staging = round_up(product(bins + block_lanes_, block_bytes(), "output_size"));
         scratch_.offsets = argmax_.data ? round_up(product(bins * block_lanes_, 8, "output_size")) : 0;

@@ -12,12 +12,12 @@ HOME = ROOT / ".peers"
 
 PACKAGES = {
     "openvino": ("openvino==2026.4.1",),
-    "onnxruntime": ("onnxruntime==1.31.1", "onnx"),
+    "onnxruntime": ("onnxruntime==1.32.0", "onnx"),
     "mnn": ("MNN==3.6.1",),
     "ncnn": ("ncnn==1.0.20261020",),
     "tensorflow": ("tensorflow-cpu==2.21.0",),
     "paddle": ("paddlepaddle==3.3.1",),
-    "torchvision": ("torchvision",),
+    "torchvision": ("torch==2.14.1", "torchvision==0.29.1"),
 }
 ON_REQUEST = ("torchvision",)
 """Several gigabytes with its torch: set up only when named."""

@@ -42,6 +42,9 @@ struct SampleMaximum {
     bool from_zero;       // the maximum starts at 0, not at minus infinity
 };
 
+// Bin rows whose column sums a kernel keeps together, in the first-level cache.
+constexpr int64_t column_scratch_bytes = 16 << 10;
+
 // Kernels of one element type at one block width. A block is `lanes` channels; every MapTile cell read and every bin
 // written is one block, so tails are the caller's business (overlapping or zero-padded blocks).
 template <class T>
@@ -69,7 +72,7 @@ struct BlockKernels {
                           int64_t map_width, int64_t* offsets);
 
     // bins = sum over taps: columns of weighted rows first, then weighted columns; `outside` where an axis has no tap.
-    // scratch: one block per column of x.hull.
+    // scratch: one block per column of x.hull, and column_scratch_bytes.
     void (*sum_taps)(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins,
                      T* scratch);
 

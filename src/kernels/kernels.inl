@@ -351,29 +351,75 @@ inline Block<T, NV> weighted_columns(const T* scratch, int32_t first_column, con
     return sum;
 }
 
+// Column sums of the bin rows [first_row, end_row), `pitch` elements apart.
+template <class T>
+struct ColumnSums {
+    const T* sums;
+    ptrdiff_t pitch;
+    int64_t first_row, end_row;
+};
+
+template <class T>
+inline bool has_taps(const TapAxis<T>& axis, int64_t bin) {
+    return axis.first[bin] < axis.first[bin + 1];
+}
+
+// One column of bins of N taps each: the weights are fetched once for all bin rows.
+template <class T, int NV, int N>
+inline void bin_column_sums_of(const ColumnSums<T>& rows, const TapAxis<T>& y, const TapAxis<T>& x, int64_t pw,
+                               const BinTile& bins) {
+    Vec<T> w[N];
+    ptrdiff_t cell[N];
+    for (int t = 0; t < N; t++) {
+        w[t] = Vec<T>::broadcast(x.weight[x.first[pw] + t]);
+        cell[t] = (x.index[x.first[pw] + t] - x.hull.start) * (ptrdiff_t)Block<T, NV>::lanes;
+    }
+    const T* row = rows.sums;
+    unsigned char* bin = bin_address(bins, rows.first_row, pw);
+    for (int64_t ph = rows.first_row; ph < rows.end_row; ph++, row += rows.pitch, bin += bins.row_stride) {
+        if (!has_taps(y, ph)) continue;
+        Block<T, NV> sum = Block<T, NV>::product(w[0], Block<T, NV>::load(row + cell[0]));
+        for (int t = 1; t < N; t++) sum.add_product(w[t], Block<T, NV>::load(row + cell[t]));
+        sum.store(bin);
+    }
+}
+
 template <class T, int NV>
-inline void bin_sums(const T* scratch, const TapAxis<T>& x, T outside, const BinTile& bins, int64_t ph) {
-    for (int64_t pw = 0; pw < x.count; pw++) {
-        const int32_t first = x.first[pw], end = x.first[pw + 1];
-        unsigned char* const bin = bin_address(bins, ph, pw);
+inline void bin_column_sums(const ColumnSums<T>& rows, const TapAxis<T>& y, const TapAxis<T>& x, int64_t pw, T outside,
+                            const BinTile& bins) {
+    const int32_t first = x.first[pw], end = x.first[pw + 1];
+    switch (end - first) {
+        case 1: return bin_column_sums_of<T, NV, 1>(rows, y, x, pw, bins);
+        case 2: return bin_column_sums_of<T, NV, 2>(rows, y, x, pw, bins);
+        case 3: return bin_column_sums_of<T, NV, 3>(rows, y, x, pw, bins);
+        case 4: return bin_column_sums_of<T, NV, 4>(rows, y, x, pw, bins);
+    }
+    for (int64_t ph = rows.first_row; ph < rows.end_row; ph++) {
+        const T* const row = rows.sums + (ph - rows.first_row) * rows.pitch;
         if (first == end)
-            Block<T, NV>::filled(outside).store(bin);
-        else
-            weighted_columns<T, NV>(scratch, x.hull.start, x, first, end, false, nullptr).store(bin);
+            Block<T, NV>::filled(outside).store(bin_address(bins, ph, pw));
+        else if (has_taps(y, ph))
+            weighted_columns<T, NV>(row, x.hull.start, x, first, end, false, nullptr).store(bin_address(bins, ph, pw));
     }
 }
 
 template <class T, int NV>
 void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins, T* scratch) {
     const Columns columns = {x.cells, x.cell_count, x.hull.start};
-    for (int64_t ph = 0; ph < y.count; ph++) {
-        const int32_t first = y.first[ph], count = y.first[ph + 1] - first;
-        if (count == 0 || x.cell_count == 0) {
-            fill_bin_row<T, NV>(bins, ph, x.count, outside);
-            continue;
+    const int64_t width = x.hull.end - x.hull.start;
+    const int64_t fitting = column_scratch_bytes / (width * Block<T, NV>::bytes + 1);
+    const int64_t together = fitting < 1 ? 1 : fitting;
+    const ptrdiff_t pitch = width * Block<T, NV>::lanes;
+    for (int64_t ph = 0; ph < y.count; ph += together) {
+        const ColumnSums<T> rows = {scratch, pitch, ph, smaller(ph + together, y.count)};
+        for (int64_t p = ph; p < rows.end_row; p++) {
+            const int32_t first = y.first[p], count = y.first[p + 1] - first;
+            if (count == 0 || width == 0)
+                fill_bin_row<T, NV>(bins, p, x.count, outside);
+            else
+                weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns, scratch + (p - ph) * pitch);
         }
-        weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns, scratch);
-        bin_sums<T, NV>(scratch, x, outside, bins, ph);
+        for (int64_t pw = 0; pw < x.count; pw++) bin_column_sums<T, NV>(rows, y, x, pw, outside, bins);
     }
 }
 

@@ -27,16 +27,23 @@ public:
     void begin_merging(bool few_points) {
         merging_.clear();
         few_ = few_points;
+        few_count_ = 0;
         if (few_) return;
         stamp_++;
         if (slots_.empty()) slots_.resize(smallest_table);
     }
     void add(int64_t row, int64_t column, double weight) {
-        if (weight == 0) return;
         const uint64_t key = (uint64_t)row << 32 | (uint64_t)column;
-        (few_ ? among_few(key) : in_table(key)).weight += weight;
+        if (few_) {
+            few_keys_[few_count_] = key;
+            few_weights_[few_count_] = weight;
+            few_count_ += weight != 0;
+        } else if (weight != 0) {
+            in_table(key).weight += weight;
+        }
     }
     void finish_bin(double scale) {
+        if (few_) return keep_few(scale);
         for (const Sum& sum : merging_)
             keep_cell((int32_t)(sum.key >> 32), (int32_t)(sum.key & 0xffffffff), sum.weight * scale);
     }
@@ -67,15 +74,34 @@ private:
         int32_t sum = 0;
     };
     static constexpr size_t smallest_table = 256;
+    static constexpr int few_cells = 16;  // of four points
 
     Sum& appended(uint64_t key) {
         merging_.push_back({key, 0});
         return merging_.back();
     }
-    Sum& among_few(uint64_t key) {
-        for (size_t i = merging_.size(); i-- > 0;)
-            if (merging_[i].key == key) return merging_[i];
-        return appended(key);
+    // Every pair compared and nothing branched on: which cells coincide cannot be predicted.
+    void keep_few(double scale) {
+        int first_of[few_cells];
+        double sums[few_cells];
+        for (int i = 0; i < few_count_; i++) {
+            int first = i;
+            for (int j = i - 1; j >= 0; j--) first = few_keys_[j] == few_keys_[i] ? j : first;
+            first_of[i] = first;
+            sums[i] = 0;
+            sums[first] += few_weights_[i];
+        }
+        size_t end = cells_.size();
+        cells_.resize(end + few_count_ + 1);
+        for (int i = 0; i < few_count_; i++) {
+            const int32_t row = (int32_t)(few_keys_[i] >> 32), column = (int32_t)(few_keys_[i] & 0xffffffff);
+            const T cast = (T)(sums[i] * scale);
+            cells_[end] = {row, column, cast};
+            end += (first_of[i] == i) & (cast != 0);
+            widen(rows_, row);
+            widen(columns_, column);
+        }
+        cells_.resize(end);
     }
     Sum& in_table(uint64_t key) {
         if (2 * merging_.size() >= slots_.size()) grow_table();
@@ -125,6 +151,9 @@ private:
     std::vector<Slot> slots_;
     uint64_t stamp_ = 0;
     bool few_ = true;
+    int few_count_ = 0;
+    uint64_t few_keys_[few_cells + 1];
+    double few_weights_[few_cells + 1];
     Range rows_ = {0, 0}, columns_ = {0, 0};
     Taps row_taps_, column_taps_;
 };
