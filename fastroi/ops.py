@@ -5,7 +5,17 @@ import math
 import numpy as np
 
 from . import _core
-from ._arguments import Call, checked_choice, gpu_of, output_extents, plain_array, real_number, sampling, scales, unsigned
+from ._arguments import (
+    Call,
+    checked_choice,
+    gpu_of,
+    output_extents,
+    plain_array,
+    real_number,
+    sampling,
+    scales,
+    unsigned,
+)
 
 __all__ = [
     "ROI_POOL_RULES",

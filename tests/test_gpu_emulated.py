@@ -197,7 +197,7 @@ def test_what_the_host_sees_is_refused_as_on_the_cpu(device):
         maps = to_device(np.ones((4, 3, 8, 8), np.float32))
         fastroi.roi_pool(maps, rois, 8, out=maps)
     with pytest.raises(TypeError, match="has no GPU implementation"):
-        fastroi.gpu.device_of(to_device(features)).core.some_operator
+        _ = fastroi.gpu.device_of(to_device(features)).core.some_operator
     assert device.launched == []
 
 
