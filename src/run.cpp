@@ -26,6 +26,8 @@ constexpr int64_t strip_bytes = 512 << 10;         // a strip with its row maxim
 constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in strips
 constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
 constexpr int max_levels = 32;
+constexpr int64_t streamed_bytes = 16 << 10;       // of channels-last bin rows that are gathered before they are streamed
+constexpr int64_t longest_streamed_row = 1 << 20;  // a bin row longer than this is written in place
 constexpr int64_t kept_scratch = 64 << 20;         // a thread keeps its scratch between calls up to this size
 constexpr int64_t cells_between_polls = 100000;
 constexpr auto poll_interval = std::chrono::milliseconds(20);
@@ -316,10 +318,10 @@ public:
 private:
     // Bytes of each part of a thread's scratch.
     struct ScratchPlan {
-        int64_t packed = 0, columns = 0, bins = 0, staging = 0, offsets = 0, total = 0;
+        int64_t packed = 0, columns = 0, bins = 0, staging = 0, rows = 0, offsets = 0, total = 0;
     };
     struct Buffers {
-        T *packed, *columns, *bins, *staging;
+        T *packed, *columns, *bins, *staging, *rows;
         int64_t* offsets;
     };
 
@@ -480,7 +482,8 @@ private:
         scratch_.bins = round_up(product(product(rois_of_bins, bins, "output_size") + block_lanes_, block_bytes(), "output_size"));
         scratch_.staging = round_up(product(bins + block_lanes_, block_bytes(), "output_size"));
         scratch_.offsets = argmax_.data ? round_up(product(bins * block_lanes_, 8, "output_size")) : 0;
-        scratch_.total = scratch_.packed + scratch_.columns + scratch_.bins + scratch_.staging + scratch_.offsets;
+        scratch_.rows = streams_rows() ? round_up(streamed_rows() * bin_row_bytes()) : 0;
+        scratch_.total = scratch_.packed + scratch_.columns + scratch_.bins + scratch_.staging + scratch_.rows + scratch_.offsets;
     }
 
     // Columns of a strip: as many as the cache holds with all their row maxima.
@@ -505,7 +508,8 @@ private:
         b.columns = (T*)(memory += scratch_.packed);
         b.bins = (T*)(memory += scratch_.columns);
         b.staging = (T*)(memory += scratch_.bins);
-        b.offsets = (int64_t*)(memory += scratch_.staging);
+        b.rows = (T*)(memory += scratch_.staging);
+        b.offsets = (int64_t*)(memory += scratch_.rows);
         return b;
     }
 
@@ -518,6 +522,7 @@ private:
                 process_strips(blocks_[b], rois, item, buffers, thread);
             return;
         }
+        if (streams_rows(rois, item)) return stream_rows(rois, item, buffers, thread);
         MapTile packed{};
         if (rois.access == Access::packed_map)
             packed = pack(blocks_[item.first_block], rois, rois.rows, rois.columns, buffers.packed);
@@ -527,6 +532,38 @@ private:
                 process_roi(blocks_[b], rois, order_[i], rois.access == Access::direct ? tile_in_place(blocks_[b], rois) : packed,
                             buffers);
             stop_.worked(thread, (touched_cells(order_[i], window(rois)) + bins_per_roi()) * (item.end_block - item.first_block));
+        }
+    }
+
+    int64_t bin_row_bytes() const { return job_.out.columns * job_.out.channels * element; }
+    int64_t streamed_rows() const { return std::max<int64_t>(1, std::min(job_.out.rows, streamed_bytes / bin_row_bytes())); }
+
+    // A channels-last result larger than the cache: a bin row of all channels is one run of memory.
+    bool streams_rows() const {
+        const Tensor& out = job_.out;
+        return stream_ && direct_ && !use_strips_ && !argmax_.data && channels_last(out) && bin_row_bytes() <= longest_streamed_row &&
+               out.column_stride == out.channels * element && out.row_stride == bin_row_bytes();
+    }
+    bool streams_rows(const ImageRois& rois, const WorkItem& item) const {
+        return streams_rows() && rois.access == Access::direct && item.end_block - item.first_block == (int64_t)blocks_.size();
+    }
+
+    void stream_rows(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, int thread) {
+        const ChannelWindow& w = window(rois);
+        const ptrdiff_t column_stride = job_.out.channels * element;
+        for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
+            const auto& y = reduction_.y(order_[i], w);
+            unsigned char* const out = job_.out.data + reduction_.output(order_[i]) * job_.out.image_stride;
+            for (int64_t p = 0; p < y.count; p += streamed_rows()) {
+                const int64_t end = std::min(p + streamed_rows(), y.count);
+                for (const ChannelBlock<T>& block : blocks_) {
+                    const BinTile bins{(unsigned char*)(buffers.rows + block.first_channel), bin_row_bytes(), column_stride};
+                    reduction_.reduce(*block.kernels, tile_in_place(block, rois), bins_of(y, p, end), reduction_.x(order_[i], w), bins,
+                                      buffers.columns);
+                }
+                blocks_[0].kernels->stream(buffers.rows, out + p * job_.out.row_stride, (end - p) * bin_row_bytes() / element);
+            }
+            stop_.worked(thread, (touched_cells(order_[i], w) + bins_per_roi()) * (int64_t)blocks_.size());
         }
     }
 

@@ -92,6 +92,9 @@ struct BlockKernels {
     // bins = sum over the bin's weighted cells, in their order.
     void (*gather)(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins);
 
+    // Writes a contiguous run past the cache.
+    void (*stream)(const T* src, unsigned char* dst, int64_t count);
+
     // Transposes rows x columns bins of lanes into planes. staging: (rows * columns * lanes + lanes) elements.
     void (*unpack)(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging);
 };

@@ -708,6 +708,11 @@ inline void stream_copy(const T* src, unsigned char* dst, int64_t bytes) {
 }
 
 template <class T>
+void stream(const T* src, unsigned char* dst, int64_t count) {
+    stream_copy<T>(src, dst, count * (int64_t)sizeof(T));
+}
+
+template <class T>
 inline void copy_run(const T* src, unsigned char* dst, int64_t count, bool stream) {
     if (stream)
         stream_copy<T>(src, dst, count * (int64_t)sizeof(T));
@@ -772,6 +777,7 @@ constexpr BlockKernels<T> block_kernels() {
             divide_bins<T, NV>,
             max_samples<T, NV>,
             gather<T, NV>,
+            stream<T>,
             unpack<T, NV>};
 }
 
