@@ -58,7 +58,8 @@ def roi_pool(
     """Pool each RoI of a feature map to a fixed grid of bins, under a named quantisation rule.
 
     Whose rule is whose: ``"floor"`` is the article's (round everything down, drop the rest); ``"fast_rcnn"`` is the
-    Fast R-CNN layer with exact integer bin edges, as OpenVINO computes it; ``"fast_rcnn_f32"`` is Caffe, ONNX Runtime,
+    Fast R-CNN layer with OpenVINO's exact integer bin edges (OpenVINO scales in float32, this rule in float64: they differ
+    on ties at scales that are no power of two, where ``compat.openvino`` follows it); ``"fast_rcnn_f32"`` is Caffe, ONNX Runtime,
     Paddle, MXNet and torchvision on float32, ``"fast_rcnn_f64"`` torchvision on float64; ``"chainer"``, ``"acl"`` (Arm
     Compute Library), ``"mmcv"``, ``"mnn"`` and ``"opencv"`` are those projects' own. docs/rules.md has every formula.
 

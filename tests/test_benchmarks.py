@@ -241,7 +241,6 @@ def test_report_marks_wrong_values_and_compares_with_the_fastest_correct_peer(me
 
 
 def test_report_plots(measured, tmp_path):
-    pytest.importorskip("matplotlib")
     names = {path.name for path in report.plots(measured, tmp_path)}
     assert {"floor_preallocated_1.png", "floor_fresh_2.png", "scaling.png"} <= names
 

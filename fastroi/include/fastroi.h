@@ -86,7 +86,7 @@ typedef struct fastroi_boxes {
 typedef struct fastroi_exec {
     size_t struct_size;
     int32_t num_threads;          /* 0: fastroi_default_threads() */
-    const char *simd;             /* NULL: the active instruction set; else a name of fastroi_simd_name */
+    const char *simd;             /* NULL: the active instruction set; else a name of fastroi_simd_supported */
     int (*cancel)(void *context); /* polled by the calling thread, at most every 20 ms; nonzero stops the call */
     void *cancel_context;
 } fastroi_exec;
