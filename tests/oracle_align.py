@@ -267,7 +267,10 @@ def ps_ranges(rule, lo, hi, scale, bins, cells, dtype=np.float64):
             if not (np.isfinite(start) and np.isfinite(end)):
                 return [(0, 0)] * bins
             first = int(round_half_away(start))
-            size = dtype(max(int(round_half_away(end)) - first, 1)) / dtype(bins)
+            extent = max(int(round_half_away(end)) - first, 1)
+            if extent > np.finfo(dtype).max:
+                return [(0, 0)] * bins
+            size = dtype(extent) / dtype(bins)
             edges = [
                 (first + math.floor(dtype(p) * size), first + math.ceil(dtype(p + 1) * size))
                 for p in range(bins)
