@@ -268,7 +268,7 @@ def ps_ranges(rule, lo, hi, scale, bins, cells, dtype=np.float64):
                 return [(0, 0)] * bins
             first = int(round_half_away(start))
             extent = max(int(round_half_away(end)) - first, 1)
-            if extent > np.finfo(dtype).max:
+            if extent > float(np.finfo(dtype).max):
                 return [(0, 0)] * bins
             size = dtype(extent) / dtype(bins)
             edges = [
