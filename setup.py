@@ -39,7 +39,7 @@ KERNEL_FLAGS = [*COMMON_FLAGS, "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-
 OPENMP_FLAGS = [] if os.environ.get("FASTROI_NO_OPENMP") else ["-fopenmp"]
 
 CORE_SOURCES = [
-    "src/capi.cpp", "src/capsule_table.cpp", "src/descriptors.cpp", "src/dispatch.cpp", "src/gather_operators.cpp", "src/mask_operators.cpp", "src/operators.cpp", "src/run.cpp", "src/threads.cpp", "src/plan/roi_plan.cpp",
+    "src/capi.cpp", "src/capsule_table.cpp", "src/descriptors.cpp", "src/dispatch.cpp", "src/gather_operators.cpp", "src/mask_operators.cpp", "src/operators.cpp", "src/range_tables.cpp", "src/run.cpp", "src/threads.cpp", "src/plan/roi_plan.cpp",
 ]  # fmt: skip
 HEADERS = sorted(
     str(p.relative_to(ROOT))

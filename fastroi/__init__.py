@@ -3,12 +3,13 @@
 import importlib as _importlib
 import os as _os
 
-from . import _core, deformable, masks, ops, pyramid, rotated, simd
+from . import _core, deformable, masks, memory, ops, pyramid, rotated, simd
 from ._threads import get_num_threads, set_num_threads
 from ._version import __version__
 from .deformable import *  # noqa: F403
 from .explain import explain
 from .masks import *  # noqa: F403
+from .memory import *  # noqa: F403
 from .ops import *  # noqa: F403
 from .pyramid import *  # noqa: F403
 from .rotated import *  # noqa: F403
@@ -18,6 +19,7 @@ simd._activate_from_environment()
 __all__ = [
     *deformable.__all__,
     *masks.__all__,
+    *memory.__all__,
     *ops.__all__,
     *pyramid.__all__,
     *rotated.__all__,

@@ -9,6 +9,7 @@ from .deformable import deform_roi_pool as deform_roi_pool
 from .explain import explain as explain
 from .masks import crop_masks as crop_masks
 from .masks import paste_masks as paste_masks
+from .memory import empty_aligned as empty_aligned
 from .ops import ROI_POOL_RULES as ROI_POOL_RULES
 from .ops import crop_and_resize as crop_and_resize
 from .ops import prroi_pool as prroi_pool
@@ -28,6 +29,7 @@ __all__ = [
     "paste_masks",
     "deform_ps_roi_pool",
     "deform_roi_pool",
+    "empty_aligned",
     "ROI_POOL_RULES",
     "crop_and_resize",
     "prroi_pool",

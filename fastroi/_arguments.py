@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _core
 from ._threads import resolve_num_threads
+from .memory import empty_aligned
 from .simd import _forced
 
 _FEATURE_CODES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
@@ -20,6 +21,7 @@ _FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtyp
 _MAX_BINS = 2**31 - 1
 _MAX_SAMPLING = 2**20
 _SHARING_EFFORT = 100_000
+_WORTH_ALIGNING = 1 << 16  # bytes; a smaller result is not worth another microsecond
 _TooHardError = np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError
 
 LAYOUTS = ("NCHW", "NHWC")
@@ -271,10 +273,16 @@ class Output:
         if math.prod(shape) * dtype.itemsize > sys.maxsize:
             raise OverflowError(f"output_size: an array of shape {shape} exceeds the address space ({name})")
         if out is None:
-            self.array = np.empty(shape, dtype) if gpu is None else gpu.empty(shape, dtype)
+            self.array = _empty(shape, dtype) if gpu is None else gpu.empty(shape, dtype)
         else:
             self.array = (_checked_out if gpu is None else gpu.checked_out)(out, shape, dtype, inputs, name)
         self.view = self.array.transpose(0, 3, 1, 2) if channels_last else self.array
+
+
+def _empty(shape, dtype):
+    if math.prod(shape) * dtype.itemsize < _WORTH_ALIGNING:
+        return np.empty(shape, dtype)
+    return empty_aligned(shape, dtype)
 
 
 def _checked_out(out, shape, dtype, inputs, name):

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "range_tables.h"
 #include "refusal.h"
 #include "threads.h"
 #include "tiles.h"
@@ -22,10 +23,9 @@ constexpr int64_t packed_roi_cost = 3;             // a cell packed for one RoI 
 constexpr int64_t packed_roi_start = 16;           // cells that starting to pack for a RoI costs
 constexpr int64_t pack_limit = 64 << 20;           // bytes of packed map per thread
 constexpr int64_t bins_limit = 64 << 10;           // bytes of bins per thread before they are unpacked
-constexpr int64_t strip_bytes = 512 << 10;         // a strip with its row maxima stays in the second-level cache
+constexpr int64_t strip_bytes = 512 << 10;         // a strip stays in the second-level cache
 constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in strips
 constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
-constexpr int max_levels = 32;
 constexpr int64_t streamed_bytes = 16 << 10;       // of channels-last bin rows that are gathered before they are streamed
 constexpr int64_t longest_streamed_row = 1 << 20;  // a bin row longer than this is written in place
 constexpr int64_t kept_scratch = 64 << 20;         // a thread keeps its scratch between calls up to this size
@@ -119,6 +119,7 @@ struct PlanView {
     const Plan& plan;
 
     int64_t count() const { return (int64_t)plan.rois().size(); }
+    Part all() const { return {0, count()}; }
     int64_t image(int64_t i) const { return plan.rois()[i].image; }
     int64_t output(int64_t i) const { return plan.rois()[i].output; }
     const auto& y(int64_t i, const ChannelWindow& w) const { return plan.rois()[i].y[w.y_window]; }
@@ -189,8 +190,8 @@ template <class T>
 struct MaxOverRanges : PlanView<RangePlan> {
     int64_t map_columns;
 
-    static constexpr bool strips = true;
-    static constexpr bool needs_row_maxima = true;
+    static constexpr bool strips = false;
+    static constexpr bool tables = true;
 
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
                 T* scratch) const {
@@ -200,30 +201,6 @@ struct MaxOverRanges : PlanView<RangePlan> {
                 int64_t* offsets) const {
         kernels.argmax_ranges(map, y, x, bins, map_columns, offsets);
     }
-    void begin(const BlockKernels<T>& kernels, const RangeAxis& y, const RangeAxis& x, const BinTile& bins) const {
-        kernels.begin_maxima(y, x, bins);
-    }
-    void finish(const BlockKernels<T>&, const RangeAxis&, const RangeAxis&, const BinTile&) const {}
-    void reduce_strip(const BlockKernels<T>& kernels, const MapTile* levels, const RangeAxis& y, const RangeAxis& x, Range strip,
-                      const BinTile& bins, T* scratch) const {
-        kernels.raise_to_strip(levels, y, x, strip, bins, scratch);
-    }
-
-    // Costs in tenths of a cell that a direct scan reads; fitted, see docs/performance.md.
-    int64_t direct_cost(int64_t i, const ChannelWindow& w) const {
-        int64_t rows = 0;
-        for (int64_t p = 0; p < y(i, w).count; p++) rows += length(y(i, w).bins[p]);
-        return 10 * rows * length(x(i, w).hull);
-    }
-    int64_t strip_cost(int64_t i, const ChannelWindow& w) const {
-        return 17 * (2 * y(i, w).count * length(x(i, w).hull) + 8 * y(i, w).count * x(i, w).count);
-    }
-    static int64_t packed_strip_cost(int64_t cells, int levels) { return 6 * cells * (2 + 2 * levels); }
-    int64_t tallest_bin(int64_t i, const ChannelWindow& w) const {
-        int64_t tallest = 0;
-        for (int64_t p = 0; p < y(i, w).count; p++) tallest = std::max(tallest, length(y(i, w).bins[p]));
-        return tallest;
-    }
 };
 
 template <class T>
@@ -231,7 +208,7 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
     T outside;
 
     static constexpr bool strips = true;
-    static constexpr bool needs_row_maxima = false;
+    static constexpr bool tables = false;
 
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x,
                 const BinTile& bins, T* scratch) const {
@@ -244,11 +221,12 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
     void begin(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
         kernels.begin_sums(y, x, outside, bins);
     }
-    void reduce_strip(const BlockKernels<T>& kernels, const MapTile* levels, const TapAxis<T>& y, const TapAxis<T>& x,
+    void reduce_strip(const BlockKernels<T>& kernels, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x,
                       Range strip, const BinTile& bins, T* scratch) const {
-        kernels.add_strip(levels[0], y, x, strip, bins, scratch);
+        kernels.add_strip(map, y, x, strip, bins, scratch);
     }
 
+    // Costs in tenths of a cell that a direct scan reads; fitted, see docs/performance.md.
     int64_t direct_cost(int64_t i, const ChannelWindow& w) const {
         const TapAxis<T>& rows = this->y(i, w);
         return 10 * (int64_t)rows.first[rows.count] * this->x(i, w).cell_count;
@@ -256,8 +234,7 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
     int64_t strip_cost(int64_t i, const ChannelWindow& w) const {
         return direct_cost(i, w) * 8 / 10 + 220 * this->y(i, w).count * this->x(i, w).count;
     }
-    static int64_t packed_strip_cost(int64_t cells, int) { return 10 * cells; }
-    int64_t tallest_bin(int64_t, const ChannelWindow&) const { return 1; }
+    static int64_t packed_strip_cost(int64_t cells) { return 10 * cells; }
 };
 
 template <class T>
@@ -265,6 +242,7 @@ struct MaxOverSamples : PlanView<SamplePlan<T>> {
     SampleMaximum mode;
 
     static constexpr bool strips = false;
+    static constexpr bool tables = false;
 
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x,
                 const BinTile& bins, T* scratch) const {
@@ -275,6 +253,7 @@ struct MaxOverSamples : PlanView<SamplePlan<T>> {
 template <class T>
 struct SumOverCells : PlanView<GatherPlan<T>> {
     static constexpr bool strips = false;
+    static constexpr bool tables = false;
 
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const GatherAxis<T>& y, const GatherAxis<T>&,
                 const BinTile& bins, T*) const {
@@ -287,13 +266,15 @@ struct SumOverCells : PlanView<GatherPlan<T>> {
 template <class T, class Reduction>
 class Run {
 public:
-    Run(const Reduction& reduction, const Job& job, const Tensor& argmax)
+    Run(const Reduction& reduction, const Job& job, const Tensor& argmax, Part rois)
         : reduction_(reduction), job_(job), argmax_(argmax), stop_(job.execution) {
-        order_by_image();
+        order_by_image(rois);
         for (int64_t w = 0; w < (int64_t)job_.windows.size(); w++) touch_window(w);
+        stream_ = (int64_t)order_.size() * bins_per_roi() * job.out.channels * element > stream_threshold;
         choose_blocks();
         for (ImageRois& rois : images_) choose_access(rois);
         choose_threads();
+        make_tables();
         for (int64_t i = 0; i < (int64_t)images_.size(); i++) cut_image(i);
         plan_scratch();
     }
@@ -346,9 +327,9 @@ private:
 
     // --- what is to be done ---
 
-    void order_by_image() {
-        order_.resize(reduction_.count());
-        std::iota(order_.begin(), order_.end(), (int64_t)0);
+    void order_by_image(Part rois) {
+        order_.resize(rois.end - rois.first);
+        std::iota(order_.begin(), order_.end(), rois.first);
         if (job_.maps.size() > 1 || job_.maps[0].images > 1)
             std::stable_sort(order_.begin(), order_.end(),
                              [&](int64_t a, int64_t b) { return reduction_.image(a) < reduction_.image(b); });
@@ -357,7 +338,7 @@ private:
     void touch_window(int64_t w) {
         for (int64_t i = 0; i < (int64_t)order_.size(); i++) {
             const int64_t roi = order_[i], image = reduction_.image(roi);
-            if (i == 0 || images_.back().image != image) images_.push_back({image, w, i, i, {0, 0}, {0, 0}, 0, Access::direct, 0});
+            if (i == 0 || images_.back().image != image) images_.push_back({image, w, i, i, {0, 0}, {0, 0}, 0, Access::direct});
             ImageRois& rois = images_.back();
             rois.end = i + 1;
             const Range rows = reduction_.y(roi, job_.windows[w]).hull, columns = reduction_.x(roi, job_.windows[w]).hull;
@@ -372,8 +353,10 @@ private:
         const KernelTable& table = *job_.execution.kernels;
         direct_ = job_.out.channels >= widths(table)[0].lanes;
         for (const Tensor& map : job_.maps) direct_ = direct_ && channels_last(map) && job_.windows[0].step == 1;
-        if constexpr (Reduction::strips) use_strips_ = !argmax_.data && strips_pay();
-        const int widest = use_strips_ ? 0 : direct_ ? table.direct_width : table.packed_width;
+        if constexpr (Reduction::strips) use_strips_ = strips_pay();
+        if constexpr (Reduction::tables) choose_tables(table);
+        const bool narrow = use_strips_ || (table_choice_.pays && !table_choice_.one_strip);
+        const int widest = narrow ? 0 : direct_ && !table_choice_.pays ? table.direct_width : table.packed_width;
         blocks_ = cut_channels<T>(job_.out.channels, widths(table), widest);
         for (const ChannelBlock<T>& block : blocks_) block_lanes_ = std::max(block_lanes_, block.kernels->lanes);
     }
@@ -386,23 +369,33 @@ private:
             direct += reduction_.direct_cost(i, job_.windows[0]);
             in_strips += reduction_.strip_cost(i, job_.windows[0]);
         }
-        for (const ImageRois& rois : images_) in_strips += Reduction::packed_strip_cost(rois.hull_cells(), levels_of(rois));
+        for (const ImageRois& rois : images_) in_strips += Reduction::packed_strip_cost(rois.hull_cells());
         return direct > in_strips;
     }
 
-    int levels_of(const ImageRois& rois) const {
-        int64_t tallest = 1;
-        for (int64_t i = rois.first; i < rois.end; i++) tallest = std::max(tallest, reduction_.tallest_bin(order_[i], window(rois)));
-        int levels = 1;
-        while ((int64_t)2 << (levels - 1) <= tallest) levels++;
-        return levels;
+    void choose_tables(const KernelTable& table) {
+        if (argmax_.data || bins_per_roi() > max_strip_bins) return;
+        const Scan scan = {!direct_, streams_rows() && !begins_with_lines(job_.out)};
+        table_choice_ = fastroi::choose_tables(reduction_.plan.rois(), order_, images_, widths(table)[table.packed_width].lanes * element,
+                                               widths(table)[0].lanes * element, scan);
+    }
+
+    // Whether the channels of every bin do.
+    static bool begins_with_lines(const Tensor& t) {
+        return ((uintptr_t)t.data | t.image_stride | t.row_stride | t.column_stride) % cache_line == 0;
+    }
+
+    void make_tables() {
+        if constexpr (Reduction::tables)
+            if (table_choice_.pays) tables_ = RangeTables(reduction_.plan.rois(), order_, images_, table_choice_, block_bytes(), threads_);
     }
 
     void choose_access(ImageRois& rois) {
         const int64_t map_bytes = rois.hull_cells() * block_bytes();
         if (use_strips_) {
             rois.access = Access::strips;
-            rois.levels = Reduction::strips ? strip_levels(rois) : 0;
+        } else if (table_choice_.pays) {
+            rois.access = Access::tables;
         } else if (direct_) {
             rois.access = Access::direct;
         } else if (packed_roi_cost * (rois.touched_cells + packed_roi_start * (rois.end - rois.first)) < rois.hull_cells() ||
@@ -412,13 +405,6 @@ private:
             rois.access = Access::packed_map;
         }
         if (rois.access == Access::packed_map && map_bytes > cached_block_bytes && job_.windows.size() == 1) sort_by_row(rois);
-    }
-
-    int strip_levels(const ImageRois& rois) const {
-        if constexpr (Reduction::strips)
-            return levels_of(rois);
-        else
-            return 0;
     }
 
     void sort_by_row(const ImageRois& rois) {
@@ -434,7 +420,6 @@ private:
         const int64_t written = (int64_t)order_.size() * bins_per_roi();
         const int64_t bytes = (touched + written) * job_.out.channels * element;
         threads_ = usable_threads((int)std::min<int64_t>(job_.execution.threads, 1 + bytes / bytes_per_thread));
-        stream_ = written * job_.out.channels * element > stream_threshold;
     }
 
     // Where a packed block serves many RoIs, items divide the channels first; elsewhere they divide the RoIs.
@@ -443,16 +428,20 @@ private:
         const int64_t blocks = (int64_t)blocks_.size(), count = rois.end - rois.first;
         if (blocks == 0) return;
         const int64_t wanted = 4 * threads_;
-        const bool shared = rois.access == Access::packed_map || rois.access == Access::strips;
+        const bool shared = rois.access == Access::packed_map || rois.access == Access::strips || rois.access == Access::tables;
         int64_t chunks = threads_ == 1 ? 1 : std::min(count, shared ? (wanted + blocks - 1) / blocks : 4 * wanted);
         if (shared) chunks = std::min(chunks, 1 + rois.touched_cells / (2 * rois.hull_cells() + 1));
-        if (rois.access == Access::strips) chunks = std::max(chunks, 1 + count * bins_per_roi() * block_bytes() / strip_bins_limit);
+        const int64_t waiting = rois.access == Access::strips ? count : rois.access == Access::tables ? waiting_rois(rois.first, rois.end) : 0;
+        chunks = std::max(chunks, 1 + waiting * bins_per_roi() * block_bytes() / strip_bins_limit);
         const int64_t blocks_per_item = shared || count < wanted ? 1 : blocks;
         for (int64_t b = 0; b < blocks; b += blocks_per_item)
             for (int64_t chunk = 0; chunk < chunks; chunk++)
                 items_.push_back({index, rois.first + count * chunk / chunks, rois.first + count * (chunk + 1) / chunks, b,
                                   std::min(b + blocks_per_item, blocks)});
     }
+
+    // RoIs of order[first..end) whose bins are not done in one visit to a table.
+    int64_t waiting_rois(int64_t first, int64_t end) const { return tables_.waiting_before(end) - tables_.waiting_before(first); }
 
     // --- scratch ---
 
@@ -462,9 +451,10 @@ private:
         for (const ImageRois& rois : images_) {
             if (rois.access == Access::packed_map) packed_cells = std::max(packed_cells, rois.hull_cells());
             if (rois.access == Access::strips) {
-                packed_cells = std::max(packed_cells, rois.levels * length(rois.rows) * strip_width(rois));
+                packed_cells = std::max(packed_cells, length(rois.rows) * strip_width(rois));
                 column_cells = std::max(column_cells, job_.out.rows * strip_width(rois));
             }
+            if (rois.access == Access::tables) packed_cells = std::max(packed_cells, 2 * table_cells(rois));
             for (int64_t i = rois.first; i < rois.end; i++) {
                 if (rois.access == Access::packed_roi)
                     packed_cells = std::max(packed_cells, tallest_rows(order_[i], window(rois)) *
@@ -475,6 +465,9 @@ private:
         if (use_strips_) {
             bin_rows_ = job_.out.rows;
             for (const WorkItem& item : items_) rois_of_bins = std::max(rois_of_bins, item.end - item.first);
+        } else if (table_choice_.pays) {
+            bin_rows_ = job_.out.rows;
+            for (const WorkItem& item : items_) rois_of_bins = std::max(rois_of_bins, 1 + waiting_rois(item.first, item.end));
         }
         const int64_t bins = product(bin_rows_, job_.out.columns, "output_size");
         scratch_.packed = round_up(product(packed_cells, block_bytes(), "features"));
@@ -486,9 +479,11 @@ private:
         scratch_.total = scratch_.packed + scratch_.columns + scratch_.bins + scratch_.staging + scratch_.rows + scratch_.offsets;
     }
 
-    // Columns of a strip: as many as the cache holds with all their row maxima.
+    int64_t table_cells(const ImageRois& rois) const { return length(rois.rows) * table_strip_columns(rois, block_bytes()); }
+
+    // Columns of a strip: as many as the cache holds.
     int64_t strip_width(const ImageRois& rois) const {
-        const int64_t column_bytes = std::max<int64_t>(1, rois.levels * length(rois.rows) * block_bytes());
+        const int64_t column_bytes = std::max<int64_t>(1, length(rois.rows) * block_bytes());
         return std::max<int64_t>(1, std::min(length(rois.columns), strip_bytes / column_bytes));
     }
 
@@ -522,6 +517,8 @@ private:
                 process_strips(blocks_[b], rois, item, buffers, thread);
             return;
         }
+        if constexpr (Reduction::tables)
+            if (rois.access == Access::tables) return process_tables(rois, item, buffers, thread);
         if (streams_rows(rois, item)) return stream_rows(rois, item, buffers, thread);
         MapTile packed{};
         if (rois.access == Access::packed_map)
@@ -541,7 +538,7 @@ private:
     // A channels-last result larger than the cache: a bin row of all channels is one run of memory.
     bool streams_rows() const {
         const Tensor& out = job_.out;
-        return stream_ && direct_ && !use_strips_ && !argmax_.data && channels_last(out) && bin_row_bytes() <= longest_streamed_row &&
+        return stream_ && direct_ && !use_strips_ && !table_choice_.pays && !argmax_.data && channels_last(out) && bin_row_bytes() <= longest_streamed_row &&
                out.column_stride == out.channels * element && out.row_stride == bin_row_bytes();
     }
     bool streams_rows(const ImageRois& rois, const WorkItem& item) const {
@@ -661,13 +658,12 @@ private:
             const int64_t width = strip_width(rois);
             for (int64_t x = rois.columns.start; x < rois.columns.end && !stop_.raised(); x += width) {
                 const Range strip = {(int32_t)x, (int32_t)std::min<int64_t>(x + width, rois.columns.end)};
-                MapTile levels[max_levels];
-                pack_strip(block, rois, strip, buffers.packed, levels);
+                const MapTile map = pack(block, rois, rois.rows, strip, buffers.packed);
                 for (int64_t i = item.first; i < item.end; i++) {
-                    reduction_.reduce_strip(*block.kernels, levels, reduction_.y(order_[i], w), reduction_.x(order_[i], w), strip,
+                    reduction_.reduce_strip(*block.kernels, map, reduction_.y(order_[i], w), reduction_.x(order_[i], w), strip,
                                             bins_at(i), buffers.columns);
                 }
-                stop_.worked(thread, item.end - item.first + length(rois.rows) * length(strip) * rois.levels);
+                stop_.worked(thread, item.end - item.first + length(rois.rows) * length(strip));
             }
             for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
                 reduction_.finish(*block.kernels, reduction_.y(order_[i], w), reduction_.x(order_[i], w), bins_at(i));
@@ -677,17 +673,68 @@ private:
         }
     }
 
-    void pack_strip(const ChannelBlock<T>& block, const ImageRois& rois, Range strip, T* packed, MapTile* levels) const {
-        levels[0] = pack(block, rois, rois.rows, strip, packed);
-        const int64_t width = length(strip), lanes = block.kernels->lanes;
-        int64_t rows = length(rois.rows);
-        for (int j = 1; j < rois.levels; j++) {
-            const int64_t reach = (int64_t)1 << (j - 1);
-            rows -= reach;
-            T* const next = packed + length(rois.rows) * width * lanes;
-            block.kernels->max_cells(packed, packed + reach * width * lanes, next, rows * width);
-            levels[j] = packed_tile(block, rois.rows, strip, next);
-            packed = next;
+    // --- tables ---
+
+    // The two tables of a strip: of rows, and, from the first column level on, of rows and columns.
+    struct StripTables {
+        const Run& run;
+        const ChannelBlock<T>& block;
+        const ImageRois& rois;
+        T* memory;
+        Range strip = {0, 0};
+        int row_level = 0, column_level = 0;
+
+        MapTile at(const TableReading& reading) {
+            if (strip.start != reading.strip.start || strip.end != reading.strip.end || is_empty(strip)) {
+                strip = reading.strip;
+                run.pack(block, rois, rois.rows, strip, memory);
+                row_level = column_level = 0;
+            }
+            for (; row_level < reading.row_level; row_level++, column_level = 0) double_runs(memory, memory, (1LL << row_level) * length(strip));
+            for (; column_level < reading.column_level; column_level++)
+                double_runs(column_level ? columns() : memory, columns(), 1LL << column_level);
+            return run.packed_tile(block, rois.rows, strip, column_level ? columns() : memory);
+        }
+        T* columns() const { return memory + length(rois.rows) * length(strip) * block.kernels->lanes; }
+        void double_runs(const T* from, T* to, int64_t reach) const {
+            block.kernels->max_cells(from, from + reach * block.kernels->lanes, to, length(rois.rows) * length(strip) - reach);
+        }
+    };
+
+    void process_tables(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, int thread) {
+        for (int64_t b = item.first_block; b < item.end_block; b++) {
+            const ChannelBlock<T>& block = blocks_[b];
+            const ChannelWindow& w = window(rois);
+            const auto bins_at = [&](int64_t slot) {
+                return dense_bins(block, job_.out.columns, buffers.bins + slot * bins_per_roi() * block.kernels->lanes);
+            };
+            const auto waiting_bins = [&](int64_t i) { return bins_at(1 + waiting_rois(item.first, i)); };
+            const auto waits = [&](int64_t i) { return waiting_rois(i, i + 1) > 0; };
+            const auto write = [&](int64_t i, const BinTile& bins) {
+                unpack(block, bins, job_.out.rows, job_.out.columns, first_output(block, rois, order_[i], job_.out), buffers.staging);
+            };
+            const auto begin = [&](int64_t i, const BinTile& bins) {
+                block.kernels->begin_maxima(reduction_.y(order_[i], w), reduction_.x(order_[i], w), bins);
+            };
+            for (int64_t i = item.first; i < item.end; i++)
+                if (waits(i)) begin(i, waiting_bins(i));
+            StripTables tables{*this, block, rois, buffers.packed};
+            for (const TableReading& reading : tables_.readings(item.image_rois)) {
+                int64_t v = tables_.first_visit_of(reading, item.first);
+                if (v == reading.end || tables_.visit(v).index >= item.end || stop_.raised()) continue;
+                const MapTile maxima = tables.at(reading);
+                stop_.worked(thread, length(rois.rows) * length(reading.strip));
+                for (; v < reading.end && tables_.visit(v).index < item.end; v++) {
+                    const TableVisit& visit = tables_.visit(v);
+                    const BinTile bins = visit.alone ? bins_at(0) : waiting_bins(visit.index);
+                    if (visit.alone && visit.y.count * visit.x.count < bins_per_roi()) begin(visit.index, bins);
+                    block.kernels->raise_to_runs(maxima, visit.y, visit.x, visit.alone, bins);
+                    if (visit.alone) write(visit.index, bins);
+                    stop_.worked(thread, bins_per_roi());
+                }
+            }
+            for (int64_t i = item.first; i < item.end && !stop_.raised(); i++)
+                if (waits(i)) write(i, waiting_bins(i));
         }
     }
 
@@ -702,6 +749,8 @@ private:
     ScratchPlan scratch_;
     int threads_ = 1;
     bool stream_ = false, direct_ = false, use_strips_ = false;
+    TableChoice table_choice_{};
+    RangeTables tables_;
     int64_t block_lanes_ = 1, bin_rows_ = 1;
 };
 
@@ -714,25 +763,27 @@ std::vector<ChannelWindow> whole_window(const Tensor& out) {
 template <class T>
 void run_max_ranges(const RangePlan& plan, const Job& job, const Tensor& argmax) {
     const MaxOverRanges<T> reduction{{plan}, job.maps[0].columns};
-    Run<T, MaxOverRanges<T>>(reduction, job, argmax)();
+    const int64_t count = reduction.count(), step = rois_listed_at_once(plan.rois(), job.maps[0].rows);
+    for (int64_t first = 0; first < count; first += step)
+        Run<T, MaxOverRanges<T>>(reduction, job, argmax, {first, std::min(first + step, count)})();
 }
 
 template <class T>
 void run_sum_taps(const TapPlan<T>& plan, const Job& job, T outside) {
     const SumOverTaps<T> reduction{{plan}, outside};
-    Run<T, SumOverTaps<T>>(reduction, job, Tensor{})();
+    Run<T, SumOverTaps<T>>(reduction, job, Tensor{}, reduction.all())();
 }
 
 template <class T>
 void run_max_samples(const SamplePlan<T>& plan, const Job& job, SampleMaximum mode) {
     const MaxOverSamples<T> reduction{{plan}, mode};
-    Run<T, MaxOverSamples<T>>(reduction, job, Tensor{})();
+    Run<T, MaxOverSamples<T>>(reduction, job, Tensor{}, reduction.all())();
 }
 
 template <class T>
 void run_gather(const GatherPlan<T>& plan, const Job& job) {
     const SumOverCells<T> reduction{{plan}};
-    Run<T, SumOverCells<T>>(reduction, job, Tensor{})();
+    Run<T, SumOverCells<T>>(reduction, job, Tensor{}, reduction.all())();
 }
 
 template void run_gather<float>(const GatherPlan<float>&, const Job&);

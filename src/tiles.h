@@ -41,7 +41,8 @@ enum class Access {
     direct,      // its channels are contiguous: read in place
     packed_map,  // a channel block of the touched part of the map is packed once and serves many RoIs
     packed_roi,  // each RoI packs what it touches: few or small RoIs on a large map
-    strips       // column strips of the map, with row maxima, are packed in turn: large RoIs, whose bins wait in scratch
+    strips,      // column strips of the map are packed in turn: large RoIs, whose bins wait in scratch
+    tables       // tables of maxima over runs of cells are made of the packed map, or of strips of it: see range_tables.h
 };
 
 // The RoIs order[first..end) of one image, and the part of the map that they touch in one window.
@@ -50,7 +51,6 @@ struct ImageRois {
     Range rows, columns;
     int64_t touched_cells;  // summed over the RoIs
     Access access;
-    int levels;  // of row maxima
 
     int64_t hull_cells() const { return (int64_t)(rows.end - rows.start) * (columns.end - columns.start); }
 };

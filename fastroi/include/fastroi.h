@@ -58,7 +58,8 @@ typedef struct fastroi_error {
 
 /*
  * A 4-D array in the logical order (image or RoI, channel, row, column), whatever its memory layout:
- * strides are in bytes and may be negative or zero, data need not be aligned. NHWC is a matter of strides.
+ * strides are in bytes and may be negative or zero, data need not be aligned; a large
+ * output is written fastest at a multiple of 64. NHWC is a matter of strides.
  */
 typedef struct fastroi_tensor {
     void *data;

@@ -42,7 +42,7 @@ struct SampleMaximum {
     bool from_zero;       // the maximum starts at 0, not at minus infinity
 };
 
-// Bin rows whose column sums a kernel keeps together, in the first-level cache.
+// Bin rows whose reduced columns a kernel keeps together, in the first-level cache.
 constexpr int64_t column_scratch_bytes = 16 << 10;
 
 // Kernels of one element type at one block width. A block is `lanes` channels; every MapTile cell read and every bin
@@ -54,17 +54,17 @@ struct BlockKernels {
     // Copies cells [rows) x [columns) into dst, blocks packed densely row by row.
     void (*pack)(const PlanarBlock& map, Range rows, Range columns, T* dst);
 
-    // bins = max over y x x, NaN ignored; an empty bin gets 0. scratch: one block per column of x.hull.
+    // bins = max over y x x, NaN ignored; an empty bin gets 0. scratch: one block per column of x.hull,
+    // and column_scratch_bytes.
     void (*max_ranges)(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, T* scratch);
 
-    // The same in column strips: begin fills the bins, then each strip of columns raises them out of row maxima, reading two
-    // rows a bin, however tall it is. scratch: one block per bin row and column of the strip.
+    // The same out of tables of maxima: begin fills the bins, then each cover raises some of them (start: sets them) to the
+    // maxima of its runs, whatever their size. Cell (y, x) of `maxima` holds the maximum over a run of rows and of columns.
     void (*begin_maxima)(const RangeAxis& y, const RangeAxis& x, const BinTile& bins);
-    void (*raise_to_strip)(const MapTile* row_maxima, const RangeAxis& y, const RangeAxis& x, Range strip,
-                           const BinTile& bins, T* scratch);
+    void (*raise_to_runs)(const MapTile& maxima, const RunCover& y, const RunCover& x, bool start, const BinTile& bins);
 
-    // dst cell = max of the cells at a and b, `cells` blocks of each. Row maxima of 2^j rows, row_maxima[j], come of those of
-    // 2^(j-1): cell (y, x) holds the maximum over rows [y, y + 2^j).
+    // dst cell = max of the cells at a and b, `cells` blocks of each; dst may be a. A table of runs of 2^(j+1) rows (columns)
+    // is made of that of 2^j by its cells and those 2^j rows (columns) on.
     void (*max_cells)(const T* a, const T* b, T* dst, int64_t cells);
 
     // offsets[bin * lanes + lane]: y * map_width + x of the first cell equal to the bin's maximum, -1 if none.

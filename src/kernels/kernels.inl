@@ -112,90 +112,79 @@ inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t
     }
 }
 
-inline int64_t longest_range(const RangeAxis& axis) {
-    int64_t longest = 0;
-    for (int64_t p = 0; p < axis.count; p++) {
-        const int64_t length = axis.bins[p].end - axis.bins[p].start;
-        if (length > longest) longest = length;
-    }
-    return longest;
-}
-
 template <class T, int NV>
 inline void fill_bin_row(const BinTile& bins, int64_t ph, int64_t count, T value) {
     const Block<T, NV> block = Block<T, NV>::filled(value);
     for (int64_t pw = 0; pw < count; pw++) block.store(bin_address(bins, ph, pw));
 }
 
-// N: no bin is wider; 0: any width.
+template <class T, int NV>
+inline void fill_bin_column(const BinTile& bins, int64_t first_row, int64_t end_row, int64_t pw, T value) {
+    const Block<T, NV> block = Block<T, NV>::filled(value);
+    for (int64_t ph = first_row; ph < end_row; ph++) block.store(bin_address(bins, ph, pw));
+}
+
+// Reduced rows of the map, for the bin rows [first_row, end_row), `pitch` elements apart.
+template <class T>
+struct ReducedRows {
+    const T* rows;
+    ptrdiff_t pitch;
+    int64_t first_row, end_row;
+};
+
+// As many bin rows as the first-level cache holds, reduced at `width` columns.
+template <class T, int NV>
+inline int64_t rows_together(int64_t width) {
+    const int64_t fitting = column_scratch_bytes / (width * Block<T, NV>::bytes + 1);
+    return fitting < 1 ? 1 : fitting;
+}
+
+// One column of bins: its place and width are looked up once for all bin rows. N: no bin is wider; 0: any width.
 template <class T, int NV, int N>
-inline void bin_maxima_of_at_most(const T* scratch, const RangeAxis& x, const BinTile& bins, int64_t ph) {
-    constexpr ptrdiff_t step = Block<T, NV>::bytes;
-    const unsigned char* const origin = (const unsigned char*)scratch - x.hull.start * step;
-    unsigned char* bin = bin_address(bins, ph, 0);
-    for (int64_t pw = 0; pw < x.count; pw++, bin += bins.column_stride) {
-        const Range r = x.bins[pw];
-        if (is_empty(r)) {
-            Block<T, NV>::filled(0).store(bin);
-            continue;
-        }
-        const unsigned char* const first = origin + r.start * step;
-        const int64_t width = r.end - r.start;
-        Block<T, NV> best = Block<T, NV>::load(first);  // a column maximum, never NaN
-        for (int i = 1; i < N; i++) best.raise_to(Block<T, NV>::load(first + smaller(i, width - 1) * step));
-        if (N == 0) best = max_of<T, NV>(first + step, step, width - 1, best);
+inline void bin_column_maxima_of(const ReducedRows<T>& rows, ptrdiff_t first, int64_t width, unsigned char* bin, ptrdiff_t row_stride) {
+    constexpr ptrdiff_t lanes = Block<T, NV>::lanes;
+    ptrdiff_t cell[N + 1];
+    for (int i = 1; i < N; i++) cell[i] = smaller(i, width - 1) * lanes;
+    const T* row = rows.rows + first * lanes;
+    for (int64_t ph = rows.first_row; ph < rows.end_row; ph++, row += rows.pitch, bin += row_stride) {
+        Block<T, NV> best = Block<T, NV>::load(row);  // a column maximum, never NaN
+        for (int i = 1; i < N; i++) best.raise_to(Block<T, NV>::load(row + cell[i]));
+        if (N == 0) best = max_of<T, NV>((const unsigned char*)(row + lanes), Block<T, NV>::bytes, width - 1, best);
         best.store(bin);
     }
 }
 
 template <class T, int NV>
-inline void bin_maxima(const T* scratch, const RangeAxis& x, int64_t longest, const BinTile& bins, int64_t ph) {
-    switch (longest) {
-        case 1: return bin_maxima_of_at_most<T, NV, 1>(scratch, x, bins, ph);
-        case 2: return bin_maxima_of_at_most<T, NV, 2>(scratch, x, bins, ph);
-        case 3: return bin_maxima_of_at_most<T, NV, 3>(scratch, x, bins, ph);
-        case 4: return bin_maxima_of_at_most<T, NV, 4>(scratch, x, bins, ph);
-        default: return bin_maxima_of_at_most<T, NV, 0>(scratch, x, bins, ph);
+inline void bin_column_maxima(const ReducedRows<T>& rows, const RangeAxis& x, int64_t pw, const BinTile& bins) {
+    const Range r = x.bins[pw];
+    if (is_empty(r)) return fill_bin_column<T, NV>(bins, rows.first_row, rows.end_row, pw, 0);
+    const ptrdiff_t first = r.start - x.hull.start;
+    const int64_t width = r.end - r.start;
+    unsigned char* const bin = bin_address(bins, rows.first_row, pw);
+    switch (x.longest) {
+        case 1: return bin_column_maxima_of<T, NV, 1>(rows, first, width, bin, bins.row_stride);
+        case 2: return bin_column_maxima_of<T, NV, 2>(rows, first, width, bin, bins.row_stride);
+        case 3: return bin_column_maxima_of<T, NV, 3>(rows, first, width, bin, bins.row_stride);
+        case 4: return bin_column_maxima_of<T, NV, 4>(rows, first, width, bin, bins.row_stride);
+        default: return bin_column_maxima_of<T, NV, 0>(rows, first, width, bin, bins.row_stride);
     }
 }
 
 template <class T, int NV>
 void max_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, T* scratch) {
-    const int64_t tallest = longest_range(y), widest = longest_range(x);
-    for (int64_t ph = 0; ph < y.count; ph++) {
-        const Range rows = y.bins[ph];
-        if (is_empty(rows) || is_empty(x.hull)) {
-            fill_bin_row<T, NV>(bins, ph, x.count, 0);
-            continue;
-        }
-        column_maxima<T, NV>(map, rows, x.hull, tallest, scratch);
-        bin_maxima<T, NV>(scratch, x, widest, bins, ph);
+    const int64_t width = x.hull.end - x.hull.start, together = rows_together<T, NV>(width);
+    const ptrdiff_t pitch = width * Block<T, NV>::lanes;
+    for (int64_t ph = 0; ph < y.count; ph += together) {
+        const ReducedRows<T> rows = {scratch, pitch, ph, smaller(ph + together, y.count)};
+        for (int64_t p = ph; p < rows.end_row; p++)
+            if (!is_empty(y.bins[p])) column_maxima<T, NV>(map, y.bins[p], x.hull, y.longest, scratch + (p - ph) * pitch);
+        for (int64_t pw = 0; pw < x.count; pw++) bin_column_maxima<T, NV>(rows, x, pw, bins);
+        for (int64_t p = ph; p < rows.end_row; p++)
+            if (is_empty(y.bins[p])) fill_bin_row<T, NV>(bins, p, x.count, 0);
     }
 }
 
-inline int floor_log2(int64_t n) { return 63 - __builtin_clzll((unsigned long long)n); }
-
-// Two runs of 2^level rows cover any height; they overlap, which a maximum does not mind.
-template <class T, int NV>
-inline void doubled_column_maxima(const MapTile* row_maxima, Range rows, Range columns, T* scratch) {
-    const int level = floor_log2(rows.end - rows.start);
-    const MapTile& map = row_maxima[level];
-    const unsigned char* top = cell_address(map, rows.start, columns.start);
-    const unsigned char* bottom = cell_address(map, rows.end - ((int64_t)1 << level), columns.start);
-    const ptrdiff_t column_stride = map.column_stride;
-    const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
-    for (int64_t x = 0; x < columns.end - columns.start; x++) {
-        Block<T, NV> best = lowest;
-        best.raise_to(Block<T, NV>::load(top + x * column_stride));
-        best.raise_to(Block<T, NV>::load(bottom + x * column_stride));
-        best.store(scratch + x * Block<T, NV>::lanes);
-    }
-}
-
-inline Range intersection(Range a, Range b) {
-    const Range r = {a.start > b.start ? a.start : b.start, a.end < b.end ? a.end : b.end};
-    return r.end > r.start ? r : Range{0, 0};
-}
+// --- max over ranges, by tables ----------------------------------------------------------------------------------------
 
 template <class T, int NV>
 void begin_maxima(const RangeAxis& y, const RangeAxis& x, const BinTile& bins) {
@@ -205,23 +194,62 @@ void begin_maxima(const RangeAxis& y, const RangeAxis& x, const BinTile& bins) {
             (is_empty(y.bins[ph]) || is_empty(x.bins[pw]) ? nothing : lowest).store(bin_address(bins, ph, pw));
 }
 
-template <class T, int NV>
-void raise_to_strip(const MapTile* row_maxima, const RangeAxis& y, const RangeAxis& x, Range strip, const BinTile& bins,
-                    T* scratch) {
-    const Range columns = intersection(x.hull, strip);
-    if (is_empty(columns)) return;
-    const ptrdiff_t row = (ptrdiff_t)(columns.end - columns.start) * Block<T, NV>::lanes;
-    for (int64_t ph = 0; ph < y.count; ph++)
-        if (!is_empty(y.bins[ph])) doubled_column_maxima<T, NV>(row_maxima, y.bins[ph], columns, scratch + ph * row);
-    for (int64_t pw = 0; pw < x.count; pw++) {
-        const Range r = intersection(x.bins[pw], columns);
-        if (is_empty(r)) continue;
-        const T* first = scratch + (r.start - columns.start) * (ptrdiff_t)Block<T, NV>::lanes;
-        for (int64_t ph = 0; ph < y.count; ph++, first += row) {
-            if (is_empty(y.bins[ph])) continue;
-            unsigned char* const bin = bin_address(bins, ph, pw);
-            max_of<T, NV>((const unsigned char*)first, Block<T, NV>::bytes, r.end - r.start, Block<T, NV>::load(bin)).store(bin);
+// A few covered bin rows: where they are, and where the rows of the table that they read begin.
+template <int NY>
+struct CoveredRows {
+    static constexpr int most = 16;
+    int64_t count;
+    ptrdiff_t bin[most], row[most * NY];
+
+    CoveredRows(const MapTile& maxima, const RunCover& y, int64_t first, const BinTile& bins) : count(smaller(most, y.count - first)) {
+        for (int64_t j = 0; j < count; j++) bin[j] = y.bins[first + j] * bins.row_stride;
+        for (int64_t r = 0; r < count * NY; r++) row[r] = y.starts[first * NY + r] * maxima.row_stride;
+    }
+};
+
+// NY, NX: runs a bin on either axis.
+template <class T, int NV, int NY, int NX>
+inline void raise_to_few_runs(const MapTile& maxima, const RunCover& y, const RunCover& x, bool start, const BinTile& bins) {
+    for (int64_t first = 0; first < y.count; first += CoveredRows<NY>::most) {
+        const CoveredRows<NY> rows(maxima, y, first, bins);
+        const int32_t* columns = x.starts;
+        for (int64_t i = 0; i < x.count; i++, columns += NX) {
+            const unsigned char* column[NX];
+            for (int c = 0; c < NX; c++) column[c] = maxima.origin + columns[c] * maxima.column_stride;
+            unsigned char* const bin = bin_address(bins, 0, x.bins[i]);
+            for (int64_t j = 0; j < rows.count; j++) {
+                Block<T, NV> best = Block<T, NV>::filled(minus_infinity<T>);
+                for (int r = 0; r < NY; r++)
+                    for (int c = 0; c < NX; c++) best.raise_to(Block<T, NV>::load(column[c] + rows.row[j * NY + r]));
+                if (!start) best.raise_to(Block<T, NV>::load(bin + rows.bin[j]));
+                best.store(bin + rows.bin[j]);
+            }
         }
+    }
+}
+
+template <class T, int NV>
+inline void raise_to_many_runs(const MapTile& maxima, const RunCover& y, const RunCover& x, bool start, const BinTile& bins) {
+    for (int64_t j = 0; j < y.count; j++)
+        for (int64_t i = 0; i < x.count; i++) {
+            unsigned char* const bin = bin_address(bins, y.bins[j], x.bins[i]);
+            Block<T, NV> best = Block<T, NV>::filled(minus_infinity<T>);
+            for (int64_t r = 0; r < y.runs; r++)
+                for (int64_t c = 0; c < x.runs; c++)
+                    best.raise_to(Block<T, NV>::load(cell_address(maxima, y.starts[j * y.runs + r], x.starts[i * x.runs + c])));
+            if (!start) best.raise_to(Block<T, NV>::load(bin));
+            best.store(bin);
+        }
+}
+
+template <class T, int NV>
+void raise_to_runs(const MapTile& maxima, const RunCover& y, const RunCover& x, bool start, const BinTile& bins) {
+    if (y.runs > 2 || x.runs > 2) return raise_to_many_runs<T, NV>(maxima, y, x, start, bins);
+    switch (2 * y.runs + x.runs) {
+        case 3: return raise_to_few_runs<T, NV, 1, 1>(maxima, y, x, start, bins);
+        case 4: return raise_to_few_runs<T, NV, 1, 2>(maxima, y, x, start, bins);
+        case 5: return raise_to_few_runs<T, NV, 2, 1>(maxima, y, x, start, bins);
+        default: return raise_to_few_runs<T, NV, 2, 2>(maxima, y, x, start, bins);
     }
 }
 
@@ -351,14 +379,6 @@ inline Block<T, NV> weighted_columns(const T* scratch, int32_t first_column, con
     return sum;
 }
 
-// Column sums of the bin rows [first_row, end_row), `pitch` elements apart.
-template <class T>
-struct ColumnSums {
-    const T* sums;
-    ptrdiff_t pitch;
-    int64_t first_row, end_row;
-};
-
 template <class T>
 inline bool has_taps(const TapAxis<T>& axis, int64_t bin) {
     return axis.first[bin] < axis.first[bin + 1];
@@ -366,7 +386,7 @@ inline bool has_taps(const TapAxis<T>& axis, int64_t bin) {
 
 // One column of bins of N taps each: the weights are fetched once for all bin rows.
 template <class T, int NV, int N>
-inline void bin_column_sums_of(const ColumnSums<T>& rows, const TapAxis<T>& y, const TapAxis<T>& x, int64_t pw,
+inline void bin_column_sums_of(const ReducedRows<T>& rows, const TapAxis<T>& y, const TapAxis<T>& x, int64_t pw,
                                const BinTile& bins) {
     Vec<T> w[N];
     ptrdiff_t cell[N];
@@ -374,7 +394,7 @@ inline void bin_column_sums_of(const ColumnSums<T>& rows, const TapAxis<T>& y, c
         w[t] = Vec<T>::broadcast(x.weight[x.first[pw] + t]);
         cell[t] = (x.index[x.first[pw] + t] - x.hull.start) * (ptrdiff_t)Block<T, NV>::lanes;
     }
-    const T* row = rows.sums;
+    const T* row = rows.rows;
     unsigned char* bin = bin_address(bins, rows.first_row, pw);
     for (int64_t ph = rows.first_row; ph < rows.end_row; ph++, row += rows.pitch, bin += bins.row_stride) {
         if (!has_taps(y, ph)) continue;
@@ -385,7 +405,7 @@ inline void bin_column_sums_of(const ColumnSums<T>& rows, const TapAxis<T>& y, c
 }
 
 template <class T, int NV>
-inline void bin_column_sums(const ColumnSums<T>& rows, const TapAxis<T>& y, const TapAxis<T>& x, int64_t pw, T outside,
+inline void bin_column_sums(const ReducedRows<T>& rows, const TapAxis<T>& y, const TapAxis<T>& x, int64_t pw, T outside,
                             const BinTile& bins) {
     const int32_t first = x.first[pw], end = x.first[pw + 1];
     switch (end - first) {
@@ -395,7 +415,7 @@ inline void bin_column_sums(const ColumnSums<T>& rows, const TapAxis<T>& y, cons
         case 4: return bin_column_sums_of<T, NV, 4>(rows, y, x, pw, bins);
     }
     for (int64_t ph = rows.first_row; ph < rows.end_row; ph++) {
-        const T* const row = rows.sums + (ph - rows.first_row) * rows.pitch;
+        const T* const row = rows.rows + (ph - rows.first_row) * rows.pitch;
         if (first == end)
             Block<T, NV>::filled(outside).store(bin_address(bins, ph, pw));
         else if (has_taps(y, ph))
@@ -406,12 +426,10 @@ inline void bin_column_sums(const ColumnSums<T>& rows, const TapAxis<T>& y, cons
 template <class T, int NV>
 void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins, T* scratch) {
     const Columns columns = {x.cells, x.cell_count, x.hull.start};
-    const int64_t width = x.hull.end - x.hull.start;
-    const int64_t fitting = column_scratch_bytes / (width * Block<T, NV>::bytes + 1);
-    const int64_t together = fitting < 1 ? 1 : fitting;
+    const int64_t width = x.hull.end - x.hull.start, together = rows_together<T, NV>(width);
     const ptrdiff_t pitch = width * Block<T, NV>::lanes;
     for (int64_t ph = 0; ph < y.count; ph += together) {
-        const ColumnSums<T> rows = {scratch, pitch, ph, smaller(ph + together, y.count)};
+        const ReducedRows<T> rows = {scratch, pitch, ph, smaller(ph + together, y.count)};
         for (int64_t p = ph; p < rows.end_row; p++) {
             const int32_t first = y.first[p], count = y.first[p + 1] - first;
             if (count == 0 || width == 0)
@@ -720,16 +738,37 @@ inline void copy_run(const T* src, unsigned char* dst, int64_t count, bool strea
         memcpy(dst, src, count * sizeof(T));
 }
 
-// staging[lane * count + bin]; a tile may spill into the next lane's start, which is written after it.
+// planes[lane * count + bin]. With fewer bins than lanes a tile spills into the next plane's start, which is written after it.
 template <class T, int NV>
-inline void transpose_bins(const unsigned char* bins, int64_t count, T* staging) {
+inline void transpose_bins(const unsigned char* bins, int64_t count, T* planes) {
     constexpr int R = best_tile<T>;
     constexpr int W = Vec<T>::lanes;
+    constexpr int64_t few = 2;  // bins over (49 = 3 * 16 + 1) that are cheaper one by one than as another row of tiles
+    const int64_t in_tiles = count > W && count % W <= few ? count - count % W : count;
     for (int lane = 0; lane < Block<T, NV>::lanes; lane += R)
-        for (int64_t b = 0; b < count; b += W) {
-            const int64_t at = count < W ? 0 : smaller(b, count - W);
+        for (int64_t b = 0; b < in_tiles; b += W) {
+            const int64_t at = count < W ? 0 : smaller(b, in_tiles - W);
             transpose_tile<T, R>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T), Block<T, NV>::bytes,
-                              (unsigned char*)(staging + lane * count + at), count * (ptrdiff_t)sizeof(T));
+                              (unsigned char*)(planes + lane * count + at), count * (ptrdiff_t)sizeof(T));
+        }
+    for (int64_t b = in_tiles; b < count; b++)
+        for (int lane = 0; lane < Block<T, NV>::lanes; lane++) planes[lane * count + b] = ((const T*)(bins + b * Block<T, NV>::bytes))[lane];
+}
+
+// Lanes that stay neighbours: bin by bin.
+template <class T, int NV>
+inline void copy_bins(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out) {
+    const bool whole = out.first_lane == 0 && out.end_lane == Block<T, NV>::lanes;
+    for (int64_t ph = 0; ph < rows; ph++)
+        for (int64_t pw = 0; pw < columns; pw++) {
+            const T* bin = (const T*)bin_address(bins, ph, pw);
+            unsigned char* to = out.data + ph * out.row_stride + pw * out.column_stride;
+            if (whole && out.stream && ((uintptr_t)to & 63) == 0)
+                for (int i = 0; i < NV; i++) Vec<T>::load((const char*)bin + i * sizeof(Vec<T>)).stream(to + i * sizeof(Vec<T>));
+            else if (whole)
+                Block<T, NV>::load(bin).store(to);
+            else
+                memcpy(to + out.first_lane * sizeof(T), bin + out.first_lane, (out.end_lane - out.first_lane) * sizeof(T));
         }
 }
 
@@ -747,10 +786,14 @@ inline void scatter_bins(const BinTile& bins, int64_t rows, int64_t columns, con
 template <class T, int NV>
 void unpack(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging) {
     const int64_t count = rows * columns, plane = count * (int64_t)sizeof(T);
+    if (out.channel_stride == (ptrdiff_t)sizeof(T)) return copy_bins<T, NV>(bins, rows, columns, out);
     if (count < (int64_t)(16 / sizeof(T)) || out.column_stride != (ptrdiff_t)sizeof(T) || (rows > 1 && out.row_stride != columns * (ptrdiff_t)sizeof(T)))
         return scatter_bins<T, NV>(bins, rows, columns, out);
+    const bool one_run = out.channel_stride == plane, whole = out.first_lane == 0 && out.end_lane == Block<T, NV>::lanes;
+    if (one_run && whole && !out.stream && count >= Vec<T>::lanes && (uintptr_t)out.data % sizeof(T) == 0)
+        return transpose_bins<T, NV>(bins.data, count, (T*)out.data);
     transpose_bins<T, NV>(bins.data, count, staging);
-    if (out.channel_stride == plane) {
+    if (one_run) {
         copy_run<T>(staging + out.first_lane * count, out.data + out.first_lane * plane,
                     (out.end_lane - out.first_lane) * count, out.stream);
     } else {
@@ -768,7 +811,7 @@ constexpr BlockKernels<T> block_kernels() {
             pack<T, NV>,
             max_ranges<T, NV>,
             begin_maxima<T, NV>,
-            raise_to_strip<T, NV>,
+            raise_to_runs<T, NV>,
             max_cells<T, NV>,
             argmax_ranges<T, NV>,
             sum_taps<T, NV>,

@@ -13,11 +13,20 @@ struct Range {
 
 inline bool is_empty(Range r) { return r.end <= r.start; }
 
-// One axis of one RoI as ranges: `bins` of them, and the hull of the non-empty ones.
+// One axis of one RoI as ranges: `bins` of them, the hull of the non-empty ones, and a length that no bin exceeds.
 struct RangeAxis {
     const Range* bins;
     int64_t count;
     Range hull;
+    int64_t longest;
+};
+
+// Some bins of one axis, each covered by `runs` runs of 2^level cells that may overlap: bin bins[i] is the union of the runs
+// that start at starts[i * runs] .. starts[(i + 1) * runs - 1].
+struct RunCover {
+    const int32_t *bins, *starts;
+    int64_t count, runs;
+    int32_t level;
 };
 
 // One axis of one RoI as weighted taps: bin p sums weight[t] * cell[index[t]] for t in [first[p], first[p + 1]). Indices

@@ -115,14 +115,16 @@ namespace {
 RangeAxis plan_range_axis(RangeRule rule, double lo, double hi, double scale, int64_t bins, int64_t extent, Range* out) {
     const QuantisedAxis axis = quantise(rule, lo, hi, scale);
     Range hull = {0, 0};
+    int64_t longest = 0;
     for (int64_t p = 0; p < bins; p++) {
         out[p] = axis.outside ? Range{0, 0} : clipped(range_of_bin(rule, axis, p, bins), extent);
         if (is_empty(out[p])) continue;
         if (is_empty(hull)) hull = out[p];
         if (out[p].start < hull.start) hull.start = out[p].start;
         if (out[p].end > hull.end) hull.end = out[p].end;
+        if (out[p].end - out[p].start > longest) longest = out[p].end - out[p].start;
     }
-    return {out, bins, hull};
+    return {out, bins, hull, longest};
 }
 
 // Building a plan costs about this many nanoseconds a bin; a thread is worth waking for a hundred thousand.

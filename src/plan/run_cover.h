@@ -1,0 +1,77 @@
+// How the bins of a range axis are covered by runs of a power of two cells, so that their maxima come out of tables.
+// A maximum does not mind a cell read twice: two runs of 2^k cells cover any bin of 2^k to 2^(k+1) cells.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "arena.h"
+#include "axis_plan.h"
+
+namespace fastroi {
+
+inline int floor_log2(int64_t n) { return 63 - __builtin_clzll((unsigned long long)n); }
+
+inline Range intersection(Range a, Range b) {
+    const Range r = {std::max(a.start, b.start), std::min(a.end, b.end)};
+    return is_empty(r) ? Range{0, 0} : r;
+}
+
+class RunCoverer {
+public:
+    // Covers what lies in `window` of all bins, by runs of at most 2^level_limit cells: emit(level, bins, runs a bin) for each
+    // set of bins that share a level, the shortest first.
+    template <class Emit>
+    void group(const RangeAxis& axis, Range window, int level_limit, const Emit& emit) {
+        list_pieces(axis, window);
+        while (!pieces_.empty()) {
+            int32_t shortest = pieces_.front().length;
+            for (const Piece& piece : pieces_) shortest = std::min(shortest, piece.length);
+            const int level = std::min(floor_log2(shortest), level_limit);
+            const int64_t longest_of_level = level == level_limit ? INT64_MAX : (int64_t)2 << level;
+            const auto rest = std::stable_partition(pieces_.begin(), pieces_.end(),
+                                                    [&](const Piece& piece) { return piece.length <= longest_of_level; });
+            int32_t longest = 0;
+            for (auto piece = pieces_.begin(); piece != rest; ++piece) longest = std::max(longest, piece->length);
+            emit(level, (int64_t)(rest - pieces_.begin()), runs_of(longest, level));
+            pieces_.erase(pieces_.begin(), rest);
+        }
+    }
+
+    // The same, with the covers themselves in the arena: take(cover).
+    template <class Take>
+    void cover(Arena& arena, const RangeAxis& axis, Range window, int level_limit, const Take& take) {
+        group(axis, window, level_limit, [&](int level, int64_t count, int64_t runs) { take(build(arena, level, count, runs)); });
+    }
+
+private:
+    struct Piece {
+        int32_t bin, start, length;
+    };
+
+    static int64_t runs_of(int64_t length, int level) { return (length + ((int64_t)1 << level) - 1) >> level; }
+
+    void list_pieces(const RangeAxis& axis, Range window) {
+        pieces_.clear();
+        for (int64_t p = 0; p < axis.count; p++) {
+            const Range r = intersection(axis.bins[p], window);
+            if (!is_empty(r)) pieces_.push_back({(int32_t)p, r.start, r.end - r.start});
+        }
+    }
+
+    // The last run ends with the bin; those of a shorter bin that would pass it repeat it.
+    RunCover build(Arena& arena, int level, int64_t count, int64_t runs) const {
+        int32_t* const bins = arena.allocate<int32_t>(count);
+        int32_t* const starts = arena.allocate<int32_t>(count * runs);
+        for (int64_t i = 0; i < count; i++) {
+            const Piece& piece = pieces_[i];
+            const int32_t last = piece.length - (1 << level);
+            bins[i] = piece.bin;
+            for (int64_t r = 0; r < runs; r++) starts[i * runs + r] = piece.start + (int32_t)std::min<int64_t>(r << level, last);
+        }
+        return {bins, starts, count, runs, level};
+    }
+
+    std::vector<Piece> pieces_;
+};
+
+}  // namespace fastroi

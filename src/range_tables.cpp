@@ -1,0 +1,231 @@
+#include "range_tables.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+
+#include "threads.h"
+
+namespace fastroi {
+namespace {
+
+// Fitted on a 2-core Zen 4 machine; docs/performance.md says how.
+constexpr int64_t table_bytes = 8 << 20;     // the two tables of a strip stay in the last-level cache
+constexpr int64_t narrowest_strip = 16;      // columns: below it, bins fall into too many pieces
+constexpr int highest_level = 8;             // runs of 256 cells
+constexpr int64_t sampled_rois = 24;         // a few tell the cost of all
+constexpr int64_t visits_at_once = 1 << 17;  // listed before any is made: some 100 ms, 16 MiB
+constexpr int64_t rois_per_thread = 256;     // visits of fewer are not worth a thread
+
+// Cycles a 64-byte vector of channels.
+constexpr double cell_cost = 1.2;         // a cell read
+constexpr double reduced_cost = 3;        // a column or a bin written
+constexpr double doubling_cost = 4.5;     // a cell of a table, a level
+constexpr double packing_cost = 3;        // a cell packed only for tables
+constexpr double visit_cost = 60;         // a RoI at a table
+constexpr double scan_cost = 150;         // a RoI without tables
+constexpr double ragged_cost = 25;        // a bin whose channels end inside of a cache line, written to memory
+
+int64_t length(Range r) { return r.end - r.start; }
+
+template <class Visit>
+void for_each_strip(Range columns, int64_t width, Range hull, const Visit& visit) {
+    for (int64_t start = columns.start; start < columns.end; start += width) {
+        const Range strip = {(int32_t)start, (int32_t)std::min<int64_t>(start + width, columns.end)};
+        if (!is_empty(intersection(strip, hull))) visit(strip, (start - columns.start) / width);
+    }
+}
+
+// What a RoI's bins on one axis read under each limit of the level.
+struct AxisCost {
+    double cells[highest_level + 1] = {}, groups[highest_level + 1] = {};
+    uint32_t levels[highest_level + 1] = {};  // bit k: level k is read
+};
+
+void add_cost(RunCoverer& coverer, const RangeAxis& axis, Range window, int limits, AxisCost& cost) {
+    for (int limit = 0; limit <= limits; limit++)
+        coverer.group(axis, window, limit, [&](int level, int64_t count, int64_t runs) {
+            cost.cells[limit] += (double)(count * runs);
+            cost.groups[limit] += 1;
+            cost.levels[limit] |= 1u << level;
+        });
+}
+
+double cost_of_scan(const RangeAxis& y, const RangeAxis& x) {
+    const double width = (double)length(x.hull), bins = (double)(y.count * x.count);
+    const double columns = width * (double)y.count * ((double)y.longest * cell_cost + reduced_cost);
+    return scan_cost + columns + bins * ((double)x.longest * cell_cost + reduced_cost);
+}
+
+// Costs are estimated on a few RoIs, spread over the order.
+struct SampledRoi {
+    const RangeAxis *y, *x;
+    const ImageRois* image;
+    AxisCost y_cost, x_cost;
+
+    double bins() const { return (double)(y->count * x->count); }
+};
+
+std::vector<SampledRoi> sample(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images) {
+    const int64_t count = (int64_t)order.size();
+    std::vector<SampledRoi> samples(std::min(count, sampled_rois));
+    for (size_t s = 0; s < samples.size(); s++) {
+        const int64_t index = count * (int64_t)s / (int64_t)samples.size();
+        const auto& roi = rois[order[index]];
+        const auto image = std::upper_bound(images.begin(), images.end(), index,
+                                            [](int64_t i, const ImageRois& rois) { return i < rois.end; });
+        samples[s] = {roi.y, roi.x, &*image, {}, {}};
+    }
+    return samples;
+}
+
+double cost_of_scans(const std::vector<SampledRoi>& samples) {
+    double cost = 0;
+    for (const SampledRoi& s : samples) cost += cost_of_scan(*s.y, *s.x);
+    return cost;
+}
+
+int levels_worth_considering(const std::vector<SampledRoi>& samples) {
+    int64_t longest = 1;
+    for (const SampledRoi& s : samples) longest = std::max({longest, s.y->longest, s.x->longest});
+    return std::min(highest_level, floor_log2(longest));
+}
+
+double cost_of_visits(const std::vector<SampledRoi>& samples, int row_limit, int column_limit) {
+    double cost = 0;
+    for (const SampledRoi& s : samples)
+        cost += s.y_cost.cells[row_limit] * s.x_cost.cells[column_limit] * cell_cost + s.bins() * reduced_cost +
+                s.y_cost.groups[row_limit] * s.x_cost.groups[column_limit] * visit_cost;
+    return cost;
+}
+
+// Doublings a cell: one a row level, and for each row level that is read one a column level.
+double doublings(const std::vector<SampledRoi>& samples, int row_limit, int column_limit) {
+    uint32_t rows = 0, columns = 0;
+    for (const SampledRoi& s : samples) rows |= s.y_cost.levels[row_limit], columns |= s.x_cost.levels[column_limit];
+    if (rows == 0 || columns == 0) return 0;
+    return floor_log2(rows) + __builtin_popcount(rows) * floor_log2(columns);
+}
+
+}  // namespace
+
+int64_t rois_listed_at_once(const RangeRois& rois, int64_t map_rows) {
+    const int64_t strip = std::max(narrowest_strip, table_bytes / (2 * 64 * std::max<int64_t>(1, map_rows)));
+    int64_t widest = 0;
+    for (const auto& roi : rois) widest = std::max(widest, length(roi.x->hull));
+    return std::max<int64_t>(1, visits_at_once / (2 + widest / strip));
+}
+
+int64_t table_strip_columns(const ImageRois& rois, int64_t block_bytes) {
+    const int64_t cells = table_bytes / (2 * block_bytes);
+    if (rois.hull_cells() <= cells) return std::max<int64_t>(1, length(rois.columns));
+    return std::min<int64_t>(length(rois.columns), std::max(narrowest_strip, cells / length(rois.rows)));
+}
+
+TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
+                          int64_t wide_block_bytes, int64_t narrow_block_bytes, const Scan& scan) {
+    TableChoice choice{false, true, 0, 0};
+    double cells = 0;
+    for (const ImageRois& image : images) {
+        choice.one_strip = choice.one_strip && table_strip_columns(image, wide_block_bytes) >= length(image.columns);
+        cells += (double)image.hull_cells();
+    }
+    std::vector<SampledRoi> samples = sample(rois, order, images);
+    if (samples.empty()) return choice;
+    const double share = (double)order.size() / (double)samples.size();
+    double best = cost_of_scans(samples) * share;
+    const double fixed = (scan.packs ? 0 : packing_cost * cells) +
+                         (scan.writes_lines ? ragged_cost * samples[0].bins() * (double)order.size() : 0);
+    if (best < fixed + doubling_cost * cells) return choice;
+
+    const int limits = levels_worth_considering(samples);
+    RunCoverer coverer;
+    for (SampledRoi& s : samples) {
+        add_cost(coverer, *s.y, s.y->hull, limits, s.y_cost);
+        const int64_t width = table_strip_columns(*s.image, choice.one_strip ? wide_block_bytes : narrow_block_bytes);
+        for_each_strip(s.image->columns, width, s.x->hull,
+                       [&](Range strip, int64_t) { add_cost(coverer, *s.x, strip, limits, s.x_cost); });
+    }
+    for (int r = 0; r <= limits; r++)
+        for (int c = 0; c <= limits; c++) {
+            const double cost = fixed + cost_of_visits(samples, r, c) * share + doubling_cost * cells * doublings(samples, r, c);
+            if (cost >= best) continue;
+            best = cost;
+            choice.pays = true, choice.row_levels = r, choice.column_levels = c;
+        }
+    return choice;
+}
+
+// Which table a visit reads, in the order in which tables are made.
+struct RangeTables::PlacedVisit {
+    int64_t image_rois, strip;
+    int row_level, column_level;
+    TableVisit visit;
+
+    auto table() const { return std::make_tuple(image_rois, strip, row_level, column_level); }
+};
+
+RangeTables::RangeTables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
+                         const TableChoice& choice, int64_t block_bytes, int threads)
+    : readings_(images.size()), waiting_(order.size() + 1) {
+    const int64_t count = (int64_t)order.size();
+    const int parts = (int)std::max<int64_t>(1, std::min<int64_t>(threads, count / rois_per_thread));
+    arenas_.resize(parts);
+    std::vector<std::vector<PlacedVisit>> placed(parts);
+    run_on_threads(parts, [&](int part) {
+        placed[part] = place_visits(rois, order, images, choice, block_bytes, {count * part / parts, count * (part + 1) / parts}, arenas_[part]);
+    });
+    std::partial_sum(waiting_.begin(), waiting_.end(), waiting_.begin());
+    for (int part = 1; part < parts; part++) placed[0].insert(placed[0].end(), placed[part].begin(), placed[part].end());
+    std::stable_sort(placed[0].begin(), placed[0].end(), [](const auto& a, const auto& b) { return a.table() < b.table(); });
+    list_readings(placed[0], images, block_bytes);
+}
+
+std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois& rois, const std::vector<int64_t>& order,
+                                                                const std::vector<ImageRois>& images, const TableChoice& choice,
+                                                                int64_t block_bytes, Part part, Arena& arena) {
+    std::vector<PlacedVisit> placed;
+    RunCoverer coverer;
+    std::vector<RunCover> rows;
+    int64_t image = 0;
+    for (int64_t i = part.first; i < part.end; i++) {
+        while (images[image].end <= i) image++;
+        const RangeAxis &y = *rois[order[i]].y, &x = *rois[order[i]].x;
+        const size_t before = placed.size();
+        rows.clear();
+        coverer.cover(arena, y, y.hull, choice.row_levels, [&](const RunCover& cover) { rows.push_back(cover); });
+        const int64_t width = table_strip_columns(images[image], block_bytes);
+        for_each_strip(images[image].columns, width, x.hull, [&](Range strip, int64_t s) {
+            coverer.cover(arena, x, strip, choice.column_levels, [&](const RunCover& columns) {
+                for (const RunCover& row : rows) placed.push_back({image, s, row.level, columns.level, {i, row, columns, false}});
+            });
+        });
+        const bool alone = placed.size() == before + 1;
+        if (alone) placed.back().visit.alone = true;
+        waiting_[i + 1] = !alone;
+    }
+    return placed;
+}
+
+void RangeTables::list_readings(const std::vector<PlacedVisit>& placed, const std::vector<ImageRois>& images, int64_t block_bytes) {
+    visits_.reserve(placed.size());
+    for (size_t i = 0; i < placed.size(); i++) {
+        const PlacedVisit& p = placed[i];
+        std::vector<TableReading>& readings = readings_[p.image_rois];
+        if (i == 0 || placed[i - 1].table() != p.table()) {
+            const Range columns = images[p.image_rois].columns;
+            const int64_t width = table_strip_columns(images[p.image_rois], block_bytes), start = columns.start + p.strip * width;
+            const Range strip = {(int32_t)start, (int32_t)std::min<int64_t>(start + width, columns.end)};
+            readings.push_back({strip, p.row_level, p.column_level, (int64_t)i, (int64_t)i});
+        }
+        readings.back().end = (int64_t)i + 1;
+        visits_.push_back(p.visit);
+    }
+}
+
+int64_t RangeTables::first_visit_of(const TableReading& reading, int64_t index) const {
+    const auto first = visits_.begin() + reading.first, end = visits_.begin() + reading.end;
+    return std::lower_bound(first, end, index, [](const TableVisit& visit, int64_t i) { return visit.index < i; }) - visits_.begin();
+}
+
+}  // namespace fastroi

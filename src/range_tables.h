@@ -1,0 +1,86 @@
+// Maxima over ranges out of tables: which RoIs read which table, and whether tables are worth making.
+//
+// A table of level (j, k) holds at (y, x) the maximum over 2^j rows and 2^k columns from there on. With the right one a bin
+// costs one to four cells, however large it is. Only two tables exist at a time: one of rows, doubled in place from level to
+// level, and one that starts as its copy and is doubled in columns. So RoIs are visited in the order of their levels.
+#pragma once
+#include <stdint.h>
+
+#include <vector>
+
+#include "plan/roi_plan.h"
+#include "plan/run_cover.h"
+#include "tiles.h"
+
+namespace fastroi {
+
+// RoIs [first, end).
+struct Part {
+    int64_t first, end;
+};
+
+using RangeRois = std::vector<PlannedRoi<RangeAxis>>;
+
+// Limits of the levels, and the strips of columns in which an image is taken: one strip if its two tables fit into the cache.
+struct TableChoice {
+    bool pays;
+    bool one_strip;
+    int row_levels, column_levels;  // the highest level made
+};
+
+// RoI order[index] reads a table at the runs of y and x; `alone` if that is all its bins need.
+struct TableVisit {
+    int64_t index;
+    RunCover y, x;
+    bool alone;
+};
+
+// The visits [first, end) to one table of one strip of one image.
+struct TableReading {
+    Range strip;
+    int row_level, column_level;
+    int64_t first, end;
+};
+
+// Visits of so many RoIs are listed in a moment and in little memory, whatever the strips.
+int64_t rois_listed_at_once(const RangeRois& rois, int64_t map_rows);
+
+// Columns of a strip of this image whose two tables fit into the cache.
+int64_t table_strip_columns(const ImageRois& rois, int64_t block_bytes);
+
+// What a scan without tables does as well, or better.
+struct Scan {
+    bool packs;         // the map
+    bool writes_lines;  // whole cache lines past the cache, where bins out of tables would begin and end inside of one
+};
+
+TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
+                          int64_t wide_block_bytes, int64_t narrow_block_bytes, const Scan& scan);
+
+class RangeTables {
+public:
+    RangeTables() = default;
+    RangeTables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
+                const TableChoice& choice, int64_t block_bytes, int threads);
+
+    const std::vector<TableReading>& readings(int64_t image_rois) const { return readings_[image_rois]; }
+    const TableVisit& visit(int64_t i) const { return visits_[i]; }
+    int64_t first_visit_of(const TableReading& reading, int64_t index) const;
+
+    // RoIs before order[index] whose bins wait for more than one visit, or have none.
+    int64_t waiting_before(int64_t index) const { return waiting_[index]; }
+
+private:
+    struct PlacedVisit;
+
+    std::vector<PlacedVisit> place_visits(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
+                                          const TableChoice& choice, int64_t block_bytes, Part part, Arena& arena);
+    void list_readings(const std::vector<PlacedVisit>& placed, const std::vector<ImageRois>& images, int64_t block_bytes);
+
+    std::vector<Arena> arenas_;
+    std::vector<TableVisit> visits_;
+    std::vector<std::vector<TableReading>> readings_;
+    std::vector<int64_t> waiting_;
+};
+
+}  // namespace fastroi
