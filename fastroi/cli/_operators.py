@@ -146,7 +146,8 @@ def _level(path, features, layout):
     return array[:, :0] if layout == "NCHW" else array[..., :0]
 
 
-_ALIGN = {"sampling_ratio": None, "aligned": ("true", "false", "image", "least_one")}
+_CLAMPED = ("clamp_half_pixel", "clamp_output_half_pixel", "clamp_asymmetric", "clamp_align_corners")
+_ALIGN = {"sampling_ratio": None, "aligned": ("true", "false", "image", "least_one", *_CLAMPED)}
 _GROUPS = {"group_size": None, "channel_order": ("class", "bin")}
 _ARITHMETIC = {"arithmetic": ("float64", "float32")}
 _TURNED = {"angle_unit": ("radians", "degrees"), "clockwise": ("true", "false")}
