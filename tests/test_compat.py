@@ -29,11 +29,15 @@ OPERATORS = sorted({(package, case["op"]) for package, case, _ in RECORDED
 
 NO_SAMPLE = "no sample in the grid: NaN or -FLT_MAX there, 0 here"
 NO_MAXIMUM = "nothing to take the maximum of: -inf there, 0 here"
+SMALL_BIN = "a bin so small that float32 loses its digits"
+COUNTED = "samples counted in float32"
 BORDER = "a sample within a rounding error of the map's border"
 #: How often each documented kind of disagreement occurs in the recorded calls.
 DISAGREEMENTS = {
     ("chainer", "roi_max_align_2d"): {NO_MAXIMUM: 121},
     ("chainer", "roi_max_pooling_2d"): {NO_MAXIMUM: 132},
+    ("mmcv", "prroi_pool"): {SMALL_BIN: 3},
+    ("mmcv", "roi_align"): {NO_SAMPLE: 18, COUNTED: 2},
     ("mnn", "roi_align"): {NO_SAMPLE: 14},
     ("openvino", "ROIAlign"): {NO_SAMPLE: 70},
     ("paddle", "roi_align"): {NO_SAMPLE: 35, BORDER: 2},
@@ -533,6 +537,34 @@ def test_detectron2_angles_are_degrees_counter_clockwise(inputs):
         detectron2.ROIAlignRotated((3, 2), 0.5, 2)(features, degrees),
         openvino.roi_align_rotated(features, rois[:, 1:], rois[:, 0].astype(int), 3, 2, 2, 0.5,
                                    False), atol=2e-5)
+
+
+SCALED = {
+    "mmcv.roi_pool": lambda m, box, turned, scale: mmcv.roi_pool(m, box, 2, scale),
+    "mmcv.roi_align": lambda m, box, turned, scale: mmcv.roi_align(m, box, 2, scale),
+    "mmcv.roi_align_rotated": lambda m, box, turned, scale: mmcv.roi_align_rotated(m, turned, 2, scale),
+    "mmcv.riroi_align_rotated": lambda m, box, turned, scale: mmcv.riroi_align_rotated(
+        m, turned, 2, scale, num_orientations=1),
+    "mmcv.prroi_pool": lambda m, box, turned, scale: mmcv.prroi_pool(m, box, 2, scale),
+    "mmcv.deform_roi_pool": lambda m, box, turned, scale: mmcv.deform_roi_pool(m, box, None, 2, scale),
+    "detectron2.roi_align_rotated": lambda m, box, turned, scale: detectron2.roi_align_rotated(
+        m, turned, 2, scale, 0),
+}
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_scale_is_a_float_for_float64_maps_too(name, ramp):
+    box, turned = np.array([[0, 1, 2, 9, 12.0]]), np.array([[0, 6, 5, 7, 8, 0.5]])
+    call, features = SCALED[name], ramp.astype(np.float64) ** 2
+    np.testing.assert_array_equal(call(features, box, turned, 0.3),
+                                  call(features, box, turned, float(np.float32(0.3))))
+
+
+def test_mmcv_factor_of_offsets_is_a_float(ramp):
+    box, offset = np.array([[0, 0, 0, 3, 3.0]]), np.ones((1, 2, 1, 1))
+    features = ramp.astype(np.float64) ** 2
+    np.testing.assert_array_equal(mmcv.deform_roi_pool(features, box, offset, 1, gamma=0.1),
+                                  mmcv.deform_roi_pool(features, box, offset, 1, gamma=float(np.float32(0.1))))
 
 
 def test_mmcv_rotated_is_openvino(inputs):
