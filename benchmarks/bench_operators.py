@@ -54,9 +54,9 @@ class Operator:
             self.forced.__exit__(None, None, None)
 
 
-def axes(op, dtypes=("float32",)):
-    """Return the parameters of one operator over all its workloads."""
-    workloads = tuple(case.workload for case in cases.MAIN if case.op == op)
+def axes(op, dtypes=("float32",), group=cases.MAIN):
+    """Return the parameters of one operator over all its workloads in a list of cases."""
+    workloads = tuple(case.workload for case in group if case.op == op)
     return (op,), workloads, dtypes, cases.LAYOUTS, cases.ISAS, cases.THREADS
 
 
@@ -111,6 +111,68 @@ class CropAndResize(Timed):
     time_fresh = Timed.run_fresh
 
 
+class RoiPoolMean(Timed):
+    params = axes("roi_pool", group=cases.OPERATORS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class RoiAlignMax(Timed):
+    params = axes("roi_align", group=cases.OPERATORS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class MultiscaleRoiAlign(Timed):
+    params = axes("multiscale_roi_align", group=cases.OPERATORS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class RoiWarp(Timed):
+    params = axes("roi_warp", group=cases.OPERATORS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class PrroiPool(Timed):
+    params = axes("prroi_pool", group=cases.OPERATORS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class RiroiAlignRotated(Timed):
+    params = axes("riroi_align_rotated", group=cases.OPERATORS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class DeformRoiPool(Timed):
+    params = axes("deform_roi_pool", group=cases.OPERATORS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class DeformPsRoiPool(Timed):
+    params = axes("deform_ps_roi_pool", group=cases.OPERATORS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class CropAndResizeNearest(Timed):
+    params = axes("crop_and_resize", group=cases.OPERATORS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
+class Masks(Timed):
+    """Both operators of masks: they have one layout, and no kernel of an instruction set."""
+
+    params = (("paste_masks", "crop_masks"), ("M",), ("float32",), ("NCHW",), ("baseline",), cases.THREADS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
 class Double(Timed):
     """float64 on the article's map."""
 
@@ -122,8 +184,8 @@ class Resources(Operator):
     """Throughput and memory of every case at its best instruction set."""
 
     params = (
-        tuple(dict.fromkeys(case.op for case in cases.MAIN)),
-        tuple(dict.fromkeys(case.workload for case in cases.MAIN)),
+        tuple(dict.fromkeys(case.op for case in (*cases.MAIN, *cases.OPERATORS))),
+        tuple(dict.fromkeys(case.workload for case in (*cases.MAIN, *cases.OPERATORS))),
         ("float32",),
         ("NCHW",),
         BEST_ISAS,
@@ -157,7 +219,7 @@ class Arrays:
             case = cases.find(op, workload)
         except KeyError as error:
             raise NotImplementedError(str(error)) from error
-        self.arrays = case.features(layout, dtype), np.ones(case.output_shape(layout), dtype)
+        self.arrays = case.pyramid(layout, dtype), np.ones(case.output_shape(layout), case.output_dtype(dtype))
 
     def peakmem_arrays(self, *params):
         return self.arrays

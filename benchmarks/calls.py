@@ -7,6 +7,20 @@ import numpy as np
 from .cases import Case
 
 
+def _positional(case: Case, features):
+    """What the operator of a case takes before its keywords; `features` are the levels of a pyramid where it has one."""
+    rois = case.op_boxes()
+    if case.op == "crop_and_resize":
+        return features, *rois, case.output_size
+    if case.of_masks:
+        return features, rois, case.output_size
+    if case.op == "multiscale_roi_align":
+        return features, rois, case.output_size, [case.scale / 2**level for level in range(case.levels)]
+    if case.op.startswith("deform_"):
+        return features, rois, case.offsets(), case.output_size, case.scale
+    return features, rois, case.output_size, case.scale
+
+
 def fastroi_call(
     case: Case,
     *,
@@ -14,7 +28,7 @@ def fastroi_call(
     dtype="float32",
     threads: int | None = None,
     preallocated: bool = True,
-    features: np.ndarray | None = None,
+    features: np.ndarray | list[np.ndarray] | None = None,
 ):
     """Return a function without arguments that runs the case through fastroi.
 
@@ -30,13 +44,13 @@ def fastroi_call(
         Passed on as `num_threads`.
     preallocated : bool
         Write into one resident array instead of a fresh one at each call.
-    features : ndarray, optional
-        The map, where the caller has it already.
+    features : ndarray or list of ndarray, optional
+        The map, where the caller has it already; a list of the levels of a pyramid.
 
     Raises
     ------
     NotImplementedError
-        The installed fastroi has no such operator.
+        The installed fastroi has no such operator, or masks were asked for in another layout than NCHW.
     """
     import fastroi
 
@@ -44,16 +58,17 @@ def fastroi_call(
     if operator is None:
         raise NotImplementedError(f"fastroi has no {case.op}")
     layout = layout or case.layout
+    if case.of_masks and layout != "NCHW":
+        raise NotImplementedError("masks have no layout")
     if features is None:
-        features = case.features(layout, dtype)
-    keywords = dict(case.params, layout=layout, num_threads=threads)
+        features = case.pyramid(layout, dtype) if case.levels > 1 else case.features(layout, dtype)
+    keywords = dict(case.params, num_threads=threads)
+    if not case.of_masks:
+        keywords["layout"] = layout
     if preallocated:
         empty = getattr(fastroi, "empty_aligned", np.empty)  # asv measures earlier commits too
-        out = empty(case.output_shape(layout), dtype)
+        out = empty(case.output_shape(layout), case.output_dtype(dtype))
         out.fill(0)
         keywords["out"] = out
-    if case.op == "crop_and_resize":
-        boxes, indices = case.normalised_boxes()
-        return lambda: operator(features, boxes, indices, case.output_size, **keywords)
-    rois = case.op_boxes()
-    return lambda: operator(features, rois, case.output_size, case.scale, **keywords)
+    arguments = _positional(case, features)
+    return lambda: operator(*arguments, **keywords)

@@ -23,8 +23,8 @@ def _generator(workload: str, what: str) -> np.random.Generator:
 
 
 @lru_cache(maxsize=2)
-def _map(workload, shape, layout, dtype) -> np.ndarray:
-    values = _generator(workload, "map").standard_normal(shape, dtype="float32")
+def _map(workload, shape, layout, dtype, what="map") -> np.ndarray:
+    values = _generator(workload, what).standard_normal(shape, dtype="float32")
     if layout == "NHWC":
         values = np.ascontiguousarray(values.transpose(0, 2, 3, 1))
     values = values.astype(dtype, copy=False)
@@ -58,6 +58,8 @@ class Case:
         Layout of the operator's usual input.
     params : dict
         Keyword arguments of the operator.
+    levels : int
+        Maps of a pyramid, each of half the height and width of the one before.
     """
 
     workload: str
@@ -69,6 +71,7 @@ class Case:
     output_size: tuple[int, int]
     layout: str = "NCHW"
     params: dict = field(default_factory=dict)
+    levels: int = 1
 
     @property
     def name(self) -> str:
@@ -77,6 +80,8 @@ class Case:
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the image in pixels."""
+        if self.op == "paste_masks":
+            return self.output_size
         return round(self.map_shape[2] / self.scale), round(self.map_shape[3] / self.scale)
 
     @property
@@ -84,29 +89,68 @@ class Case:
         return self.map_shape[0] * self.rois_per_image
 
     @property
+    def of_masks(self) -> bool:
+        """Whether the map is (N, 1, h, w) masks, one box for each, and the result booleans without channels."""
+        return self.op.endswith("_masks")
+
+    @property
     def output_channels(self) -> int:
         channels = self.map_shape[1]
-        if self.op.startswith("ps_"):
+        if "ps_roi" in self.op:
             return channels // (self.output_size[0] * self.output_size[1])
         return channels
 
-    def output_shape(self, layout: str | None = None) -> tuple[int, int, int, int]:
+    def output_shape(self, layout: str | None = None) -> tuple[int, ...]:
         ph, pw = self.output_size
+        if self.of_masks:
+            return self.roi_count, ph, pw
         if (layout or self.layout) == "NCHW":
             return self.roi_count, self.output_channels, ph, pw
         return self.roi_count, ph, pw, self.output_channels
 
     def bytes_moved(self, itemsize: int = 4) -> tuple[int, int]:
         """(bytes of the map, bytes of the output): what any implementation must at least move."""
-        return int(np.prod(self.map_shape)) * itemsize, int(np.prod(self.output_shape())) * itemsize
+        cells = sum(int(np.prod(self.level_shape(level))) for level in range(self.levels))
+        map_itemsize = 1 if self.op == "crop_masks" else itemsize
+        return cells * map_itemsize, int(np.prod(self.output_shape())) * (1 if self.of_masks else itemsize)
+
+    def output_dtype(self, dtype="float32") -> np.dtype:
+        """Return the type of the result for a map of `dtype`."""
+        return np.dtype(bool if self.of_masks else dtype)
+
+    def level_shape(self, level: int) -> tuple[int, int, int, int]:
+        """Return (N, C, H, W) of a level of the pyramid."""
+        images, channels, height, width = self.map_shape
+        return images, channels, height >> level, width >> level
 
     def reduced(self, max_rois: int) -> Case:
-        """Return the same case with at most `max_rois` boxes on each image."""
+        """Return the same case with at most `max_rois` boxes on each image, or as many masks."""
+        if self.of_masks:
+            return replace(self, map_shape=(min(self.map_shape[0], max_rois), *self.map_shape[1:]))
         return replace(self, rois_per_image=min(self.rois_per_image, max_rois))
 
     def features(self, layout: str | None = None, dtype="float32") -> np.ndarray:
-        """Return the standard normal map, contiguous in `layout` and read-only."""
-        return _map(self.workload, self.map_shape, layout or self.layout, str(np.dtype(dtype)))
+        """Return the standard normal map, contiguous in `layout` and read-only; (N, h, w) for masks.
+
+        The masks of images that are cropped are booleans whatever `dtype` is.
+        """
+        values = _map(self.workload, self.map_shape, layout or self.layout, str(np.dtype(dtype)))
+        if not self.of_masks:
+            return values
+        return values[:, 0] > 0 if self.op == "crop_masks" else values[:, 0]
+
+    def pyramid(self, layout: str | None = None, dtype="float32") -> list[np.ndarray]:
+        """Return the maps of all levels, finest first."""
+        coarser = [
+            _map(self.workload, self.level_shape(n), layout or self.layout, str(np.dtype(dtype)), f"map {n}")
+            for n in range(1, self.levels)
+        ]
+        return [self.features(layout, dtype), *coarser]
+
+    def offsets(self) -> np.ndarray:
+        """Return float32 (K, 2, PH, PW) offsets of the bins, x first, as deformable operators take them."""
+        shape = (self.roi_count, 2, *self.output_size)
+        return _generator(self.workload, "offsets").uniform(-1, 1, shape).astype("float32")
 
     def boxes(self) -> np.ndarray:
         """Return float32 (K, 5) rows [batch, x1, y1, x2, y2] in image pixels."""
@@ -143,8 +187,10 @@ class Case:
 
     def op_boxes(self) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Return the boxes in the form this case's operator takes."""
-        if self.op == "roi_align_rotated":
+        if self.op.endswith("_rotated"):
             return self.rotated_boxes()
+        if self.of_masks:
+            return self.boxes()[:, 1:]
         return self.normalised_boxes() if self.op == "crop_and_resize" else self.boxes()
 
 
@@ -213,6 +259,35 @@ COUNTS = tuple(
 OVERHEAD = Case("call", "roi_pool", (1, 1, 4, 4), 1.0, 1, ("square", 2, 2), (1, 1), params=_POOL)
 """One RoI on a 1x1x4x4 map: what is left is the cost of a call."""
 
+_MASK_SIDES = ("log", 16, 400)
+
+OPERATORS = (
+    Case("B2000mean", "roi_pool", _B_MAP, 1 / 16, 2000, _B_SIDES, (7, 7), params={**_POOL, "reduce": "mean"}),
+    Case("Cmax", "roi_align", _C_MAP, 1 / 4, 1000, _C_SIDES, (7, 7), params={**_ALIGN, "reduce": "max"}),
+    Case("P", "multiscale_roi_align", _C_MAP, 1 / 4, 1000, ("log", 8, 800), (7, 7), params=_ALIGN, levels=4),
+    Case("B2000", "roi_warp", _B_MAP, 1 / 16, 2000, _B_SIDES, (7, 7)),
+    Case("C", "prroi_pool", _C_MAP, 1 / 4, 1000, _C_SIDES, (7, 7)),
+    Case(
+        "C",
+        "riroi_align_rotated",
+        _C_MAP,
+        1 / 4,
+        1000,
+        _C_SIDES,
+        (7, 7),
+        params={"sampling_ratio": 2, "angle_unit": "degrees"},
+    ),
+    Case("C", "deform_roi_pool", _C_MAP, 1 / 4, 1000, _C_SIDES, (7, 7), params={"sampling_ratio": 2}),
+    Case("G", "deform_ps_roi_pool", (1, 1029, 38, 63), 1 / 16, 300, _B_SIDES, (7, 7), params={"group_size": 7}),
+    Case(
+        "Hnearest", "crop_and_resize", _C_MAP, 1 / 4, 1000, _C_SIDES, (14, 14), layout="NHWC", params={"method": "nearest"}
+    ),
+    Case("M", "paste_masks", (100, 1, 28, 28), 1.0, 1, _MASK_SIDES, (480, 640)),
+    Case("M", "crop_masks", (50, 1, 480, 640), 1.0, 1, _MASK_SIDES, (28, 28)),
+)
+"""A case for each operator and reduction that no other list has. They are in none of `SETS`, so no peer meets them: most
+need more than a map and boxes, and a peer that does not know a parameter would be measured without it."""
+
 SETS = {
     "main": MAIN,
     "floor_rule": FLOOR_RULE,
@@ -225,7 +300,7 @@ SETS = {
 
 def find(op: str, workload: str) -> Case:
     """Return the case of that operator and workload (floor-rule cases excepted)."""
-    for cases in (MAIN, SMALL, SIDES, COUNTS, (OVERHEAD,)):
+    for cases in (MAIN, SMALL, SIDES, COUNTS, (OVERHEAD,), OPERATORS):
         for case in cases:
             if (case.op, case.workload) == (op, workload):
                 return case

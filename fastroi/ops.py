@@ -33,7 +33,14 @@ ROI_POOL_RULES = _core.roi_pool_rules()
 _RULE_CODES = {name: code for code, name in enumerate(ROI_POOL_RULES)}
 _REDUCE_CODES = {"max": 0, "mean": 1}
 _ARITHMETIC_CODES = {"float64": 0, "float32": 1}
-_COORDINATE_CODES = {"image": 2, "least_one": 3}
+_COORDINATE_CODES = {
+    "image": 2,
+    "least_one": 3,
+    "clamp_half_pixel": 4,
+    "clamp_output_half_pixel": 5,
+    "clamp_asymmetric": 6,
+    "clamp_align_corners": 7,
+}
 _ALIGN_REDUCE_CODES = {"mean": 0, "max": 1, "max_corners": 2, "max_from_zero": 3, "max_inside": 4}
 _PS_RULE_CODES = {"rfcn": 0, "openvino": 1, "torchvision": 2, "chainercv": 3}
 _CHANNEL_ORDER_CODES = {"class": 0, "bin": 1}
@@ -185,7 +192,10 @@ def roi_align(
     aligned : bool or str
         True: start = x1 * scale - 0.5. False: start = x1 * scale, extents at least 1. ``"image"``: start = (x1 + 0.5) *
         scale - 0.5 (OpenVINO's half_pixel). ``"least_one"``: as True with extents at least 1 (OpenVINO's detectron
-        extractor).
+        extractor). The other four move points off the map to its outer cells, however far they lie, and give an adaptive grid
+        at least one point (TensorRT's PyramidROIAlign): ``"clamp_half_pixel"``: start = x1 * scale - 0.5;
+        ``"clamp_output_half_pixel"``: start = x1 * scale; ``"clamp_asymmetric"``: the same, points i / grid instead of
+        (i + 0.5) / grid into the bin; ``"clamp_align_corners"``: the same, bins extent / (P - 1) apart.
     reduce : str
         ``"mean"``: of all points, one outside [-1, H] x [-1, W] counting as 0. ``"max"``: interpolate, then the maximum
         (mmcv, MNN, TVM). ``"max_corners"``: the maximum of each point's four weighted corners (ONNX Runtime's default and the

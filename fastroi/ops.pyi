@@ -22,7 +22,17 @@ _Rois: TypeAlias = ArrayLike | Sequence[ArrayLike]
 _Size: TypeAlias = SupportsIndex | tuple[SupportsIndex, SupportsIndex] | Sequence[SupportsIndex]
 _Sampling: TypeAlias = _Size
 _Scale: TypeAlias = SupportsFloat | tuple[SupportsFloat, SupportsFloat]
-_Aligned: TypeAlias = bool | Literal["image", "least_one"]
+_Aligned: TypeAlias = (
+    bool
+    | Literal[
+        "image",
+        "least_one",
+        "clamp_half_pixel",
+        "clamp_output_half_pixel",
+        "clamp_asymmetric",
+        "clamp_align_corners",
+    ]
+)
 _AlignReduce: TypeAlias = Literal["mean", "max", "max_corners", "max_from_zero", "max_inside"]
 _Result: TypeAlias = NDArray[np.floating[Any]]  # float32 or float64, as the features
 

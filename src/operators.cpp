@@ -120,7 +120,7 @@ struct Alignment {
     fastroi_roi_align_params params;
 
     explicit Alignment(const fastroi_roi_align_params* from) : params(read_params(from)) {
-        check_code(params.coordinates, 4, "aligned");
+        check_code(params.coordinates, align_rule_count, "aligned");
         check_code(params.reduce, 5, "reduce");
         check_code(params.arithmetic, 2, "arithmetic");
         check_sampling_ratio(params.sampling_h);
@@ -338,7 +338,7 @@ void ps_roi_align(const fastroi_tensor* features, const fastroi_boxes* boxes, co
                   const fastroi_tensor* out, const fastroi_exec* exec) {
     const fastroi_ps_roi_align_params p = read_params(params);
     check_scales(p.scale_h, p.scale_w);
-    check_code(p.coordinates, 4, "aligned");
+    check_code(p.coordinates, align_rule_count, "aligned");
     check_code(p.arithmetic, 2, "arithmetic");
     check_sampling_ratio(p.sampling_h);
     check_sampling_ratio(p.sampling_w);

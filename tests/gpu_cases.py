@@ -23,11 +23,15 @@ OPERATORS = {
     "roi_align": [
         {"sampling_ratio": ratio, "aligned": aligned, "arithmetic": arithmetic}
         for ratio in (-1, 1, 2, (3, 2))
-        for aligned, arithmetic in ((True, "float64"), (False, "float32"), ("image", "float64"), ("least_one", "float32"))
+        for aligned, arithmetic in (
+            (True, "float64"), (False, "float32"), ("image", "float64"), ("least_one", "float32"),
+            ("clamp_half_pixel", "float32"), ("clamp_output_half_pixel", "float64"), ("clamp_asymmetric", "float64"),
+            ("clamp_align_corners", "float32"),
+        )
     ],
     "roi_align_max": [
-        {"sampling_ratio": ratio, "reduce": reduce, "aligned": ratio != 2}
-        for ratio in (-1, 2)
+        {"sampling_ratio": ratio, "reduce": reduce, "aligned": aligned}
+        for ratio, aligned in ((-1, True), (2, False), (-1, "clamp_half_pixel"), (2, "clamp_asymmetric"))
         for reduce in ("max", "max_corners", "max_from_zero", "max_inside")
     ],
     "ps_roi_pool": [

@@ -1,6 +1,7 @@
 """Inputs shared by the tests: maps, boxes of every awkward kind, layouts, exact comparison."""
 
 import hashlib
+import inspect
 import os
 import subprocess
 import sys
@@ -147,3 +148,13 @@ def expected_max(features, rois, output_size, scale, rule):
     """Oracle maximum in the features' dtype, with argmax."""
     out, argmax, _ = oracle.roi_pool(features, rois, output_size, scale, rule)
     return out.astype(features.dtype), argmax
+
+
+def public_operators():
+    """Names of the functions of fastroi that fill an array for their caller."""
+    named = {name: getattr(fastroi, name) for name in fastroi.__all__}
+    return {
+        name
+        for name, item in named.items()
+        if inspect.isfunction(item) and {"out", "num_threads"} <= set(inspect.signature(item).parameters)
+    }

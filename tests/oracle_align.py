@@ -16,6 +16,13 @@ from fractions import Fraction
 import numpy as np
 
 NO_TAPS = (np.zeros(0, np.int64), np.zeros(0))
+#: Conventions of TensorRT's PyramidROIAlign: the shift after scaling, and where in its share of the bin a point lies.
+CLAMPED = {
+    "clamp_half_pixel": (0.5, 0.5),
+    "clamp_output_half_pixel": (0.0, 0.5),
+    "clamp_asymmetric": (0.0, 0.0),
+    "clamp_align_corners": (0.0, 0.0),
+}
 
 
 # --- one axis ---------------------------------------------------------------------------------
@@ -36,11 +43,11 @@ def align_interval(lo, hi, scale, aligned, dtype=np.float64):
     """Start and extent on the map; None when a coordinate is not finite.
 
     aligned: True (the half-pixel shift), False (none, extent at least 1), "image" (OpenVINO:
-    the shift before and after scaling) or "least_one" (as True, extent at least 1).
+    the shift before and after scaling), "least_one" (as True, extent at least 1) or a key of CLAMPED.
     """
     with np.errstate(all="ignore"):
         before = dtype(0.5) if aligned == "image" else dtype(0)
-        after = dtype(0.5) if aligned else dtype(0)
+        after = dtype(CLAMPED[aligned][0] if aligned in CLAMPED else 0.5 if aligned else 0)
         start = (dtype(lo) + before) * dtype(scale) - after
         extent = (dtype(hi) + before) * dtype(scale) - after - start
     if not (np.isfinite(start) and np.isfinite(extent)):
@@ -48,19 +55,29 @@ def align_interval(lo, hi, scale, aligned, dtype=np.float64):
     return start, max(extent, dtype(1)) if aligned in (False, "least_one") else extent
 
 
-def align_points(interval, bins, ratio, dtype=np.float64):
-    """(bins, grid) sample coordinates; a grid of ceil(bin) when ratio <= 0."""
+def align_points(interval, bins, ratio, dtype=np.float64, cells=None, aligned=True):
+    """(bins, grid) sample coordinates; a grid of ceil(bin) when ratio <= 0.
+
+    Under the conventions of CLAMPED that grid is at least 1, and coordinates are moved into
+    [0, cells - 1].
+    """
     if interval is None:
         return np.zeros((bins, 0), dtype)
     start, extent = interval
     size = extent / dtype(bins)
     most = 2**24 if dtype is np.float32 else 2**53
     grid = int(ratio) if ratio > 0 else min(math.ceil(size), most)
+    if aligned in CLAMPED:
+        grid = max(grid, 1)
     if grid <= 0:
         return np.zeros((bins, 0), dtype)
-    steps = np.arange(grid).astype(dtype) + dtype(0.5)
+    if aligned == "clamp_align_corners" and bins > 1:
+        size = extent / dtype(bins - 1)
+    phase = CLAMPED[aligned][1] if aligned in CLAMPED else 0.5
+    steps = np.arange(grid).astype(dtype) + dtype(phase)
     corner = start + np.arange(bins).astype(dtype) * size
-    return corner[:, None] + (steps * size / dtype(grid))[None, :]
+    points = corner[:, None] + (steps * size / dtype(grid))[None, :]
+    return np.clip(points, dtype(0), dtype(cells - 1)) if aligned in CLAMPED else points
 
 
 def merged(cells, weights):
@@ -149,15 +166,18 @@ def roi_align(features, rois, output_size, scale, ratio=-1, aligned=True, reduce
     """
     (rows, columns), (ratio_y, ratio_x) = pair(output_size), pair(ratio)
     scale_y, scale_x = pair(scale)
+    height, width = features.shape[2:]
 
     def points(box):
         x1, y1, x2, y2 = box
         y = align_interval(y1, y2, scale_y, aligned, dtype)
         x = align_interval(x1, x2, scale_x, aligned, dtype)
-        return align_points(y, rows, ratio_y, dtype), align_points(x, columns, ratio_x, dtype)
+        return (
+            align_points(y, rows, ratio_y, dtype, height, aligned),
+            align_points(x, columns, ratio_x, dtype, width, aligned),
+        )
 
     if reduce == "mean":
-        height, width = features.shape[2:]
 
         def axes(box):
             y, x = points(box)
@@ -223,8 +243,9 @@ def roi_align_direct(features, rois, output_size, scale, ratio=-1, aligned=True)
     scale_y, scale_x = pair(scale)
     out = np.zeros((len(rois), features.shape[1], rows, columns))
     for k, (batch, x1, y1, x2, y2) in enumerate(rois):
-        ys = align_points(align_interval(y1, y2, scale_y, aligned), rows, ratio_y)
-        xs = align_points(align_interval(x1, x2, scale_x, aligned), columns, ratio_x)
+        y, x = align_interval(y1, y2, scale_y, aligned), align_interval(x1, x2, scale_x, aligned)
+        ys = align_points(y, rows, ratio_y, cells=features.shape[2], aligned=aligned)
+        xs = align_points(x, columns, ratio_x, cells=features.shape[3], aligned=aligned)
         for i, row in enumerate(ys):
             for j, column in enumerate(xs):
                 for y in row:
@@ -329,8 +350,8 @@ def ps_roi_align(features, rois, output_size, scale, out_channels, group=None, r
         y = align_interval(y1, y2, scale_y, aligned, dtype)
         x = align_interval(x1, x2, scale_x, aligned, dtype)
         return (
-            mean_taps(align_points(y, rows, ratio_y, dtype), height),
-            mean_taps(align_points(x, columns, ratio_x, dtype), width),
+            mean_taps(align_points(y, rows, ratio_y, dtype, height, aligned), height),
+            mean_taps(align_points(x, columns, ratio_x, dtype, width, aligned), width),
         )
 
     channels = channel_map(out_channels, group or output_size, output_size, order)

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers import public_operators
 
 import fastroi
 from fastroi.cli import _photo, main, pool
@@ -555,6 +556,138 @@ def test_pool_wrong_operator_options(files, capsys, code, message, options):
     assert_no_output(folder)
 
 
+@pytest.fixture
+def mask_files(tmp_path):
+    """Twelve soft masks with a box each on an image of 40 x 50, as files."""
+    random = np.random.default_rng(8)
+    masks = random.random((12, 7, 9)).astype(np.float32)
+    corners = random.uniform(-5, 50, (12, 2, 2))
+    boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    np.save(tmp_path / "masks.npy", masks)
+    np.save(tmp_path / "boxes.npy", boxes)
+    return tmp_path, masks, boxes
+
+
+def mask_arguments(folder, options, boxes="boxes.npy"):
+    arguments = ["pool", folder / "masks.npy", folder / boxes, "-o", folder / "out.npy", "--op", *options.split()]
+    return [*map(str, arguments)]
+
+
+@pytest.mark.parametrize(
+    ("options", "keywords"),
+    [
+        ("", {}),
+        ("--threshold 0.25 --rule detectron2_full", {"threshold": 0.25, "rule": "detectron2_full"}),
+        ("--threshold none --arithmetic float32", {"threshold": None, "arithmetic": "float32"}),
+        ("--rule detectron", {"rule": "detectron"}),
+    ],
+)
+@pytest.mark.parametrize("chunk", [1, pool._CHUNK_BYTES])
+def test_pool_pastes_masks(mask_files, monkeypatch, options, keywords, chunk):
+    folder, masks, boxes = mask_files
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", chunk)
+    assert main(mask_arguments(folder, f"paste_masks --image-size 50 40 {options}")) == 0
+    expected = fastroi.paste_masks(masks, boxes, (40, 50), **keywords)
+    found = np.load(folder / "out.npy")
+    assert found.dtype == expected.dtype
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "keywords"),
+    [
+        ("", {}),
+        ("--threshold none --sampling-ratio 2 --aligned false", {"threshold": None, "sampling_ratio": 2, "aligned": False}),
+    ],
+)
+@pytest.mark.parametrize("chunk", [1, pool._CHUNK_BYTES])
+def test_pool_crops_masks(mask_files, monkeypatch, options, keywords, chunk):
+    folder, masks, boxes = mask_files
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", chunk)
+    assert main(mask_arguments(folder, f"crop_masks --output-size 4x3 {options}")) == 0
+    expected = fastroi.crop_masks(masks, boxes, (4, 3), **keywords)
+    found = np.load(folder / "out.npy")
+    assert found.dtype == expected.dtype
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("chunk", [1, pool._CHUNK_BYTES])
+def test_pool_masks_by_number(mask_files, monkeypatch, chunk):
+    """The batch column, here of a table of widths and heights, tells the mask of a box; masks may be booleans."""
+    folder, masks, boxes = mask_files
+    monkeypatch.setattr(pool, "_CHUNK_BYTES", chunk)
+    np.save(folder / "masks.npy", masks > 0.5)
+    boxes, numbers = np.round(boxes * 8) / 8, np.array([11, 0, 0, 5, 7, 7, 7, 1, 2, 3, 4, 4])
+    boxes, numbers = np.concatenate([boxes, boxes + 1]), np.concatenate([numbers, numbers])
+    rows = xywh(np.column_stack([numbers, boxes]))
+    write_csv(folder / "boxes.csv", rows.tolist(), ("batch", "x", "y", "w", "h"))
+    assert main(mask_arguments(folder, "paste_masks --image-size 50 40", "boxes.csv")) == 0
+    assert np.array_equal(np.load(folder / "out.npy"), fastroi.paste_masks((masks > 0.5)[numbers], boxes, (40, 50)))
+    assert main(mask_arguments(folder, "crop_masks --output-size 5", "boxes.csv")) == 0
+    expected = fastroi.crop_masks(masks > 0.5, boxes, 5, mask_indices=numbers)
+    assert np.array_equal(np.load(folder / "out.npy"), expected)
+
+
+def assert_masks_are_refused(folder, capsys, code, message, arguments):
+    try:
+        found = main(arguments)
+    except SystemExit as leaving:
+        found = leaving.code
+    assert found == code
+    assert message in capsys.readouterr().err
+    assert {path.name for path in folder.iterdir()} == {"masks.npy", "boxes.npy"}
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "options"),
+    [
+        (2, "paste_masks needs --image-size", "paste_masks --output-size 40x50"),
+        (2, "crop_masks needs --output-size", "crop_masks --image-size 50 40"),
+        (2, "roi_pool needs --output-size", "roi_pool --image-size 50 40"),
+        (2, "not allowed with", "paste_masks --image-size 50 40 --output-size 3"),
+        (2, "one of the arguments", "paste_masks"),
+        (2, "paste_masks takes boxes in pixels", "paste_masks --image-size 50 40 --scale 1/4"),
+        (2, "crop_masks have no channels", "crop_masks --output-size 3 --layout NHWC"),
+        (2, "paste_masks has no such option", "paste_masks --image-size 50 40 --aligned true"),
+        (2, "'image' is not one of true, false", "crop_masks --output-size 3 --aligned image"),
+        (2, "'half' is not a number", "crop_masks --output-size 3 --threshold half"),
+        (2, "--image-size", "paste_masks --image-size 50 0"),
+        (1, "threshold", "paste_masks --image-size 50 40 --threshold -1"),
+    ],
+)
+def test_pool_wrong_mask_options(mask_files, capsys, code, message, options):
+    folder, _, _ = mask_files
+    assert_masks_are_refused(folder, capsys, code, message, mask_arguments(folder, options))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("masks.npy", lambda m: m[0], "expected (N, h, w) masks, found shape (7, 9)"),
+        ("masks.npy", lambda m: m[:, None], "found shape (12, 1, 7, 9)"),
+        ("masks.npy", lambda m: m.astype(np.int16), "dtype int16"),
+        ("masks.npy", lambda m: m[:5], "12 boxes for 5 masks"),
+        ("boxes.npy", lambda b: np.full((3, 6), 1.0), "found shape (3, 6)"),
+        ("boxes.npy", lambda b: np.where(b == b[9, 2], np.nan, b), "rois[9]"),
+        ("boxes.npy", lambda b: np.column_stack([np.arange(12) + 1, b]), "batch_indices[11]: batch index 12"),
+        ("boxes.npy", lambda b: np.column_stack([np.arange(12) - 3, b]), "batch_indices[0]: batch index -3"),
+        ("boxes.npy", lambda b: np.column_stack([np.arange(12) / 2, b]), "rois[1]: batch index 0.5"),
+        ("boxes.npy", lambda b: np.column_stack([np.full(12, 1e300), b]), "rois[0]: batch index 1e+300"),
+    ],
+)
+@pytest.mark.parametrize("options", ["paste_masks --image-size 50 40", "crop_masks --output-size 3"])
+def test_pool_bad_masks(mask_files, capsys, name, change, message, options):
+    folder, _, _ = mask_files
+    np.save(folder / name, change(np.load(folder / name)))
+    assert_masks_are_refused(folder, capsys, 1, message, mask_arguments(folder, options))
+
+
+def test_pool_masks_refuse_coco(mask_files, capsys):
+    folder, _, _ = mask_files
+    arguments = mask_arguments(folder, "crop_masks --output-size 3", "boxes.json")
+    assert_masks_are_refused(folder, capsys, 2, "boxes of masks are read from .npy and .csv", arguments)
+
+
 def test_pool_crop_and_resize_needs_whole_batch_indices(files, capsys):
     folder, _, _ = files
     np.save(folder / "boxes.npy", np.array([[0, 0, 0, 1, 1], [0.5, 0, 0, 1, 1]]))
@@ -566,15 +699,12 @@ def test_pool_crop_and_resize_needs_whole_batch_indices(files, capsys):
 
 
 def test_every_operator_is_on_the_command_line():
-    """A public function that takes maps and boxes has a row in the table."""
+    """Each has a row in the table of operators."""
     from fastroi.cli._operators import OPERATORS
 
-    takes_maps = {
-        name
-        for name in fastroi.__all__
-        if {"layout", "num_threads"} <= set(getattr(getattr(fastroi, name), "__code__", main.__code__).co_varnames)
-    }
-    assert takes_maps == {operator.function for operator in OPERATORS.values()}
+    operators = public_operators()
+    assert operators == {operator.function for operator in OPERATORS.values()}
+    assert {"paste_masks", "crop_masks"} < operators
 
 
 # --- what happens to the file when pool is stopped -------------------------------------------

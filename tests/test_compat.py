@@ -29,11 +29,15 @@ OPERATORS = sorted({(package, case["op"]) for package, case, _ in RECORDED
 
 NO_SAMPLE = "no sample in the grid: NaN or -FLT_MAX there, 0 here"
 NO_MAXIMUM = "nothing to take the maximum of: -inf there, 0 here"
+SMALL_BIN = "a bin so small that float32 loses its digits"
+COUNTED = "samples counted in float32"
 BORDER = "a sample within a rounding error of the map's border"
 #: How often each documented kind of disagreement occurs in the recorded calls.
 DISAGREEMENTS = {
     ("chainer", "roi_max_align_2d"): {NO_MAXIMUM: 121},
     ("chainer", "roi_max_pooling_2d"): {NO_MAXIMUM: 132},
+    ("mmcv", "prroi_pool"): {SMALL_BIN: 3},
+    ("mmcv", "roi_align"): {NO_SAMPLE: 18, COUNTED: 2},
     ("mnn", "roi_align"): {NO_SAMPLE: 14},
     ("openvino", "ROIAlign"): {NO_SAMPLE: 70},
     ("paddle", "roi_align"): {NO_SAMPLE: 35, BORDER: 2},
@@ -321,6 +325,171 @@ def test_tensorrt_crop_is_tensorflow(inputs):
     np.testing.assert_array_equal(cropped.reshape(10, 5, 3, 4), expected.transpose(0, 3, 1, 2))
 
 
+def clamped_sample(plane, y, x):
+    """Interpolation at a point inside the map."""
+    top, left = int(y), int(x)
+    fy, fx = float(y) - top, float(x) - left
+    bottom, right = top + (fy > 0), left + (fx > 0)
+    upper = plane[:, top, left] * (1 - fx) + plane[:, top, right] * fx
+    lower = plane[:, bottom, left] * (1 - fx) + plane[:, bottom, right] * fx
+    return upper * (1 - fy) + lower * fy
+
+
+def clamped_points(low, high, cells, pooled, transform, ratio):
+    """(P, g) coordinates on one axis, each operation rounded to float32."""
+    one = np.float32
+    if transform == -1:
+        start, end = low * one(cells - 1), high * one(cells - 1)
+        step = (end - start) / one(pooled - 1)
+    else:
+        shift = one(0.5 if transform == 2 else 0)
+        start, end = low * one(cells) - shift, high * one(cells) - shift
+        step = (end - start) / one(pooled)
+    grid = ratio or max(1, int(np.ceil((end - start) / one(pooled))))
+    offset = one(0.5 if transform > 0 else 0)
+    points = [[start + step * one(p) + step * (one(i) + offset) / one(grid) for i in range(grid)]
+              for p in range(pooled)]
+    return np.clip(np.array(points, one), one(0), one(cells - 1))
+
+
+def pyramid_align(rois, maps, pooled, image_size, fpn_scale=224, absolute=True, swap=False, plus_one=False,
+                  transform=2, ratio=0, legacy=False):
+    """PyramidROIAlign, box by box and sample by sample, from its definition."""
+    one = np.float32
+    height, width = (one(side) for side in image_size)
+    out = np.zeros((*rois.shape[:2], maps[0].shape[1], pooled, pooled))
+    for n, k in np.ndindex(rois.shape[:2]):
+        a, b, c, d = rois[n, k] if swap else rois[n, k, [1, 0, 3, 2]]
+        edges = []
+        for low, high, side in ((min(a, c), max(a, c), height), (min(b, d), max(b, d), width)):
+            limit = side if absolute else one(1)
+            edges.append([max(one(0), min(limit, v)) / limit for v in (low, high)])
+        (y1, y2), (x1, x2) = edges
+        area = (y2 - y1 + one(1) / height) * (x2 - x1 + one(1) / width) if plus_one else (y2 - y1) * (x2 - x1)
+        if legacy:
+            threshold = one(224 * 224 * 2) / one(1024 * 1024) / one(16)
+        else:
+            threshold = np.sqrt(one(fpn_scale) * one(fpn_scale) / (height * width)) ** 2 / one(4)
+        level = int(area > threshold) + int(area > 4 * threshold) + int(area > 16 * threshold)
+        plane = maps[level][n].astype(np.float64)
+        ys = clamped_points(y1, y2, plane.shape[1], pooled, transform, ratio)
+        xs = clamped_points(x1, x2, plane.shape[2], pooled, transform, ratio)
+        for i, j in np.ndindex(pooled, pooled):
+            out[n, k, :, i, j] = np.mean([clamped_sample(plane, y, x) for y in ys[i] for x in xs[j]], axis=0)
+    return out
+
+
+def pyramid_boxes(inputs):
+    """(2, R, 4) boxes: on, across and off an image of 768 x 1024, reversed, flat, and at the thresholds."""
+    rng = np.random.default_rng(77)
+    centre = rng.uniform(-0.2, 1.2, (90, 2)) * (1024, 768)
+    half = np.exp(rng.uniform(np.log(0.5), np.log(500), (90, 2)))
+    boxes = np.concatenate([centre - half, centre + half], axis=1)
+    boxes[::7] = boxes[::7][:, [2, 1, 0, 3]]
+    boxes[1::9, 2] = boxes[1::9, 0]
+    boxes = np.concatenate([inputs["rois_levels"][:25, 1:], boxes]).astype(np.float32)
+    return np.stack([boxes, boxes[::-1]])
+
+
+@pytest.mark.parametrize("transform", [-1, 0, 1, 2])
+@pytest.mark.parametrize("ratio", [0, 1, 2])
+@pytest.mark.parametrize(("absolute", "swap", "plus_one"), [(True, False, False), (False, True, True)])
+def test_tensorrt_pyramid(transform, ratio, absolute, swap, plus_one, inputs):
+    maps = [inputs[f"pyramid_{n}"] for n in range(4)]
+    rois = pyramid_boxes(inputs)
+    if not absolute:
+        rois = rois / np.float32([1024, 768, 1024, 768])
+    rois = rois[..., [1, 0, 3, 2]] if swap else rois
+    expected = pyramid_align(rois, maps, 3, (768, 1024), 224, absolute, swap, plus_one, transform, ratio)
+    pooled = tensorrt.pyramid_roi_align(
+        rois, *maps, pooled_size=3, image_size=(768, 1024), roi_coords_absolute=absolute, roi_coords_swap=swap,
+        roi_coords_plusone=plus_one, roi_coords_transform=transform, sampling_ratio=ratio)
+    assert pooled.dtype == np.float32
+    np.testing.assert_allclose(pooled, expected, rtol=0, atol=2e-5)
+
+
+def test_tensorrt_pyramid_of_older_releases(inputs):
+    maps = [inputs[f"pyramid_{n}"] for n in range(4)]
+    rois = (pyramid_boxes(inputs) / np.float32(1024))[..., [1, 0, 3, 2]]
+    expected = pyramid_align(rois, maps, 4, (1024, 1024), absolute=False, swap=True, transform=-1, ratio=1, legacy=True)
+    pooled = tensorrt.pyramid_roi_align(rois, *maps, pooled_size=4, image_size=(77, 88), legacy=True)
+    np.testing.assert_allclose(pooled, expected, rtol=0, atol=2e-5)
+
+
+def test_tensorrt_levels_are_strict():
+    """Squares of exactly 112, 224 and 448 pixels lie one level below torchvision's (D36); 112, not 112.5, is P3's limit."""
+    maps = [np.full((1, 1, 256 >> n, 256 >> n), n + 2, np.float32) for n in range(4)]
+    sides = np.float32([1, 112, 112.01, 224, 224.01, 448, 448.01, 1024])
+    rois = np.zeros((1, 8, 4), np.float32)
+    rois[0, :, 2] = rois[0, :, 3] = sides
+    levels = tensorrt.pyramid_roi_align(rois, *maps, pooled_size=1, sampling_ratio=1).ravel()
+    assert levels.tolist() == [2, 2, 3, 3, 4, 4, 5, 5]
+    assert fastroi.fpn_levels(rois[0], 2, 5, rule="tensorrt").tolist() == levels.tolist()
+    assert fastroi.fpn_levels(rois[0], 2, 5).tolist() == [2, 3, 3, 4, 4, 5, 5, 5]
+
+
+def test_tensorrt_pyramid_clamps_where_others_drop(ramp):
+    """A box off the image takes the corner cell; another RoIAlign gives 0 (D22)."""
+    rois = np.array([[[60, 60, 90, 80], [0, 0, 0, 0]]], np.float32)
+    pooled = tensorrt.pyramid_roi_align(rois, ramp + 1, ramp, ramp, ramp, pooled_size=2, image_size=(16, 16))
+    assert (pooled[0, 0] == 16).all()
+    assert (pooled[0, 1] == 1).all()
+    assert torchvision.roi_align(ramp + 1, np.array([[0, 60, 60, 90, 80]], np.float32), 2, 0.25).max() == 0
+
+
+def test_tensorrt_pyramid_of_one_bin_and_one_cell():
+    """C18: P = 1 under transform -1 divides by 0 in the plugin; a map of one cell has nowhere else to read."""
+    maps = [np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4), *(np.full((1, 1, 1, 1), 7, np.float32),) * 3]
+    rois = np.array([[[4, 8, 8, 12], [0, 0, 16, 16]]], np.float32)
+    pooled = tensorrt.pyramid_roi_align(rois, *maps, pooled_size=1, image_size=(16, 16), fpn_scale=16,
+                                        roi_coords_transform=-1, sampling_ratio=1)
+    assert pooled.ravel().tolist() == [1.5 * 4 + 0.75, 7]
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_tensorrt_multilevel_crop(half, inputs):
+    maps = [inputs[f"pyramid_{n}"] for n in range(4)]
+    maps.append(np.ascontiguousarray(maps[3][:, :, ::2, ::2]))
+    rois = pyramid_boxes(inputs)[..., [1, 0, 3, 2]] / np.float32(1 + half)
+    pooled = tensorrt.multilevel_crop_and_resize(rois, *maps, pooled_size=3, image_size=(3, 768, 1024))
+    assert 0.2 < (pooled != 0).any(axis=(2, 3, 4)).mean() < 0.95
+    for n, k in np.ndindex(rois.shape[:2]):
+        y1, x1, y2, x2 = rois[n, k]
+        expected = np.zeros((3, 3, 3))
+        if 0 <= y1 < y2 <= 768 and 0 <= x1 < x2 <= 1024:
+            level = sum((y2 - y1) * (x2 - x1) > np.float32(side * side) for side in (112, 224, 448, 896))
+            plane = maps[level][n].astype(np.float64)
+            stride = np.float32(4 << level)
+            ys, xs = (np.clip([float(low / stride) + float((high / stride - low / stride) / np.float32(3)) * (p + 0.5)
+                               for p in range(3)], 0, cells - 1)
+                      for low, high, cells in ((y1, y2, plane.shape[1]), (x1, x2, plane.shape[2])))
+            for i, j in np.ndindex(3, 3):
+                expected[:, i, j] = clamped_sample(plane, ys[i], xs[j])
+        # the plugin adds and multiplies in double here: 2 units in the last place of 64, times a slope of 32
+        np.testing.assert_allclose(pooled[n, k], expected, rtol=0, atol=2e-4)
+
+
+def test_tensorrt_refusals(ramp):
+    box = np.zeros((1, 1, 4), np.float32)
+    with pytest.raises(ValueError, match="roi_coords_transform: 3"):
+        tensorrt.pyramid_roi_align(box, *(ramp,) * 4, roi_coords_transform=3)
+    with pytest.raises(ValueError, match="sampling_ratio: -1"):
+        tensorrt.pyramid_roi_align(box, *(ramp,) * 4, sampling_ratio=-1)
+    with pytest.raises(ValueError, match="fpn_scale: 0"):
+        tensorrt.pyramid_roi_align(box, *(ramp,) * 4, fpn_scale=0)
+    with pytest.raises(ValueError, match="image_size: 0"):
+        tensorrt.pyramid_roi_align(box, *(ramp,) * 4, image_size=(0, 4))
+    with pytest.raises(ValueError, match="p4: 1 images of 2 channels; 1 of 1 as in p2"):
+        tensorrt.pyramid_roi_align(box, ramp, ramp, np.zeros((1, 2, 4, 4), np.float32), ramp)
+    with pytest.raises(ValueError, match=r"rois: shape \(2, 1, 4\)"):
+        tensorrt.multilevel_crop_and_resize(np.zeros((2, 1, 4)), *(ramp,) * 5, pooled_size=1)
+    with pytest.raises(ValueError, match=r"rois\[0, 1\].*not finite"):
+        tensorrt.multilevel_crop_and_resize(np.array([[[0, 0, 1, 1], [0, np.nan, 1, 1]]]), *(ramp,) * 5,
+                                            pooled_size=1)
+    assert tensorrt.pyramid_roi_align(np.zeros((1, 0, 4)), *(ramp,) * 4).shape == (1, 0, 1, 7, 7)
+    assert tensorrt.pyramid_roi_align(np.zeros((0, 3, 4)), *(ramp[:0],) * 4).shape == (0, 3, 1, 7, 7)
+
+
 def test_detectron2_align_is_torchvision_aligned(inputs):
     features, rois = inputs["map_normal"], inputs["rois_random_ordered_1"]
     np.testing.assert_array_equal(detectron2.ROIAlign((3, 2), 1.0, 0)(features, rois),
@@ -368,6 +537,34 @@ def test_detectron2_angles_are_degrees_counter_clockwise(inputs):
         detectron2.ROIAlignRotated((3, 2), 0.5, 2)(features, degrees),
         openvino.roi_align_rotated(features, rois[:, 1:], rois[:, 0].astype(int), 3, 2, 2, 0.5,
                                    False), atol=2e-5)
+
+
+SCALED = {
+    "mmcv.roi_pool": lambda m, box, turned, scale: mmcv.roi_pool(m, box, 2, scale),
+    "mmcv.roi_align": lambda m, box, turned, scale: mmcv.roi_align(m, box, 2, scale),
+    "mmcv.roi_align_rotated": lambda m, box, turned, scale: mmcv.roi_align_rotated(m, turned, 2, scale),
+    "mmcv.riroi_align_rotated": lambda m, box, turned, scale: mmcv.riroi_align_rotated(
+        m, turned, 2, scale, num_orientations=1),
+    "mmcv.prroi_pool": lambda m, box, turned, scale: mmcv.prroi_pool(m, box, 2, scale),
+    "mmcv.deform_roi_pool": lambda m, box, turned, scale: mmcv.deform_roi_pool(m, box, None, 2, scale),
+    "detectron2.roi_align_rotated": lambda m, box, turned, scale: detectron2.roi_align_rotated(
+        m, turned, 2, scale, 0),
+}
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_scale_is_a_float_for_float64_maps_too(name, ramp):
+    box, turned = np.array([[0, 1, 2, 9, 12.0]]), np.array([[0, 6, 5, 7, 8, 0.5]])
+    call, features = SCALED[name], ramp.astype(np.float64) ** 2
+    np.testing.assert_array_equal(call(features, box, turned, 0.3),
+                                  call(features, box, turned, float(np.float32(0.3))))
+
+
+def test_mmcv_factor_of_offsets_is_a_float(ramp):
+    box, offset = np.array([[0, 0, 0, 3, 3.0]]), np.ones((1, 2, 1, 1))
+    features = ramp.astype(np.float64) ** 2
+    np.testing.assert_array_equal(mmcv.deform_roi_pool(features, box, offset, 1, gamma=0.1),
+                                  mmcv.deform_roi_pool(features, box, offset, 1, gamma=float(np.float32(0.1))))
 
 
 def test_mmcv_rotated_is_openvino(inputs):

@@ -17,7 +17,7 @@ MAPS = [
     ((1, 17, 9, 12), (5, 2), (1 / 8, 1 / 3)),
     ((2, 6, 21, 6), (2, 1), 1.0),
 ]
-ALIGNED = (True, False, "image", "least_one")
+ALIGNED = (True, False, "image", "least_one", *oracle.CLAMPED)
 RATIOS = (-1, 0, 1, 2, 3, (2, 1), (1, 4), (0, 2))
 
 
@@ -97,7 +97,7 @@ def test_many_rois(seed):
     """5,000 RoIs in all, every variant, one oracle for all instruction sets and layouts."""
     rng = np.random.default_rng(seed)
     for number, (shape, size, scale) in enumerate(MAPS):
-        aligned = ALIGNED[(seed + number) % 4]
+        aligned = ALIGNED[(seed + number) % len(ALIGNED)]
         ratio = RATIOS[(3 * seed + number) % len(RATIOS)]
         rois = moderate_rois(rng, 100, shape, scale)
         features = feature_map(rng, shape)
@@ -117,7 +117,7 @@ def test_many_rois(seed):
 def test_many_rois_long(seed):
     rng = np.random.default_rng(5000 + seed)
     for number, (shape, size, scale) in enumerate(MAPS):
-        aligned = ALIGNED[(seed + number) % 4]
+        aligned = ALIGNED[(seed + number) % len(ALIGNED)]
         ratio = RATIOS[(3 * seed + number) % len(RATIOS)]
         rois = moderate_rois(rng, 500, shape, scale)
         features = feature_map(rng, shape)
@@ -138,7 +138,7 @@ def test_roi_align_max(reduce, ratio, layout, dtype):
     rng = np.random.default_rng(33)
     for shape, size, scale in MAPS:
         rois = moderate_rois(rng, 12, shape, scale, cells=30)
-        for aligned in (True, False):
+        for aligned in (True, False, "clamp_half_pixel"):
             for features in maps_of(rng, shape, dtype)[:2]:
                 expected = oracle.roi_align(
                     features, rois, size, scale, ratio, aligned, reduce
@@ -195,6 +195,41 @@ def test_huge_adaptive_boxes(isa, layout):
                 assert ((pooled >= 0) & (pooled < 1e-6)).all()
 
 
+@pytest.mark.parametrize("aligned", oracle.CLAMPED)
+def test_points_far_off_the_map_lie_on_its_outer_cells(aligned, isa, layout):
+    """However many there are: a huge box reads the corner cells alone, by the share of its points on each side."""
+    features = np.zeros((1, 9, 10, 20), np.float32)
+    features[:, :, 0, 0], features[:, :, 0, -1], features[:, :, -1, 0], features[:, :, -1, -1] = 1, 2, 4, 8
+    for side in (1e6, 1e9, 1e15, 1e30, 1e300):
+        rois = np.array([[-side, -side, side, side], [-3 * side, -3 * side, side, -2 * side], [side, -side, -side, side]])
+        for arithmetic in ("float64", "float32"):
+            if arithmetic == "float32" and side > 1e37:
+                continue  # not finite on the map: off it
+            started = time.perf_counter()
+            one = run(
+                fastroi.roi_align, features, rois, 1, 1.0, -1, aligned, layout=layout, arithmetic=arithmetic
+            )
+            four = run(
+                fastroi.roi_align, features, rois[:1], (2, 2), 1.0, 3, aligned, layout=layout, arithmetic=arithmetic
+            )
+            assert time.perf_counter() - started < 2
+            in_the_middle = oracle.CLAMPED[aligned][1] == 0.5
+            # the third box is reversed: its one column of points lies in the middle or at the start
+            third = (1 + 4) / 2 if in_the_middle else (2 + 8) / 2
+            for value, wanted in zip(one, (15 / 4, (3 * 1 + 2) / 4, third), strict=True):
+                assert np.allclose(value, wanted, atol=1e-4)
+            if in_the_middle:
+                assert np.allclose(four[0], [[1, 2], [4, 8]], atol=1e-4)
+
+
+def test_a_clamped_grid_has_a_point_where_others_have_none(isa, layout):
+    features = np.arange(1.0, 17).reshape(1, 1, 4, 4)
+    rois = np.array([[1.5, 1.5, 1.5, 1.5], [40.0, 40, 50, 50], [3, 3, 1, 1]])
+    assert (run(fastroi.roi_align, features, rois, 1, 1.0, -1, True, layout=layout) == 0).all()
+    clamped = run(fastroi.roi_align, features, rois, 1, 1.0, -1, "clamp_half_pixel", layout=layout)
+    assert clamped.ravel().tolist() == [6, 16, 8.5]
+
+
 def test_a_cell_elsewhere_never_leaks(isa, layout, dtype):
     """NaN and infinity reach only bins whose taps have weight on them."""
     features = np.ones((1, 18, 8, 8), dtype)
@@ -235,7 +270,7 @@ def test_ps_roi_pool(rule, order, isa, layout, dtype):
 def test_ps_roi_align(ratio, order, isa, layout, dtype):
     rng = np.random.default_rng(35)
     for (images, channels, height, width), size, scale in MAPS:
-        for aligned in (True, False):
+        for aligned in (True, False, "clamp_asymmetric"):
             shape = (images, channels * size[0] * size[1], height, width)
             features = feature_map(rng, shape, dtype)
             rois = moderate_rois(rng, 10, shape, scale)

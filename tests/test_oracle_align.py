@@ -15,7 +15,7 @@ def random_rois(rng, count, images, height, width, scale):
     return np.c_[rng.integers(0, images, count), low, low + side]
 
 
-@pytest.mark.parametrize("aligned", (True, False, "image"))
+@pytest.mark.parametrize("aligned", (True, False, "image", *oracle.CLAMPED))
 @pytest.mark.parametrize("ratio", RATIOS, ids=str)
 def test_separable_mean_equals_the_direct_sum(ratio, aligned, rng):
     features = rng.standard_normal((2, 3, 7, 9))

@@ -17,6 +17,7 @@ assert_type(argmax, NDArray[np.int64])
 assert_type(fastroi.roi_align(features, rois, 3, sampling_ratio=(2, 3), aligned="image"), NDArray[np.floating[Any]])
 fastroi.roi_pool(features, rois, 3, out=fastroi.empty_aligned((1, 4, 3, 3), np.float64))
 assert_type(fastroi.fpn_levels(rois, 2, 5), NDArray[np.int64])
+fastroi.roi_align(features, rois, 3, aligned="clamp_align_corners")
 fastroi.multiscale_roi_align([features, features], np.array(rois), 7, [1 / 4, 1 / 8])
 fastroi.crop_and_resize(features, rois, [0], (2, 2), "nearest", layout="NCHW")
 fastroi.roi_pool(features, rois, 3, reduce="median")  # type: ignore[call-overload]

@@ -29,6 +29,10 @@ class Operator:
         Options that name a .npy file with one row per RoI.
     coordinates : int
         Numbers of a box.
+    extents : str
+        The option that tells the rows and columns of a result, as an attribute of the parsed arguments.
+    masks : bool
+        The input is (N, h, w) masks in place of a feature map, and the batch index of a box is the number of its mask.
     """
 
     function: str
@@ -36,6 +40,8 @@ class Operator:
     adapt: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
     arrays: tuple[str, ...] = ()
     coordinates: int = 4
+    extents: str = "output_size"
+    masks: bool = False
 
 
 def _crop(function):
@@ -46,9 +52,8 @@ def _crop(function):
 
         if spatial_scale != 1.0:
             raise UsageError("argument --scale or --stride: crop_and_resize takes boxes in [0, 1], not in pixels")
-        if rois.shape[1] == 5:
-            rois, batch_indices = rois[:, 1:], _whole_numbers(rois[:, 0])
-        elif batch_indices is None:
+        rois, batch_indices = split_index(rois, batch_indices)
+        if batch_indices is None:
             if len(features) > 1:
                 raise ValueError(f"rois: shape {rois.shape}; with {len(features)} images a batch index is required")
             batch_indices = numpy.zeros(len(rois), dtype=numpy.int64)
@@ -57,14 +62,63 @@ def _crop(function):
     return crop
 
 
+def split_index(rois, batch_indices):
+    """Boxes of four numbers and their batch indices, from either of the two places these may stand in; None if in neither.
+
+    Raises
+    ------
+    ValueError
+        A batch index is not a whole number; the message names its row.
+    """
+    if rois.shape[1] == 4:
+        return rois, batch_indices
+    return rois[:, 1:], _whole_numbers(rois[:, 0])
+
+
 def _whole_numbers(column):
     import numpy
 
-    whole = column == numpy.floor(column)
+    whole = (column == numpy.floor(column)) & (numpy.abs(column) < 2.0**63)
     if not whole.all():
         row = int(numpy.argmin(whole))
         raise ValueError(f"rois[{row}]: batch index {column[row]} is not a whole number")
     return column.astype(numpy.int64)
+
+
+def _paste(function):
+    """paste_masks of the masks that the batch indices choose."""
+
+    def paste(masks, rois, *, output_size, batch_indices, **options):
+        _refuse_map_options(function, options)
+        _check_mask_numbers(batch_indices, len(masks))
+        return function(masks[batch_indices], rois, output_size, **options)
+
+    return paste
+
+
+def _crop_masks(function):
+    """crop_masks with the batch indices as the numbers of the masks."""
+
+    def crop(masks, rois, *, output_size, batch_indices, **options):
+        _refuse_map_options(function, options)
+        return function(masks, rois, output_size, mask_indices=batch_indices, **options)
+
+    return crop
+
+
+def _refuse_map_options(function, options):
+    """Take out what belongs to feature maps; masks and their boxes are in pixels and have no channels."""
+    if options.pop("spatial_scale") != 1.0:
+        raise UsageError(f"argument --scale or --stride: {function.__name__} takes boxes in pixels of the masks' image")
+    if options.pop("layout") != "NCHW":
+        raise UsageError(f"argument --layout: the masks of {function.__name__} have no channels")
+
+
+def _check_mask_numbers(numbers, count):
+    wrong = (numbers < 0) | (numbers >= count)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f"batch_indices[{row}]: batch index {numbers[row]} is outside [0, {count})")
 
 
 def _pyramid(function):
@@ -92,7 +146,8 @@ def _level(path, features, layout):
     return array[:, :0] if layout == "NCHW" else array[..., :0]
 
 
-_ALIGN = {"sampling_ratio": None, "aligned": ("true", "false", "image", "least_one")}
+_CLAMPED = ("clamp_half_pixel", "clamp_output_half_pixel", "clamp_asymmetric", "clamp_align_corners")
+_ALIGN = {"sampling_ratio": None, "aligned": ("true", "false", "image", "least_one", *_CLAMPED)}
 _GROUPS = {"group_size": None, "channel_order": ("class", "bin")}
 _ARITHMETIC = {"arithmetic": ("float64", "float32")}
 _TURNED = {"angle_unit": ("radians", "degrees"), "clockwise": ("true", "false")}
@@ -138,6 +193,19 @@ OPERATORS = {
     "crop_and_resize": Operator(
         "crop_and_resize", {"method": ("bilinear", "nearest"), "extrapolation_value": None}, _crop
     ),
+    "paste_masks": Operator(
+        "paste_masks",
+        {"threshold": None, "rule": ("detectron2", "detectron2_full", "detectron"), **_ARITHMETIC},
+        _paste,
+        extents="image_size",
+        masks=True,
+    ),
+    "crop_masks": Operator(
+        "crop_masks",
+        {"threshold": None, "sampling_ratio": None, "aligned": ("true", "false"), **_ARITHMETIC},
+        _crop_masks,
+        masks=True,
+    ),
 }
 
 
@@ -146,9 +214,14 @@ def sampling_ratio(text):
     return pair_of(int, "x")(text)
 
 
+def threshold(text):
+    """Parse a number, or the word none."""
+    return text if text == "none" else number(text)
+
+
 # What argparse is told of each option; one that several operators share stands here once.
 _OPTIONS = {
-    "rule": dict(metavar="RULE", help="the quantisation rule"),
+    "rule": dict(metavar="RULE", help="the quantisation rule, or how masks are pasted"),
     "reduce": dict(metavar="HOW", help="what becomes of the cells or points of a bin"),
     "sampling_ratio": dict(
         type=sampling_ratio, metavar="N", help="points per bin, e.g. 2 or 2x3 (default: as many as it has cells)"
@@ -171,9 +244,12 @@ _OPTIONS = {
     "trans_std": dict(type=number, metavar="V", help="what these are multiplied by (default: 0.1)"),
     "part_size": dict(type=pair_of(positive_int, "x"), metavar="N", help="parts of a box (default: as bins)"),
     "sample_per_part": dict(type=positive_int, metavar="N", help="points per bin and axis (default: 4)"),
+    "threshold": dict(
+        type=threshold, metavar="V", help="what a pixel of a mask must reach (default: 0.5); none: write the values themselves"
+    ),
     "arithmetic": dict(metavar="TYPE", help="of the coordinates (default: float64)"),
 }
-_TRUTH = {"true": True, "false": False}
+_WORDS = {"true": True, "false": False, "none": None}
 
 
 def add_operator(parser):
@@ -210,17 +286,27 @@ def chosen(arguments):
         choices = operator.options[name]
         if choices is not None and value not in choices:
             raise UsageError(f"argument {_flag(name)}: {value!r} is not one of {', '.join(choices)}")
-    for name in {"aligned", "clockwise"} & given.keys():
-        given[name] = _TRUTH.get(given[name], given[name])
+    for name in {"aligned", "clockwise", "threshold"} & given.keys():
+        given[name] = _WORDS.get(given[name], given[name])
     function = getattr(fastroi, operator.function)
     paths = {name: given.pop(name, None) for name in operator.arrays}
     arrays = {name: None if path is None else load_array(path) for name, path in paths.items()}
     return (function if operator.adapt is None else operator.adapt(function)), given, arrays
 
 
-def coordinates(arguments) -> int:
-    """Return how many numbers a box of the chosen operator has."""
-    return OPERATORS[arguments.op].coordinates
+def extents(arguments):
+    """Return the rows and columns of a result of the chosen operator.
+
+    Raises
+    ------
+    UsageError
+        They were given by an option that is not the operator's.
+    """
+    name = OPERATORS[arguments.op].extents
+    size = getattr(arguments, name)
+    if size is None:
+        raise UsageError(f"argument --op: {arguments.op} needs {_flag(name)}")
+    return tuple(reversed(size)) if name == "image_size" else size
 
 
 def _flag(name) -> str:

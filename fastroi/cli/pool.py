@@ -17,7 +17,7 @@ from . import _boxes
 from ._arguments import add_output_size, add_scale, positive_int, scale_of
 from ._errors import UsageError
 from ._files import replacing
-from ._operators import add_operator, chosen, coordinates
+from ._operators import OPERATORS, add_operator, chosen, extents, split_index
 from ._progress import progress
 
 HELP = "pool the boxes of a file from the features of a file"
@@ -39,16 +39,26 @@ For the rotated operators a box is cx cy w h angle in place of x1 y1 x2 y2, in .
 or .csv. For --op crop_and_resize the boxes are x1 y1 x2 y2 in [0, 1] and --scale does not
 apply. For --op multiscale_roi_align FEATURES.npy is the finest level, --scale its
 scale, and every --level the next, of half that scale.
+
+For --op paste_masks and crop_masks FEATURES.npy is (N, h, w) masks, and BOXES is .npy or
+.csv in pixels of the image. Box k belongs to mask k, unless the batch column tells
+another. paste_masks takes --image-size in place of --output-size:
+
+  fastroi pool masks.npy boxes.csv -o pasted.npy --op paste_masks --image-size 640 480
 """
 _CHUNK_BYTES = 64 * 2**20
 
 
 def add_arguments(parser):
     """Add the arguments of this command."""
-    parser.add_argument("features", metavar="FEATURES.npy", help="(N, C, H, W) or (C, H, W); see --layout")
+    parser.add_argument("features", metavar="FEATURES.npy", help="(N, C, H, W) or (C, H, W), see --layout; or masks")
     parser.add_argument("boxes", metavar="BOXES", help=".npy, .csv or COCO .json")
     parser.add_argument("-o", "--output", metavar="OUT.npy", required=True, help="the result")
-    add_output_size(parser, required=True)
+    size = parser.add_mutually_exclusive_group(required=True)
+    add_output_size(size)
+    size.add_argument(
+        "--image-size", type=positive_int, nargs=2, metavar=("W", "H"), help="of what masks are pasted into, in pixels"
+    )
     add_scale(parser, required=False)
     parser.add_argument(
         "--layout",
@@ -72,18 +82,17 @@ def run(arguments):
     start = time.perf_counter()
     function, options, arrays = chosen(arguments)
     _check_paths(arguments)
-    features = _load_features(arguments.features, arguments.layout)
-    rois, batch_indices = _boxes.read_boxes(arguments.boxes, len(features), arguments.xywh, coordinates(arguments))
+    features, rois, batch_indices = _load(arguments)
     per_roi = _per_roi(batch_indices, arrays, len(rois))
     call = functools.partial(
         function,
-        output_size=arguments.output_size,
+        output_size=extents(arguments),
         spatial_scale=scale_of(arguments),
         layout=arguments.layout,
         num_threads=arguments.threads,
         **options,
     )
-    shape, dtype = _result(call, features, rois, per_roi, arguments.layout)
+    shape, dtype = _result(call, features, rois, per_roi, None if OPERATORS[arguments.op].masks else arguments.layout)
     with _terminable(), replacing(arguments.output) as temporary:
         out = _create(temporary, shape, dtype)
         with progress(len(rois), "RoIs", arguments.progress) as advance:
@@ -103,6 +112,29 @@ def _check_paths(arguments):
     for name in (arguments.features, arguments.boxes):
         if output.exists() and Path(name).exists() and output.samefile(name):
             raise UsageError(f"argument -o: {arguments.output!r} is an input")
+
+
+def _load(arguments):
+    """Features or masks, boxes, and the batch index of each box if it has one beside its numbers."""
+    operator = OPERATORS[arguments.op]
+    if operator.masks:
+        return _load_masks(arguments)
+    features = _load_features(arguments.features, arguments.layout)
+    return features, *_boxes.read_boxes(arguments.boxes, len(features), arguments.xywh, operator.coordinates)
+
+
+def _load_masks(arguments):
+    if Path(arguments.boxes).suffix.lower() == ".json":
+        raise UsageError("argument BOXES: boxes of masks are read from .npy and .csv")
+    masks = _boxes.load_array(arguments.features)
+    if masks.ndim != 3:
+        raise ValueError(f"{arguments.features}: expected (N, h, w) masks, found shape {masks.shape}")
+    rois, numbers = split_index(*_boxes.read_boxes(arguments.boxes, len(masks), arguments.xywh))
+    if numbers is None:
+        if len(rois) != len(masks):
+            raise ValueError(f"{arguments.boxes}: {len(rois)} boxes for {len(masks)} masks; a batch index is required")
+        numbers = numpy.arange(len(rois))
+    return masks, rois, numbers
 
 
 def _load_features(path, layout):
@@ -126,11 +158,13 @@ def _per_roi(batch_indices, arrays, count):
 def _result(call, features, rois, per_roi, layout):
     """Let the operator judge every box, on no channel, and tell shape and dtype of the result.
 
-    A bad box is found before any work, and its row is the row of the file.
+    A bad box is found before any work, and its row is the row of the file. Masks, of no layout, have no channel to leave
+    out: one cell of each makes one pixel a box.
     """
-    axis = 1 if layout == "NCHW" else 3
-    no_channel = features[:, :0] if axis == 1 else features[..., :0]
-    call(no_channel, rois, **per_roi)
+    if layout is None:
+        call(features[:, :1, :1], rois, **per_roi, output_size=1)
+    else:
+        call(features[:, :0] if layout == "NCHW" else features[..., :0], rois, **per_roi)
     none = call(features, rois[:0], **_rows(per_roi, slice(0)))
     return (len(rois), *none.shape[1:]), none.dtype
 

@@ -46,6 +46,11 @@ def scaled_float32(boxes, scale):
         return np.asarray(boxes, FLOAT32) * np.float32(scale)
 
 
+def c_float(value):
+    """A number as a C++ parameter of type ``float`` receives it."""
+    return float(np.float32(value))
+
+
 def rounded_half_away(values):
     """Each value rounded as C's ``round`` does."""
     whole = np.trunc(values)

@@ -1,8 +1,7 @@
 """Detectron2's RoI layers on NumPy arrays.
 
 Axis-aligned pooling is torchvision's, with other defaults; boxes are plain arrays.  Checked against
-detectron2's source, the parts shared with torchvision against torchvision itself: see
-docs/compat.md.
+torchvision, detectron2's C++ code of ROIAlignRotated, and for the rest its source: see docs/compat.md.
 """
 
 import math
@@ -58,7 +57,7 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     sampling_ratio : int
         Samples per bin and axis; 0 or less takes ceil(extent / P).
 
@@ -87,8 +86,8 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
     if len(negative):
         row = int(negative[0])
         raise ValueError(f"rois[{row}]: size {boxes[row, 2:4].tolist()} is negative")
-    return _calls.turned(features, boxes, index, output_size, spatial_scale, sampling_ratio,
-                          aligned=True, clockwise=False, degrees=True)
+    return _calls.turned(features, boxes, index, output_size, _boxes.c_float(spatial_scale),
+                         sampling_ratio, aligned=True, clockwise=False, degrees=True)
 
 
 class ROIAlignRotated:

@@ -1,6 +1,7 @@
 """mmcv's RoI operators (``mmcv.ops``) on NumPy arrays.
 
-Checked against mmcv's source only (most have no CPU version to run): see docs/compat.md.
+Checked against the package: its CPU code, and the CUDA kernels compiled as C++ where it has none. See
+docs/compat.md.
 """
 
 import numpy as np
@@ -32,7 +33,7 @@ def roi_pool(input, rois, output_size, spatial_scale=1.0):
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def roi_pool(input, rois, output_size, spatial_scale=1.0):
     """
     features = _boxes.array(input, "input", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
-    return ops.roi_pool(features, boxes, output_size, spatial_scale, rule="mmcv",
+    return ops.roi_pool(features, boxes, output_size, _boxes.c_float(spatial_scale), rule="mmcv",
                         batch_indices=index)
 
 
@@ -71,7 +72,7 @@ def roi_align(input, rois, output_size, spatial_scale=1.0, sampling_ratio=0, poo
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     sampling_ratio : int
         Samples per bin and axis; 0 or less takes ceil(extent / P).
     pool_mode : {"avg", "max"}
@@ -102,8 +103,8 @@ def roi_align(input, rois, output_size, spatial_scale=1.0, sampling_ratio=0, poo
         raise ValueError(f"pool_mode: {pool_mode!r} is not 'avg' or 'max'")
     features = _boxes.array(input, "input", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
-    return _calls.align(features, boxes, index, output_size, spatial_scale, sampling_ratio, aligned,
-                        "mean" if pool_mode == "avg" else "max")
+    return _calls.align(features, boxes, index, output_size, _boxes.c_float(spatial_scale),
+                        sampling_ratio, aligned, "mean" if pool_mode == "avg" else "max")
 
 
 def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio=0, aligned=True,
@@ -119,7 +120,7 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio=0,
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     sampling_ratio : int
         Samples per bin and axis; 0 or less takes ceil(extent / P).
     aligned : bool
@@ -147,8 +148,8 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio=0,
     """
     features = _boxes.array(input, "input", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 6))
-    return _calls.turned(features, boxes, index, output_size, spatial_scale, sampling_ratio,
-                          aligned=aligned, clockwise=clockwise, degrees=False)
+    return _calls.turned(features, boxes, index, output_size, _boxes.c_float(spatial_scale),
+                         sampling_ratio, aligned=aligned, clockwise=clockwise, degrees=False)
 
 
 def riroi_align_rotated(features, rois, out_size, spatial_scale, num_samples=0, num_orientations=8,
@@ -164,7 +165,7 @@ def riroi_align_rotated(features, rois, out_size, spatial_scale, num_samples=0, 
     out_size : int or (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     num_samples : int
         Samples per bin and axis; 0 or less takes ceil(extent / P).
     num_orientations : int
@@ -192,8 +193,8 @@ def riroi_align_rotated(features, rois, out_size, spatial_scale, num_samples=0, 
     """
     features = _boxes.array(features, "features", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 6))
-    return _calls.turned_with_orientations(features, boxes, index, out_size, spatial_scale, num_samples,
-                                     num_orientations, clockwise)
+    return _calls.turned_with_orientations(features, boxes, index, out_size, _boxes.c_float(spatial_scale),
+                                           num_samples, num_orientations, clockwise)
 
 
 def prroi_pool(features, rois, output_size, spatial_scale=1.0):
@@ -208,7 +209,7 @@ def prroi_pool(features, rois, output_size, spatial_scale=1.0):
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
 
     Returns
     -------
@@ -230,7 +231,7 @@ def prroi_pool(features, rois, output_size, spatial_scale=1.0):
     """
     features = _boxes.array(features, "features", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
-    return ops.prroi_pool(features, boxes, output_size, spatial_scale, batch_indices=index)
+    return ops.prroi_pool(features, boxes, output_size, _boxes.c_float(spatial_scale), batch_indices=index)
 
 
 def deform_roi_pool(input, rois, offset=None, output_size=None, spatial_scale=1.0, sampling_ratio=0,
@@ -248,11 +249,11 @@ def deform_roi_pool(input, rois, offset=None, output_size=None, spatial_scale=1.
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     sampling_ratio : int
         Samples per bin and axis; 0 or less takes ceil(extent / P).
     gamma : float
-        Factor of the offsets.
+        Factor of the offsets, rounded to float32.
 
     Returns
     -------
@@ -276,5 +277,5 @@ def deform_roi_pool(input, rois, offset=None, output_size=None, spatial_scale=1.
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
     if offset is not None and np.size(offset) == 0:
         offset = None
-    return _calls.deform(features, boxes, index, offset, output_size, spatial_scale, sampling_ratio,
-                         gamma)
+    return _calls.deform(features, boxes, index, offset, output_size, _boxes.c_float(spatial_scale),
+                         sampling_ratio, _boxes.c_float(gamma))

@@ -135,7 +135,13 @@ typedef enum fastroi_align_coordinates {
     FASTROI_ALIGN_ASYMMETRIC = 0,          /* x*s, extents at least 1: aligned=False, ONNX output_half_pixel  */
     FASTROI_ALIGN_HALF_PIXEL = 1,          /* x*s - 0.5: aligned=True, ONNX half_pixel                        */
     FASTROI_ALIGN_IMAGE_HALF_PIXEL = 2,    /* (x + 0.5)*s - 0.5: OpenVINO half_pixel                          */
-    FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE = 3 /* x*s - 0.5, extents at least 1: OpenVINO's detectron extractor   */
+    FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE = 3, /* x*s - 0.5, extents at least 1: OpenVINO's detectron extractor  */
+    /* Below, points off the map move to its outer cells however far they lie, and an adaptive grid has at least one point:
+       TensorRT's PyramidROIAlign. */
+    FASTROI_ALIGN_CLAMPED_HALF_PIXEL = 4,        /* x*s - 0.5 */
+    FASTROI_ALIGN_CLAMPED_OUTPUT_HALF_PIXEL = 5, /* x*s       */
+    FASTROI_ALIGN_CLAMPED_ASYMMETRIC = 6,        /* x*s, each point at the start of its share of the bin              */
+    FASTROI_ALIGN_CLAMPED_ALIGN_CORNERS = 7      /* the same, bins extent / (bins - 1) apart                          */
 } fastroi_align_coordinates;
 
 typedef enum fastroi_align_reduce {

@@ -49,10 +49,15 @@ private:
 // least extent a reversed box stays reversed: its points run backwards, and an adaptive grid has none.
 struct AlignRule {
     double before, after, least;
+    double phase = 0.5;     // where in its share of the bin a point lies
+    bool clamped = false;   // points off the map move to its outer cells, however far; an adaptive grid has at least one point
+    bool to_end = false;    // the last bin starts at the end of the interval: bins are extent / (bins - 1) apart
 };
 
 constexpr int64_t max_sampling_ratio = 1 << 20;
 constexpr double no_least = -__builtin_inf();
+
+constexpr int32_t align_rule_count = 8;
 
 // By code of fastroi_align_coordinates.
 FASTROI_RULE AlignRule align_rule(int32_t coordinates) {
@@ -60,7 +65,11 @@ FASTROI_RULE AlignRule align_rule(int32_t coordinates) {
         case 0: return {0, 0, 1};      // FASTROI_ALIGN_ASYMMETRIC
         case 1: return {0, 0.5, no_least};    // FASTROI_ALIGN_HALF_PIXEL
         case 2: return {0.5, 0.5, no_least};  // FASTROI_ALIGN_IMAGE_HALF_PIXEL
-        default: return {0, 0.5, 1};   // FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE
+        case 3: return {0, 0.5, 1};   // FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE
+        case 4: return {0, 0.5, no_least, 0.5, true};       // FASTROI_ALIGN_CLAMPED_HALF_PIXEL
+        case 5: return {0, 0, no_least, 0.5, true};         // FASTROI_ALIGN_CLAMPED_OUTPUT_HALF_PIXEL
+        case 6: return {0, 0, no_least, 0, true};           // FASTROI_ALIGN_CLAMPED_ASYMMETRIC
+        default: return {0, 0, no_least, 0, true, true};    // FASTROI_ALIGN_CLAMPED_ALIGN_CORNERS
     }
 }
 
@@ -73,6 +82,8 @@ struct AlignAxis {
     Real start, bin;
     int64_t grid;  // points per bin; 0: none
     bool outside;
+    Real phase = (Real)0.5;
+    bool clamped = false;
 };
 
 FASTROI_RULE float ceil_of(float v) { return (float)FASTROI_CEIL((double)v); }
@@ -88,8 +99,11 @@ FASTROI_RULE AlignAxis<Real> align_axis(const AlignRule& rule, double lo, double
     if (extent < (Real)rule.least) extent = (Real)rule.least;
     const Real bin = extent / (Real)bins;
     const double wanted = (double)ceil_of(bin);
-    const int64_t grid = sampling_ratio > 0 ? sampling_ratio : saturated(wanted < most_points<Real> ? wanted : most_points<Real>);
-    return {start, bin, grid < 0 ? 0 : grid, grid <= 0};
+    int64_t grid = sampling_ratio > 0 ? sampling_ratio : saturated(wanted < most_points<Real> ? wanted : most_points<Real>);
+    const int64_t fewest = rule.clamped ? 1 : 0;
+    if (grid < fewest) grid = fewest;
+    const Real step = rule.to_end && bins > 1 ? extent / (Real)(bins - 1) : bin;
+    return {start, step, grid, grid == 0, (Real)rule.phase, rule.clamped};
 }
 
 template <class Real>
@@ -97,6 +111,7 @@ struct AlignPoint {
     int64_t low;
     Real weight, high_weight;
     bool absent;
+    int64_t times = 1;  // points of the bin that lie here
 };
 
 template <class Real>
@@ -109,10 +124,10 @@ FASTROI_RULE AlignPoint<Real> align_point(Real v, int64_t extent) {
     return {low, 1 - fraction, fraction, false};
 }
 
-// The i-th of the bin's grid points. As the reference writes it: start + p * bin + (i + .5) * bin / grid.
+// The i-th of the bin's grid points. As the references write it: start + p * bin + (i + .5) * bin / grid.
 template <class Real>
 FASTROI_RULE Real align_coordinate(const AlignAxis<Real>& a, int64_t p, int64_t i) {
-    return a.start + (Real)p * a.bin + ((Real)i + (Real)0.5) * a.bin / (Real)a.grid;
+    return a.start + (Real)p * a.bin + ((Real)i + a.phase) * a.bin / (Real)a.grid;
 }
 
 struct PointSpan {
@@ -124,7 +139,8 @@ FASTROI_RULE double farthest_in_steps(double coordinate, double step) {
     return steps < 0 ? -steps : steps;
 }
 
-// The points that may lie on the map, a little generously: an adaptive grid can have 10^30 of them elsewhere.
+// The points that may lie on the map, a little generously: an adaptive grid can have 10^30 of them elsewhere. Where there is
+// none, the empty span stands at the end of the grid if all points come before the map, else at its beginning.
 template <class Real>
 FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int64_t extent) {
     const double step = (double)a.bin / (double)a.grid;
@@ -142,8 +158,27 @@ FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int6
     end = FASTROI_CEIL(end + slack);
     if (!(first > 0)) first = 0;
     if (!(end < grid)) end = grid;
-    if (!(first < end)) return {0, 0};
+    if (!(first < end)) return first >= grid ? PointSpan{a.grid, a.grid} : PointSpan{0, 0};
     return {(int64_t)first, (int64_t)end};
+}
+
+// Calls visit(point) for the points of bin p, ascending: all that lie on or beyond an outer cell's centre are one point of it.
+template <class Real, class Visit>
+FASTROI_RULE void visit_clamped_points(const AlignAxis<Real>& a, int64_t p, int64_t extent, Visit&& visit) {
+    const PointSpan span = points_near_map(a, p, extent);
+    const int64_t count = span.end - span.first;
+    const auto coordinate = [&](int64_t k) { return align_coordinate(a, p, a.bin < 0 ? span.end - 1 - k : span.first + k); };
+    int64_t k = 0;
+    while (k < count && coordinate(k) <= 0) k++;
+    const int64_t below = k + (a.bin < 0 ? a.grid - span.end : span.first);
+    if (below > 0) visit(AlignPoint<Real>{0, 1, 0, false, below});
+    int64_t within = 0;
+    for (; k < count; k++, within++) {
+        const Real v = coordinate(k);
+        if (!(v < (Real)(extent - 1))) break;
+        visit(align_point(v, extent));
+    }
+    if (below + within < a.grid) visit(AlignPoint<Real>{extent - 1, 1, 0, false, a.grid - below - within});
 }
 
 // Calls visit(point) for each point of bin p that is on the map, in ascending order of coordinate, and returns whether some
@@ -151,6 +186,10 @@ FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int6
 template <class Real, class Visit>
 FASTROI_RULE bool visit_align_points(const AlignAxis<Real>& a, int64_t p, int64_t extent, Visit&& visit) {
     if (a.outside) return false;
+    if (a.clamped) {
+        visit_clamped_points(a, p, extent, visit);
+        return false;
+    }
     const PointSpan span = points_near_map(a, p, extent);
     const int64_t count = span.end - span.first;
     bool absent = count < a.grid;
@@ -169,7 +208,7 @@ template <class Real, class Sink>
 FASTROI_RULE void align_taps(const AlignAxis<Real>& a, int64_t p, int64_t extent, Sink&& sink) {
     TapMerger<Sink> merger{sink, a.grid > 0 ? 1.0 / (double)a.grid : 0};
     visit_align_points(a, p, extent, [&](const AlignPoint<Real>& point) {
-        merger.add(point.low, (double)point.weight, (double)point.high_weight);
+        merger.add(point.low, (double)point.weight * (double)point.times, (double)point.high_weight * (double)point.times);
     });
     merger.finish();
 }

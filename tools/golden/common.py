@@ -86,6 +86,17 @@ HUGE_CELLS = (
 )
 
 
+# Radians given in turn to boxes that are made of corners: right angles, between them, beyond a turn.
+ANGLES = (0.0, 1.5707963, -1.5707963, 3.1415927, 0.7853982, 1.0, -2.5, 7.0)
+
+
+def turned(rois, angles):
+    """(K, 5) rows with corners as (K, 6) rows with centre, signed size and one of `angles`, in float32."""
+    centre, size = (rois[:, 1:3] + rois[:, 3:5]) / 2, rois[:, 3:5] - rois[:, 1:3]
+    angle = np.resize(np.asarray(angles, np.float32), len(rois))
+    return np.column_stack([rois[:, :1], centre, size, angle])
+
+
 def _with_batch(cells, images):
     cells = np.asarray(cells, dtype=np.float64)
     index = (np.arange(len(cells)) % images).astype(np.float64)
