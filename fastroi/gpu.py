@@ -7,6 +7,7 @@ boxes that are not finite and batch indices out of range, gives a result of zero
 """
 
 import ctypes
+import itertools
 import math
 from contextlib import nullcontext
 from contextvars import ContextVar
@@ -29,6 +30,7 @@ _SHARED_PREFERRED = 26 << 10  # lets eight blocks of 256 threads live on a multi
 _PLAN_BYTES = 128 << 20  # plans of one launch; more RoIs are planned and pooled in turns
 _MAX_PLANE = 1 << 16  # bins; keeps item numbers of a block in 32 bits
 _MAX_ITEMS = 1 << 30
+_MAX_GATHER_SAMPLING = 1 << 10
 _CHANNEL_BLOCK = 32
 _STAGED_CHANNELS = 128
 _BLOCKS_WANTED = 4096
@@ -53,7 +55,7 @@ class _Launch(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in (
             "first", "count",
-            "boxes", "boxes_are_double", "box_columns", "box_row_stride", "box_column_stride",
+            "boxes", "boxes_are_double", "box_columns", "box_numbers", "box_row_stride", "box_column_stride",
             "batch_indices", "batch_stride", "levels_of_rois", "level_stride", "images", "level_count", "error",
             "planned", "y_first", "x_first", "y_items", "x_items", "y_absent", "x_absent", "y_capacity", "x_capacity",
             "out", "argmax",
@@ -61,15 +63,21 @@ class _Launch(ctypes.Structure):
         ("out_strides", ctypes.c_int64 * 4),
         ("argmax_strides", ctypes.c_int64 * 4),
         *((name, ctypes.c_int64) for name in (
-            "channels", "bins_h", "bins_w", "group_h", "group_w", "bin_major",
+            "channels", "bins_h", "bins_w", "first_bin", "planned_bins", "group_h", "group_w", "bin_major",
             "rule", "arithmetic_is_float", "coordinates", "sampling_h", "sampling_w",
         )),
         ("outside", ctypes.c_double),
         *((name, ctypes.c_int64) for name in (
-            "mean", "corners", "absent_is_zero", "from_zero", "channel_block", "slices", "shared_items", "channels_fastest",
-            "staged", "unpacked",
+            "mean", "corners", "absent_is_zero", "from_zero",
+            "aligned", "clockwise", "degrees", "orientations", "offsets", "offsets_are_double",
         )),
-        ("unpacked_strides", ctypes.c_int64 * 4),
+        ("offset_strides", ctypes.c_int64 * 4),
+        *((name, ctypes.c_int64) for name in ("classes", "part_h", "part_w", "samples")),
+        ("movement", ctypes.c_double),
+        *((name, ctypes.c_int64) for name in (
+            "scratch", "scratch_cells", "channel_block", "slices", "shared_items", "channels_fastest", "staged", "source",
+        )),
+        ("source_strides", ctypes.c_int64 * 4),
         ("levels", _Level * _MAX_LEVELS),
     ]  # fmt: skip
 
@@ -240,6 +248,7 @@ def _intersect(a, b):
 
 # --- errors, options, warming up -----------------------------------------------------------------------------------------
 
+_ROTATED_NUMBERS = ("cx", "cy", "w", "h", "angle")
 _MESSAGES = {
     1: "rois[{row}]: x1 is not finite; box coordinates must be",
     2: "rois[{row}]: y1 is not finite; box coordinates must be",
@@ -250,6 +259,9 @@ _MESSAGES = {
     7: "levels[{row}]: outside the pyramid",
     8: "rois[{row}]: too many taps for one RoI",
     9: "batch_indices[{row}]: the batch index is outside the images",
+    **{10 + i: f"rois[{{row}}]: {name} is not finite; box coordinates must be" for i, name in enumerate(_ROTATED_NUMBERS)},
+    15: "offset[{row}]: not finite; offsets must be",
+    16: "trans[{row}]: not finite; offsets must be",
 }
 
 
@@ -335,13 +347,14 @@ def warmup(dtypes=("float32",)):
 class _Call:
     """Maps, boxes and result of one call as the kernels take them."""
 
-    def __init__(self, maps, boxes, batch_indices, out, scales):
-        self.launch = launch = _Launch()
+    def __init__(self, maps, boxes, batch_indices, out, scales, box_numbers=4):
+        self.launch = launch = _Launch(box_numbers=box_numbers, classes=1)
         self.maps, self.out = maps, out
         self.element = _element_code(maps[0].dtype)
         self.item_size = _ITEM_SIZES[self.element]
         self.weight_size = 8 if self.element == 1 else 4
         self.count, launch.channels, launch.bins_h, launch.bins_w = out.shape
+        launch.planned_bins = self.bins = launch.bins_h * launch.bins_w
         self._check(boxes, batch_indices)
         launch.out, launch.out_strides[:] = _pointer_and_strides(out)
         launch.level_count, launch.images = len(maps), maps[0].shape[0]
@@ -353,6 +366,7 @@ class _Call:
         if batch_indices is not None:
             launch.batch_indices, (launch.batch_stride,) = _pointer_and_strides(batch_indices)
         launch.error = runtime().pointer(runtime().error_word())
+        self.plan_items = max(launch.bins_h, launch.bins_w)  # that a block plans side by side
         self.kept = (boxes, batch_indices)
 
     def _check(self, boxes, batch_indices):
@@ -366,9 +380,10 @@ class _Call:
                 raise ValueError(f"features: a map of {rows} x {columns} cells has nothing to pool")
         if self.count and images == 0:
             raise ValueError(f"features: 0 images, but {self.count} rois")
-        if boxes.shape[1] == 5 and boxes.itemsize == 4 and images > 2**24:
+        has_batch_column = boxes.shape[1] > self.launch.box_numbers
+        if has_batch_column and boxes.itemsize == 4 and images > 2**24:
             raise TypeError(f"rois: its dtype cannot tell {images} batch indices apart; pass batch_indices")
-        if boxes.shape[1] == 4 and batch_indices is None and images != 1 and self.count:
+        if not has_batch_column and batch_indices is None and images != 1 and self.count:
             raise ValueError(
                 f"batch_indices: required when rois has no batch column and there are {images} images"
             )
@@ -454,8 +469,8 @@ class _Call:
         packing = _Launch(channels=launch.channels)
         for i, level in enumerate(self._levels()):
             copy = device.empty((launch.images, level.rows, level.columns, channels), self.out.dtype)
-            packing.unpacked = level.data
-            packing.unpacked_strides[:] = (level.image_stride, level.channel_stride, level.row_stride, level.column_stride)
+            packing.source = level.data
+            packing.source_strides[:] = (level.image_stride, level.channel_stride, level.row_stride, level.column_stride)
             pointer, (image, row, column, channel) = _pointer_and_strides(copy)
             packed = _Level(pointer, image, channel, row, column, level.rows, level.columns, level.scale_h, level.scale_w)
             packing.levels[0] = packed
@@ -464,7 +479,55 @@ class _Call:
             launch.levels[i] = packed
             self.kept += (copy,)
 
+    def listing_kernel(self, family):
+        """The kernel of a gathering family, as `run` takes it."""
+        is_whole = self.launch.planned_bins == self.bins
+        staged = self.stage_bytes(0) if is_whole and self.launch.classes == 1 else None
+        if staged:
+            return family + "_staged", staged, 0
+        wide = is_whole and self.launch.classes == 1 and self.takes_wide_access()
+        return family + ("_wide" if wide else "_direct"), 0, 0
+
     # Running.
+
+    def run_alone(self, name):
+        """A kernel that needs no plan, a thread a value."""
+        if self.out.size == 0:
+            return
+        launch, device = self.launch, runtime()
+        self._divide_work(False, name)
+        step = max(1, _MAX_AXIS // launch.slices)
+        for first in range(0, self.count, step):
+            launch.first, launch.count = first, min(step, self.count - first)
+            device.launch(self.element, name, launch.count * launch.slices, device.threads, 0, launch)
+
+    def run_points(self):
+        """Rotated boxes of many points: a block a bin, its cells in shared memory or, where they do not fit, in scratch."""
+        if self.out.size == 0:
+            return
+        launch, device = self.launch, runtime()
+        name = "points_direct"
+        if self.stage_bytes(0):
+            name, launch.staged = "points_wide", 1
+            self.pack_maps()
+        elif self.takes_wide_access():
+            name = "points_wide"
+        cells = math.prod(self.largest_extents())
+        if cells > _MAX_AXIS:
+            raise OverflowError("features: a bin of too many cells")
+        packs = -(-launch.channels * self.item_size // 16) if name == "points_wide" else launch.channels
+        threads = min(device.threads, max(64, -(-packs // 32) * 32))
+        launch.shared_items = min(cells, (_SHARED_BYTES - _POINT_CHUNK_BYTES) // _TABLE_CELL_BYTES)
+        shared_bytes = max(_POINT_CHUNK_BYTES + launch.shared_items * _TABLE_CELL_BYTES, 16 * threads)
+        launch.count = self.count
+        blocks = min(self.count * self.bins, _MAX_AXIS)
+        device.launch(self.element, name, blocks, threads, shared_bytes, launch)
+        if cells > launch.shared_items:
+            launch.scratch_cells = cells
+            blocks = max(1, min(blocks, _PLAN_BYTES // (cells * _TABLE_CELL_BYTES)))
+            scratch = device.empty(blocks * cells * _TABLE_CELL_BYTES, np.uint8)
+            launch.scratch = device.pointer(scratch)
+            device.launch(self.element, name, blocks, threads, max(_POINT_CHUNK_BYTES, 16 * threads), launch)
 
     def run(self, plan_name, plan, kernels):
         """`plan` lists (field, bytes per RoI); `kernels` is (name, shared bytes, items) of the reducing kernel."""
@@ -487,13 +550,13 @@ class _Call:
         for field, size in plan:
             setattr(launch, field, address)
             address += _aligned(step * size)
-        plan_threads = min(device.plan_threads, -(-max(launch.bins_h, launch.bins_w) // 32) * 32)
-        for first in range(0, self.count, step):
+        plan_threads = min(device.plan_threads, -(-self.plan_items // 32) * 32)
+        bins_at_once = launch.planned_bins
+        for first, bin_ in itertools.product(range(0, self.count, step), range(0, self.bins, bins_at_once)):
             launch.first, launch.count = first, min(step, self.count - first)
+            launch.first_bin, launch.planned_bins = bin_, min(bins_at_once, self.bins - bin_)
             device.launch(self.element, plan_name, launch.count, plan_threads, plan_threads * 8, launch)
             device.launch(self.element, name, launch.count * launch.slices, threads, shared_bytes, launch)
-        if _strict.get():
-            check()
 
     def _divide_work(self, planar, name):
         launch = self.launch
@@ -508,7 +571,7 @@ class _Call:
             return
         launch.channels_fastest = launch.out_strides[1] == 1 and launch.channels > 1
         width = 16 // self.item_size if name.endswith("_wide") else 1
-        outputs = launch.channels // width * launch.bins_h * launch.bins_w
+        outputs = launch.channels // width * launch.planned_bins
         launch.slices = max(1, min(-(-outputs // (runtime().threads * _OUTPUTS_PER_THREAD)), 1 << 16))
 
 
@@ -611,6 +674,51 @@ def _run_samples(call):
     call.run("plan_samples", plan, ("max_samples", 0, 0))
 
 
+_CELL_BYTES, _TAP_BYTES = {4: 12, 8: 16}, 16  # WeightedCell of either weight; Tap<double>
+_FEW_POINTS = 16  # of bins that a thread plans by itself
+_POINT_CHUNK_BYTES, _TABLE_CELL_BYTES = 2048, 16  # CellChunk, CellTable
+
+
+def _run_lists(call, plan_name, family, lists, y_bytes, x_bytes):
+    """A gathering operator: `lists` of at most so many bytes an axis for each bin."""
+    launch = call.launch
+    per_bin = lists * (y_bytes + x_bytes + 8)
+    launch.planned_bins = max(1, min(call.bins, _PLAN_BYTES // per_bin))
+    call.plan_items = launch.planned_bins * (2 * lists if x_bytes else 1)
+    lists *= launch.planned_bins
+    plan = [
+        ("planned", _PLANNED_BYTES),
+        ("y_items", y_bytes * lists),
+        ("x_items", x_bytes * lists),
+        ("y_first", 4 * lists),
+        ("x_first", 4 * lists),
+    ]
+    call.run(plan_name, plan, call.listing_kernel(family))
+
+
+def _run_rotated(call):
+    """Bins of few points are planned by a thread each; others merge their cells in the block that sums them."""
+    launch = call.launch
+    points = launch.sampling_h * launch.sampling_w
+    if 0 < points <= _FEW_POINTS:
+        launch.y_capacity = 4 * points
+        return _run_lists(call, "plan_rotated", "cells", 1, launch.y_capacity * _CELL_BYTES[call.weight_size], 0)
+    call.run_points()
+
+
+def _most_moved_taps(sampling, extent):
+    """Taps of one bin: two a point, and no cell twice."""
+    return min(2 * sampling, extent) if sampling else extent
+
+
+def _run_moved(call, plan_name, sampling_h, sampling_w):
+    launch = call.launch
+    rows, columns = call.largest_extents()
+    launch.y_capacity, launch.x_capacity = _most_moved_taps(sampling_h, rows), _most_moved_taps(sampling_w, columns)
+    capacity = _TAP_BYTES * launch.y_capacity, _TAP_BYTES * launch.x_capacity
+    _run_lists(call, plan_name, "products", launch.classes, *capacity)
+
+
 # --- the face of _core ---------------------------------------------------------------------------------------------------
 
 
@@ -670,6 +778,91 @@ def _crop_and_resize(features, rois, batch, out, code, threads, simd, method, ex
     _run_sum(call, "crop_nearest" if method else "crop")
 
 
+def _rotated_call(features, rois, batch, out, clockwise, angle_unit, arithmetic, sampling_h, sampling_w, scales):
+    _check_gather_sampling(sampling_h, "sampling_ratio")
+    _check_gather_sampling(sampling_w, "sampling_ratio")
+    call = _Call([features], rois, batch, out, [scales], box_numbers=5)
+    launch = call.launch
+    launch.clockwise, launch.degrees, launch.arithmetic_is_float = clockwise, angle_unit, arithmetic
+    launch.sampling_h, launch.sampling_w = sampling_h, sampling_w
+    return call
+
+
+def _roi_align_rotated(features, rois, batch, out, code, threads, simd, aligned, *settings):
+    *settings, scale_h, scale_w = settings
+    call = _rotated_call(features, rois, batch, out, *settings, (scale_h, scale_w))
+    call.launch.aligned = aligned
+    _run_rotated(call)
+
+
+def _riroi_align_rotated(
+    features, rois, batch, out, code, threads, simd, clockwise, angle_unit, arithmetic, orientations, *settings
+):
+    sampling_h, sampling_w, scale_h, scale_w = settings
+    settings = clockwise, angle_unit, arithmetic, sampling_h, sampling_w, (scale_h, scale_w)
+    unmixed = runtime().empty(out.shape, out.dtype)
+    call = _rotated_call(features, rois, batch, unmixed, *settings)
+    _run_rotated(call)
+    mixing = _rotated_call(features, rois, batch, out, *settings)
+    mixing.launch.orientations = orientations
+    mixing.launch.source, mixing.launch.source_strides[:] = _pointer_and_strides(unmixed)
+    mixing.run_alone("mix")
+
+
+def _set_offsets(call, offsets, movement):
+    """Offsets of moved bins; the half types are read as float32."""
+    call.launch.movement = movement
+    if offsets is None:
+        return
+    if offsets.itemsize == 2:
+        offsets = offsets.astype(np.float32)
+    call.launch.offsets, call.launch.offset_strides[:] = _pointer_and_strides(offsets)
+    call.launch.offsets_are_double = offsets.itemsize == 8
+    call.kept += (offsets,)
+
+
+def _deform_roi_pool(
+    features, rois, batch, out, code, threads, simd, offset, offset_code, arithmetic, sampling_h, sampling_w, gamma, *scales
+):
+    _check_gather_sampling(sampling_h, "sampling_ratio")
+    _check_gather_sampling(sampling_w, "sampling_ratio")
+    _check_finite(gamma, "gamma")
+    call = _Call([features], rois, batch, out, [scales])
+    launch = call.launch
+    launch.arithmetic_is_float, launch.sampling_h, launch.sampling_w = arithmetic, sampling_h, sampling_w
+    launch.part_h, launch.part_w = launch.bins_h, launch.bins_w
+    _set_offsets(call, offset, gamma)
+    _run_moved(call, "plan_moved", sampling_h, sampling_w)
+
+
+def _deform_ps_roi_pool(
+    features, rois, batch, out, code, threads, simd, trans, trans_code,
+    arithmetic, group_h, group_w, part_h, part_w, sample_per_part, trans_std, *scales,
+):  # fmt: skip
+    _check_gather_sampling(sample_per_part, "sample_per_part")
+    _check_finite(trans_std, "trans_std")
+    classes = 1 if trans is None else trans.shape[1] // 2
+    if out.shape[1] % classes:
+        raise ValueError(f"trans: {classes} classes for {out.shape[1]} output channels")
+    call = _Call([features], rois, batch, out, [scales])
+    call.set_groups(group_h, group_w, 0)
+    launch = call.launch
+    launch.arithmetic_is_float, launch.classes, launch.samples = arithmetic, classes, sample_per_part
+    launch.part_h, launch.part_w = part_h, part_w
+    _set_offsets(call, trans, trans_std)
+    _run_moved(call, "plan_parts", sample_per_part, sample_per_part)
+
+
+def _check_gather_sampling(ratio, name):
+    if ratio > _MAX_GATHER_SAMPLING:
+        raise ValueError(f"{name}: {ratio}; at most {_MAX_GATHER_SAMPLING}")
+
+
+def _check_finite(number, name):
+    if not math.isfinite(number):
+        raise ValueError(f"{name}: {number:g}; it must be finite")
+
+
 def _run_align(call, coordinates, reduce, arithmetic, sampling_h, sampling_w):
     launch = call.launch
     launch.coordinates, launch.arithmetic_is_float = coordinates, arithmetic
@@ -688,6 +881,10 @@ _OPERATORS = {
     "ps_roi_align": _ps_roi_align,
     "scaled_operator": _scaled_operator,
     "crop_and_resize": _crop_and_resize,
+    "roi_align_rotated": _roi_align_rotated,
+    "riroi_align_rotated": _riroi_align_rotated,
+    "deform_roi_pool": _deform_roi_pool,
+    "deform_ps_roi_pool": _deform_ps_roi_pool,
 }
 
 
@@ -705,6 +902,8 @@ class _Core:
         def run(*arguments):
             with runtime().on(self._device_number):
                 operator(*arguments)
+                if _strict.get():
+                    check()
 
         setattr(self, name, run)
         return run

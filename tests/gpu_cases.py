@@ -39,7 +39,28 @@ OPERATORS = {
     "roi_warp": [{}],
     "prroi_pool": [{}],
     "crop_and_resize": [{"method": method, "extrapolation_value": -1.5} for method in ("bilinear", "nearest")],
+    "roi_align_rotated": [
+        {"sampling_ratio": ratio, "clockwise": clockwise, "aligned": aligned, "arithmetic": arithmetic, "angle_unit": unit}
+        for ratio in (-1, 2, (5, 4))
+        for clockwise, aligned, arithmetic, unit in ((True, True, "float64", "radians"), (False, False, "float32", "degrees"))
+    ],
+    "riroi_align_rotated": [
+        {"sampling_ratio": ratio, "orientations": orientations, "clockwise": ratio > 0, "arithmetic": arithmetic}
+        for ratio, orientations in ((-1, 3), (2, 8), (4, 1))
+        for arithmetic in ("float64", "float32")
+    ],
+    "deform_roi_pool": [
+        {"sampling_ratio": ratio, "arithmetic": arithmetic, "gamma": 0.25}
+        for ratio in (-1, 1, (3, 2))
+        for arithmetic in ("float64", "float32")
+    ],
+    "deform_ps_roi_pool": [
+        {"group_size": group, "part_size": part, "sample_per_part": samples, "trans_std": 0.25, "arithmetic": arithmetic}
+        for group, part, samples in ((None, None, 4), (1, (2, 3), 1), ((2, 1), None, 3))
+        for arithmetic in ("float64", "float32")
+    ],
 }
+TURNED = ("roi_align_rotated", "riroi_align_rotated")  # cosine and sine, which no two libraries round alike
 
 
 def moderate_rois(rng, count, shape, scale):
@@ -57,11 +78,42 @@ def run_operator(name, settings, features, rois, size, scale, layout, to_device=
         images = rois[:, 0].astype(np.int64)
         arguments = to_device(to_layout(features, layout)), to_device(normalised), to_device(images), size
         return from_layout(fastroi.crop_and_resize(*arguments, **settings), layout)
-    if name.startswith("ps_"):
-        groups = math.prod(size)
-        features = np.concatenate([features + np.asarray(g, features.dtype) for g in range(groups)], axis=1)
     operator = getattr(fastroi, name.removesuffix("_max"))
-    return from_layout(operator(to_device(to_layout(features, layout)), to_device(rois), size, scale, **settings), layout)
+    features = with_channels_of(name, settings, features, size)
+    arguments = (size, scale)
+    if name.startswith("deform"):
+        arguments = to_device(random_offsets(name, settings, features, len(rois), size)), size, scale
+    boxes = to_device(turned(rois) if name in TURNED else rois)
+    return from_layout(operator(to_device(to_layout(features, layout)), boxes, *arguments, **settings), layout)
+
+
+def with_channels_of(name, settings, features, size):
+    """The map with as many channels as groups or orientations ask for: some for each of its own."""
+    if name.startswith("ps_"):
+        times = math.prod(size)
+    elif name == "deform_ps_roi_pool":
+        times = math.prod(np.broadcast_to(settings["group_size"] or size, 2))
+    else:
+        times = settings.get("orientations", 1)
+    return np.concatenate([features + np.asarray(g, features.dtype) for g in range(times)], axis=1)
+
+
+def random_offsets(name, settings, features, count, size):
+    """Offsets of `count` boxes; a class for each output channel of a position-sensitive operator."""
+    rng = np.random.default_rng(count)
+    if name == "deform_roi_pool":
+        return rng.standard_normal((count, 2, *size)).astype(features.dtype)
+    groups = math.prod(np.broadcast_to(settings["group_size"] or size, 2))
+    parts = np.broadcast_to(settings["part_size"] or size, 2)
+    return rng.standard_normal((count, 2 * features.shape[1] // groups, *parts)).astype(features.dtype)
+
+
+def turned(rois):
+    """[batch, cx, cy, w, h, angle] of the same boxes; every fifth is not turned."""
+    low, high = rois[:, 1:3], rois[:, 3:5]
+    angle = np.linspace(-7, 7, len(rois))
+    angle[::5] = 0
+    return np.concatenate([rois[:, :1], (low + high) / 2, high - low, angle[:, None]], axis=1)
 
 
 def half_bound(expected, magnitude, taps, dtype):

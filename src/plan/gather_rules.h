@@ -135,6 +135,17 @@ FASTROI_RULE PointSpan points_of_row_near_map(const RotatedBox<Real>& b, int64_t
     return {y.first > x.first ? y.first : x.first, y.end < x.end ? y.end : x.end};
 }
 
+template <class Real>
+struct MapPoint {
+    AlignPoint<Real> y, x;
+};
+
+// Where the point (yy, xx) of the box's own frame lies on the map.
+template <class Real>
+FASTROI_RULE MapPoint<Real> rotated_point(const RotatedBox<Real>& b, Real yy, Real xx, int64_t rows, int64_t columns) {
+    return {align_point(rotated_y(b, yy, xx), rows), align_point(rotated_x(b, yy, xx), columns)};
+}
+
 // Calls visit(y point, x point) for each of the bin's points that is on the map, in reading order of the box's own frame.
 template <class Real, class Visit>
 FASTROI_RULE void visit_rotated_points(const RotatedBox<Real>& b, int64_t ph, int64_t pw, int64_t rows, int64_t columns,
@@ -145,10 +156,8 @@ FASTROI_RULE void visit_rotated_points(const RotatedBox<Real>& b, int64_t ph, in
         const Real yy = align_coordinate(b.y, ph, i);
         const PointSpan span = points_of_row_near_map(b, pw, yy, rows, columns);
         for (int64_t j = span.first; j < span.end; j++) {
-            const Real xx = align_coordinate(b.x, pw, j);
-            const AlignPoint<Real> y = align_point(rotated_y(b, yy, xx), rows);
-            const AlignPoint<Real> x = align_point(rotated_x(b, yy, xx), columns);
-            if (!y.absent && !x.absent) visit(y, x);
+            const MapPoint<Real> point = rotated_point(b, yy, align_coordinate(b.x, pw, j), rows, columns);
+            if (!point.y.absent && !point.x.absent) visit(point.y, point.x);
         }
     }
 }
