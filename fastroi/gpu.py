@@ -35,6 +35,7 @@ _CHANNEL_BLOCK = 32
 _STAGED_CHANNELS = 128
 _BLOCKS_WANTED = 4096
 _OUTPUTS_PER_THREAD = 4
+_PASTED_ROWS, _PASTE_TAP_BYTES = 16, 24
 
 _KINDS_OF_MAXIMUM = {1: (0, 1, 0), 2: (1, 1, 0), 3: (0, 1, 1), 4: (0, 0, 0)}  # corners, absent_is_zero, from_zero
 
@@ -56,7 +57,7 @@ class _Launch(ctypes.Structure):
         *((name, ctypes.c_int64) for name in (
             "first", "count",
             "boxes", "boxes_are_double", "box_columns", "box_numbers", "box_row_stride", "box_column_stride",
-            "batch_indices", "batch_stride", "levels_of_rois", "level_stride", "images", "level_count", "error",
+            "batch_indices", "batch_stride", "one_image_each", "levels_of_rois", "level_stride", "images", "level_count", "error",
             "planned", "y_first", "x_first", "y_items", "x_items", "y_absent", "x_absent", "y_capacity", "x_capacity",
             "out", "argmax",
         )),
@@ -74,6 +75,9 @@ class _Launch(ctypes.Structure):
         ("offset_strides", ctypes.c_int64 * 4),
         *((name, ctypes.c_int64) for name in ("classes", "part_h", "part_w", "samples")),
         ("movement", ctypes.c_double),
+        ("mask_code", ctypes.c_int64),
+        ("out_code", ctypes.c_int64),
+        ("threshold", ctypes.c_double),
         *((name, ctypes.c_int64) for name in (
             "scratch", "scratch_cells", "channel_block", "slices", "shared_items", "channels_fastest", "staged", "source",
         )),
@@ -204,9 +208,12 @@ class Device:
         with runtime().on(self.number):
             return runtime().empty(shape, dtype)
 
-    def checked_out(self, out, shape, dtype, inputs, name):
+    def check_kind(self, out, name):
         if not runtime().is_array(out):
             raise TypeError(f"{name}: {type(out).__name__} is not a CuPy array, as a result on the GPU must be")
+
+    def checked_out(self, out, shape, dtype, inputs, name):
+        self.check_kind(out, name)
         if runtime().device_id(out) != self.number:
             raise ValueError(f"{name}: on another device than the features")
         if out.dtype != dtype:
@@ -350,7 +357,7 @@ class _Call:
     def __init__(self, maps, boxes, batch_indices, out, scales, box_numbers=4):
         self.launch = launch = _Launch(box_numbers=box_numbers, classes=1)
         self.maps, self.out = maps, out
-        self.element = _element_code(maps[0].dtype)
+        self.element = self._element_of(maps[0])
         self.item_size = _ITEM_SIZES[self.element]
         self.weight_size = 8 if self.element == 1 else 4
         self.count, launch.channels, launch.bins_h, launch.bins_w = out.shape
@@ -368,6 +375,10 @@ class _Call:
         launch.error = runtime().pointer(runtime().error_word())
         self.plan_items = max(launch.bins_h, launch.bins_w)  # that a block plans side by side
         self.kept = (boxes, batch_indices)
+
+    @staticmethod
+    def _element_of(array):
+        return _element_code(array.dtype)
 
     def _check(self, boxes, batch_indices):
         """What the core checks on the host, in its words."""
@@ -575,6 +586,43 @@ class _Call:
         launch.slices = max(1, min(-(-outputs // (runtime().threads * _OUTPUTS_PER_THREAD)), 1 << 16))
 
 
+class _MaskCall(_Call):
+    """The same for masks, whose kernels are those of float64 whatever the type of the masks."""
+
+    def __init__(self, masks, boxes, batch_indices, out, code, out_code, threshold):
+        super().__init__([masks], boxes, batch_indices, out, [(1.0, 1.0)])
+        if not 0 <= threshold < math.inf:
+            raise ValueError(f"threshold: {threshold:g}; it must be finite and not negative")
+        launch = self.launch
+        launch.mask_code, launch.out_code, launch.threshold = code, out_code, threshold
+        launch.one_image_each = batch_indices is None
+
+    @staticmethod
+    def _element_of(array):
+        return _ELEMENTS["float64"]
+
+    def _check(self, boxes, batch_indices):
+        images, _, rows, columns = self.maps[0].shape
+        if max(rows, columns) > _MAX_AXIS - 2:
+            raise OverflowError(f"masks: {rows} x {columns}; an axis holds at most 2^31 - 3")
+        if self.count and not (images and rows and columns):
+            raise ValueError(f"masks: {images} of {rows} x {columns} cells; there is nothing to paste or crop")
+
+    def paste(self):
+        """A block for some rows of each image."""
+        if self.out.size == 0:
+            return
+        launch, device = self.launch, runtime()
+        launch.shared_items = min(launch.bins_h, _PASTED_ROWS)
+        launch.slices = -(-launch.bins_h // launch.shared_items)
+        threads = min(device.threads, -(-launch.bins_w // 32) * 32)
+        step = max(1, _MAX_AXIS // launch.slices)
+        for first in range(0, self.count, step):
+            launch.first, launch.count = first, min(step, self.count - first)
+            blocks = launch.count * launch.slices
+            device.launch(self.element, "paste_masks", blocks, threads, launch.shared_items * _PASTE_TAP_BYTES, launch)
+
+
 def _fitting_threads(items, most):
     """Whole warps that share `items` evenly."""
     rounds = -(-items // most)
@@ -624,7 +672,7 @@ def _tap_capacity(kind, bins, extent, sampling):
     return min(2 * sampling * bins, shared) if kind == "align" and sampling > 0 else shared
 
 
-def _run_sum(call, kind):
+def _run_sum(call, kind, kernel=None):
     launch = call.launch
     rows, columns = call.largest_extents()
     tap_bytes = 2 * call.weight_size
@@ -637,18 +685,22 @@ def _run_sum(call, kind):
         ("y_first", 4 * (launch.bins_h + 1)),
         ("x_first", 4 * (launch.bins_w + 1)),
     ]
+    call.run("plan_" + kind, plan, kernel or _sum_kernel(call, tap_bytes))
+
+
+def _sum_kernel(call, tap_bytes):
+    launch = call.launch
+    columns = call.largest_extents()[1]
     plan_bytes = tap_bytes * (launch.y_capacity + launch.x_capacity) + 4 * (launch.bins_h + launch.bins_w + 2)
     shared = call.planar_shared_bytes(plan_bytes + 4 * launch.x_capacity, min(columns, launch.x_capacity), 16)
     staged = call.stage_bytes(plan_bytes)
     if staged:
-        kernel = ("sum_staged", staged, 0)
-    elif shared:
-        kernel = ("sum_planar", *shared)
-    elif plan_bytes <= _SHARED_PREFERRED and call.takes_wide_access():
-        kernel = ("sum_wide", plan_bytes, 0)
-    else:
-        kernel = ("sum_direct", 0, 0)
-    call.run("plan_" + kind, plan, kernel)
+        return "sum_staged", staged, 0
+    if shared:
+        return "sum_planar", *shared
+    if plan_bytes <= _SHARED_PREFERRED and call.takes_wide_access():
+        return "sum_wide", plan_bytes, 0
+    return "sum_direct", 0, 0
 
 
 def _sample_capacity(bins, extent, sampling):
@@ -853,6 +905,22 @@ def _deform_ps_roi_pool(
     _run_moved(call, "plan_parts", sample_per_part, sample_per_part)
 
 
+def _paste_masks(masks, rois, out, code, out_code, threads, rule, arithmetic, zeroed, threshold):
+    call = _MaskCall(masks, rois, None, out, code, out_code, threshold)
+    call.launch.rule, call.launch.arithmetic_is_float = rule, arithmetic
+    call.paste()
+
+
+def _crop_masks(
+    masks, rois, batch, out, code, out_code, threads, aligned, arithmetic, sampling_h, sampling_w, threshold
+):
+    call = _MaskCall(masks, rois, batch, out, code, out_code, threshold)
+    launch = call.launch
+    launch.coordinates, launch.arithmetic_is_float = aligned, arithmetic  # asymmetric, half pixel
+    launch.sampling_h, launch.sampling_w = sampling_h, sampling_w
+    _run_sum(call, "align", ("crop_masks", 0, 0))
+
+
 def _check_gather_sampling(ratio, name):
     if ratio > _MAX_GATHER_SAMPLING:
         raise ValueError(f"{name}: {ratio}; at most {_MAX_GATHER_SAMPLING}")
@@ -885,6 +953,8 @@ _OPERATORS = {
     "riroi_align_rotated": _riroi_align_rotated,
     "deform_roi_pool": _deform_roi_pool,
     "deform_ps_roi_pool": _deform_ps_roi_pool,
+    "paste_masks": _paste_masks,
+    "crop_masks": _crop_masks,
 }
 
 

@@ -3,7 +3,16 @@
 import math
 
 import numpy as np
-from helpers import awkward_rois, feature_map, from_layout, to_layout
+from helpers import (
+    MASK_DTYPES,
+    assert_same,
+    awkward_rois,
+    feature_map,
+    from_layout,
+    random_boxes,
+    random_masks,
+    to_layout,
+)
 
 import fastroi
 from fastroi import _core
@@ -183,4 +192,35 @@ def compare_plans(runtime, to_device, read):
                         compared += bins
     finally:
         runtime.launch = launch
+    return compared
+
+
+def mask_calls(rng):
+    """(arguments of paste_masks or crop_masks, keywords, its name): every rule, type and threshold."""
+    for dtype in MASK_DTYPES:
+        for shape, size in (((7, 9), (37, 300)), ((1, 1), (9, 5)), ((28, 28), (12, 17))):
+            masks, boxes = random_masks(rng, (30, *shape), dtype), random_boxes(rng, 30, size)
+            for rule in ("detectron2", "detectron2_full", "detectron"):
+                for threshold, arithmetic in ((0.5, "float64"), (0, "float32"), (None, "float32"), (None, "float64")):
+                    yield (masks, boxes, size, threshold), {"rule": rule, "arithmetic": arithmetic}, "paste_masks"
+        for size, bins in (((15, 21), 3), ((1, 9), (2, 3)), ((60, 70), (14, 9))):
+            masks, boxes = random_masks(rng, (30, *size), dtype), random_boxes(rng, 30, size)
+            indices = rng.integers(0, 30, 30)
+            for threshold, ratio, aligned in ((0.5, -1, True), (0, 2, False), (None, -1, True), (None, (1, 3), False)):
+                keywords = {"sampling_ratio": ratio, "aligned": aligned, "mask_indices": indices if aligned else None}
+                yield (masks, boxes, bins, threshold), {**keywords, "arithmetic": "float32" if ratio == 2 else "float64"}, "crop_masks"
+
+
+def check_masks(rng, to_device, read):
+    """Masks on the device are those of the CPU, bit for bit; returns how many were compared."""
+    compared = 0
+    for (masks, boxes, *more), keywords, name in mask_calls(rng):
+        operator = getattr(fastroi, name)
+        expected = operator(masks, boxes, *more, **keywords)
+        if keywords.get("mask_indices") is not None:
+            keywords = {**keywords, "mask_indices": to_device(keywords["mask_indices"])}
+        result = read(operator(to_device(masks), to_device(boxes), *more, **keywords))
+        assert result.dtype == expected.dtype
+        assert_same(result, expected, boxes)
+        compared += len(boxes)
     return compared

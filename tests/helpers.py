@@ -27,6 +27,7 @@ CONFIGURATIONS = (
     ((2, 6, 20, 33), (1, 1), 1 / 32),
 )
 
+MASK_DTYPES = ("bool", "uint8", "float32", "float64")
 HALF_STEPS = (-0.5, 0.5, 1.5, 2.5, -1.5, 0.49999997, 0.49999999999999994, 8388609.0, -2.5)
 
 
@@ -105,6 +106,29 @@ def cornered_rois(rng, count, shape, scale):
     ties = rng.random(count) < 0.1
     rois[ties, 1:] = np.floor(rois[ties, 1:]) + 0.5
     return rois
+
+
+def random_masks(rng, shape, dtype="float32"):
+    if dtype == "bool":
+        return rng.random(shape) < 0.5
+    if dtype == "uint8":
+        return rng.integers(0, 2, shape).astype(np.uint8)
+    return rng.random(shape).astype(dtype)
+
+
+def random_boxes(rng, count, size, margin=0.3):
+    """(count, 4) boxes: inside, across the border, outside, tiny, whole pixels, empty, reversed."""
+    height, width = size
+    extent = np.array([width, height])
+    centre = rng.uniform(-margin, 1 + margin, (count, 2)) * extent
+    half = np.exp(rng.uniform(np.log(0.01), np.log(0.8), (count, 2))) * extent / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=1)
+    kind = rng.integers(0, 10, count)
+    boxes[kind == 1] = np.round(boxes[kind == 1])
+    boxes[kind == 2] += np.tile(3 * extent, 2)
+    boxes[kind == 3, 2] = boxes[kind == 3, 0]
+    boxes[kind == 4] = boxes[kind == 4][:, [2, 3, 0, 1]]
+    return boxes
 
 
 def to_layout(features, layout):

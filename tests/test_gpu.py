@@ -3,7 +3,7 @@
 import numpy as np
 import oracle_align
 import pytest
-from gpu_cases import OPERATORS, SHAPES, TURNED, compare_plans, half_bound, moderate_rois, run_operator
+from gpu_cases import OPERATORS, SHAPES, TURNED, check_masks, compare_plans, half_bound, moderate_rois, run_operator
 from helpers import assert_same, awkward_rois, expected_max, feature_map, from_layout, to_layout
 
 import fastroi
@@ -103,6 +103,11 @@ def test_plans_are_those_of_the_cpu(cupy):
 
     bins = compare_plans(fastroi.gpu.runtime(), cupy.asarray, read)
     covered.add(f"plans of {bins} bins bit for bit")
+
+
+def test_masks_are_those_of_the_cpu(cupy):
+    compared = check_masks(np.random.default_rng(67), cupy.asarray, lambda array: array.get())
+    covered.add(f"{compared} masks bit for bit")
 
 
 def test_bad_rows_give_zeros_and_an_error(cupy):

@@ -9,7 +9,7 @@ import numpy as np
 import oracle
 import oracle_align
 import pytest
-from gpu_cases import OPERATORS, SHAPES, compare_plans, half_bound, moderate_rois, run_operator
+from gpu_cases import OPERATORS, SHAPES, check_masks, compare_plans, half_bound, moderate_rois, run_operator
 from gpu_emulation import EmulatedArray, EmulatedRuntime, emulated, from_device, to_device
 from helpers import (
     assert_same,
@@ -362,6 +362,39 @@ def test_half_types_of_gathering_operators(device):
             if operator == "riroi_align_rotated":
                 bound += half_bound(magnitude, magnitude, taps, dtype)
             assert (np.abs(from_device(pooled).astype(np.float64) - mean) <= bound + 1e-9).all(), (operator, dtype)
+
+
+def test_masks_are_those_of_the_cpu(device):
+    assert check_masks(np.random.default_rng(75), to_device, from_device) > 5000
+    assert {"paste_masks", "plan_align", "crop_masks"} == set(device.launched)
+
+
+def test_what_masks_refuse(device):
+    masks, boxes = np.ones((3, 4, 4), np.float32), np.array([[0.0, 0, 4, 4]] * 3)
+    bad = boxes.copy()
+    bad[1, 2] = np.nan
+    for operator, size in ((fastroi.paste_masks, (6, 6)), (fastroi.crop_masks, 2)):
+        result = from_device(operator(to_device(masks), to_device(bad), size, 0.0))
+        assert not result[1].any()
+        assert result[0].any() and (result[2] == result[0]).all()
+        with pytest.raises(ValueError, match=r"rois\[1\]: x2"):
+            fastroi.gpu.check()
+        device.launched = []
+        for arguments in (
+            (masks, boxes[:2], size), (masks.astype(int), boxes, size), (masks[:, :0], boxes, size), (masks, boxes, size, -1.0),
+            (masks, np.ones((3, 5)), size), (masks[0], boxes, size),
+        ):  # fmt: skip
+            with pytest.raises((ValueError, TypeError)) as on_cpu:
+                operator(*arguments)
+            with pytest.raises(on_cpu.type, match=re.escape(str(on_cpu.value).split(":")[0])):
+                operator(*(to_device(a) if isinstance(a, np.ndarray) else a for a in arguments))
+        with pytest.raises(TypeError, match="not a CuPy array"):
+            operator(to_device(masks), boxes, size, out=np.zeros((3, 6, 6), bool))
+        assert device.launched == []
+    out = to_device(np.ones((3, 12, 6), bool))[:, ::-2]
+    assert fastroi.paste_masks(to_device(masks), boxes, (6, 6), out=out) is out
+    assert (np.asarray(out) == fastroi.paste_masks(masks, boxes, (6, 6))).all()
+    assert fastroi.paste_masks(to_device(masks[:0]), boxes[:0], (6, 6)).shape == (0, 6, 6)
 
 
 def test_one_line_names_the_extras_where_cupy_is_missing():

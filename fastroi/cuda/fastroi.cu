@@ -7,6 +7,7 @@
 #ifdef __CUDACC_RTC__
 typedef int int32_t;
 typedef unsigned int uint32_t;
+typedef unsigned char uint8_t;
 typedef unsigned short uint16_t;
 typedef long long int64_t;
 typedef unsigned long long uint64_t;
@@ -47,7 +48,7 @@ struct Launch {
     const void* boxes;
     int64_t boxes_are_double, box_columns, box_numbers, box_row_stride, box_column_stride;  // 4 numbers a box, 5 with an angle
     const int64_t* batch_indices;  // or null
-    int64_t batch_stride;
+    int64_t batch_stride, one_image_each;  // box k belongs to image k
     const int64_t* levels_of_rois;  // or null
     int64_t level_stride;
     int64_t images, level_count;
@@ -77,10 +78,12 @@ struct Launch {
     int64_t offsets_are_double, offset_strides[4];
     int64_t classes, part_h, part_w, samples;
     double movement;
+    int64_t mask_code, out_code;  // MaskCode
+    double threshold;
     void* scratch;  // of bins whose cells do not fit into shared memory
     int64_t scratch_cells;
 
-    int64_t channel_block, slices, shared_items, channels_fastest;
+    int64_t channel_block, slices, shared_items, channels_fastest;  // shared_items of paste_masks: the rows of a block
     int64_t staged;  // wide kernels: results go through shared memory into a contiguous channels-first array
     const void* source;  // of pack the map, of mix the result that is not mixed yet
     int64_t source_strides[4];
@@ -229,6 +232,8 @@ __device__ inline RoiBox read_box(const Launch& launch, int64_t row) {
     } else if (launch.batch_indices) {
         image = launch.batch_indices[row * launch.batch_stride];
         if (code == 0 && (image < 0 || image >= launch.images)) code = error_batch_index;
+    } else if (launch.one_image_each) {
+        image = row;
     }
     if (launch.levels_of_rois) {
         level = launch.levels_of_rois[row * launch.level_stride];
@@ -1563,6 +1568,119 @@ __device__ inline void mix(const Launch& launch) {
     });
 }
 
+// --- masks -----------------------------------------------------------------------------------------------------------
+
+#if FASTROI_ELEMENT == 1  // masks of every type are interpolated in double
+
+enum MaskCode : int64_t { mask_float32 = 0, mask_float64 = 1, mask_uint8 = 7 };
+
+__device__ inline double mask_cell(const Launch& launch, int64_t at) {
+    const void* const data = launch.levels[0].data;
+    if (launch.mask_code == mask_uint8) return (double)((const uint8_t*)data)[at];
+    return launch.mask_code == mask_float64 ? ((const double*)data)[at] : (double)((const float*)data)[at];
+}
+
+// What an interpolated value becomes; masks of float64 are compared and kept as such, others as float32.
+__device__ inline void store_mask(const Launch& launch, int64_t at, double value, bool strict) {
+    const bool is_wide = launch.mask_code == mask_float64;
+    if (launch.out_code == mask_uint8) {
+        const bool is_set = is_wide ? is_in_mask(value, launch.threshold, strict) : is_in_mask((float)value, (float)launch.threshold, strict);
+        ((uint8_t*)launch.out)[at] = is_set;
+    } else if (is_wide) {
+        ((double*)launch.out)[at] = value;
+    } else {
+        ((float*)launch.out)[at] = (float)value;
+    }
+}
+
+__device__ inline void store_no_mask(const Launch& launch, int64_t at) {
+    if (launch.out_code == mask_uint8)
+        ((uint8_t*)launch.out)[at] = 0;
+    else if (launch.mask_code == mask_float64)
+        ((double*)launch.out)[at] = 0;
+    else
+        ((float*)launch.out)[at] = 0;
+}
+
+// A cell by its positions, which are cells plus one; 0 is off the mask.
+__device__ inline double pasted_cell(const Launch& launch, int64_t mask, int32_t y, int32_t x) {
+    const Level& map = launch.levels[0];
+    return y == 0 || x == 0 ? 0 : mask_cell(launch, mask + (y - 1) * map.row_stride + (x - 1) * map.column_stride);
+}
+
+// A block pastes some rows of an image, a thread some of its columns: the tap of a column is found once for all these rows.
+template <class Real>
+__device__ inline void paste_rows(const Launch& launch, int64_t k, const RoiBox& box, int64_t first, int64_t end) {
+    const PasteRule rule = (PasteRule)launch.rule;
+    const Level& map = launch.levels[0];
+    const bool is_refused = box.image < 0, strict = rule == PasteRule::detectron;
+    const PasteAxis<Real> y = paste_axis<Real>(rule, low_side(box, true), high_side(box, true), map.rows, launch.bins_h);
+    const PasteAxis<Real> x = paste_axis<Real>(rule, low_side(box, false), high_side(box, false), map.columns, launch.bins_w);
+    PasteTap* const y_taps = (PasteTap*)dynamic_shared;
+    for (int64_t row = first + threadIdx.x; row < end; row += blockDim.x) y_taps[row - first] = paste_tap(y, row);
+    __syncthreads();
+    const int64_t mask = box.image * map.image_stride, image = (launch.first + k) * launch.out_strides[0];
+    for (int64_t column = threadIdx.x; column < launch.bins_w; column += blockDim.x) {
+        const bool has_column = !is_refused && column >= x.first && column < x.end;
+        const PasteTap across = paste_tap(x, column);
+        for (int64_t row = first; row < end; row++) {
+            const int64_t at = image + row * launch.out_strides[2] + column * launch.out_strides[3];
+            if (!has_column || row < y.first || row >= y.end) {
+                store_no_mask(launch, at);
+                continue;
+            }
+            const PasteTap down = y_taps[row - first];
+            const auto combined = [&](int32_t position) {
+                return down.low_weight * pasted_cell(launch, mask, down.low, position) +
+                       down.high_weight * pasted_cell(launch, mask, down.high, position);
+            };
+            store_mask(launch, at, across.low_weight * combined(across.low) + across.high_weight * combined(across.high), strict);
+        }
+    }
+}
+
+__device__ inline void paste_masks(const Launch& launch) {
+    const int64_t k = blockIdx.x / launch.slices, first = blockIdx.x % launch.slices * launch.shared_items;
+    const int64_t end = first + launch.shared_items < launch.bins_h ? first + launch.shared_items : launch.bins_h;
+    const RoiBox box = read_box(launch, launch.first + k);
+    if (launch.arithmetic_is_float)
+        paste_rows<float>(launch, k, box, first, end);
+    else
+        paste_rows<double>(launch, k, box, first, end);
+}
+
+// A thread a bin; products and sums are rounded one by one, as on the CPU.
+__device__ inline void crop_masks(const Launch& launch) {
+    const int64_t k = blockIdx.x / launch.slices;
+    const PlannedRoi roi = launch.planned[k];
+    const Level& map = launch.levels[0];
+    const Tap<double>* const y_taps = (const Tap<double>*)launch.y_items + k * launch.y_capacity;
+    const Tap<double>* const x_taps = (const Tap<double>*)launch.x_items + k * launch.x_capacity;
+    const int32_t* const y_first = launch.y_first + k * (launch.bins_h + 1);
+    const int32_t* const x_first = launch.x_first + k * (launch.bins_w + 1);
+    for_each_output<1>(launch, blockIdx.x % launch.slices, [&](const DirectItem& bin) {
+        const int64_t at = (launch.first + k) * launch.out_strides[0] + bin.ph * launch.out_strides[2] + bin.pw * launch.out_strides[3];
+        if (roi.image < 0) return store_no_mask(launch, at);
+        double sum = 0;
+        for (int32_t t = x_first[bin.pw]; t < x_first[bin.pw + 1]; t++) {
+            const int64_t column = roi.image * map.image_stride + x_taps[t].index * map.column_stride;
+            double rows = 0;
+#pragma unroll 4
+            for (int32_t s = y_first[bin.ph]; s < y_first[bin.ph + 1]; s++)
+                rows += y_taps[s].weight * mask_cell(launch, column + y_taps[s].index * map.row_stride);
+            sum += x_taps[t].weight * rows;
+        }
+        store_mask(launch, at, sum, false);
+    });
+}
+
+#define FASTROI_MASK_KERNELS(KERNEL)                \
+    KERNEL(paste_masks, 256, paste_masks(launch))   \
+    KERNEL(crop_masks, 256, crop_masks(launch))
+#else
+#define FASTROI_MASK_KERNELS(KERNEL)
+#endif
+
 // --- channels first to channels last ---------------------------------------------------------------------------------
 
 constexpr int tile_side = 32;
@@ -1645,7 +1763,8 @@ using Weight = Sum<Element>;
     KERNEL(points_direct, 256, (gather_points<Element, 1>(launch)))   \
     KERNEL(points_wide, 256, (gather_points<Element, wide>(launch)))  \
     KERNEL(mix, 256, (mix<Element>(launch)))                          \
-    KERNEL(pack, 256, (pack<Element>(launch)))
+    KERNEL(pack, 256, (pack<Element>(launch)))                        \
+    FASTROI_MASK_KERNELS(KERNEL)
 
 #define FASTROI_DEFINE(name, threads, call)                                                              \
     extern "C" __global__ void __launch_bounds__(threads, 4) fastroi_##name(const FASTROI_PARAMETER fastroi::Launch launch) { \
