@@ -86,7 +86,7 @@ class Case:
     @property
     def output_channels(self) -> int:
         channels = self.map_shape[1]
-        if self.op.startswith("ps_"):
+        if "ps_roi" in self.op:
             return channels // (self.output_size[0] * self.output_size[1])
         return channels
 
@@ -143,7 +143,7 @@ class Case:
 
     def op_boxes(self) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Return the boxes in the form this case's operator takes."""
-        if self.op == "roi_align_rotated":
+        if self.op.endswith("_rotated"):
             return self.rotated_boxes()
         return self.normalised_boxes() if self.op == "crop_and_resize" else self.boxes()
 

@@ -3,6 +3,10 @@
 import ctypes
 import math
 import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import ml_dtypes
 import numpy as np
@@ -24,6 +28,10 @@ from helpers import (
 )
 
 import fastroi
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from benchmarks import cases
+from benchmarks import gpu as benchmarks
 
 FUSED = [name for name in fastroi.simd.supported() if name != "baseline"]
 LAYOUTS = ("NCHW", "NHWC")
@@ -395,6 +403,21 @@ def test_what_masks_refuse(device):
     assert fastroi.paste_masks(to_device(masks), boxes, (6, 6), out=out) is out
     assert (np.asarray(out) == fastroi.paste_masks(masks, boxes, (6, 6))).all()
     assert fastroi.paste_masks(to_device(masks[:0]), boxes[:0], (6, 6)).shape == (0, 6, 6)
+
+
+@pytest.mark.parametrize("case", [case for case in benchmarks.CASES if case not in cases.MAIN], ids=lambda case: case.name)
+def test_cases_of_the_gpu_benchmark_run(case, device):
+    """With a few boxes; their floor counts the bytes of what comes back."""
+    draw = np.random.default_rng(68).standard_normal
+    rng = SimpleNamespace(standard_normal=lambda *args, **kwargs: to_device(draw(*args, **kwargs)))
+    attributes = SimpleNamespace(attributes={"L2CacheSize": 0})
+    stand_in = SimpleNamespace(
+        asarray=to_device, random=SimpleNamespace(default_rng=lambda seed: rng), cuda=SimpleNamespace(Device=lambda: attributes)
+    )
+    is_mask = isinstance(case, benchmarks.MaskCase)
+    case = replace(case, boxes_count=3, mask_shape=(3, *case.mask_shape[1:])) if is_mask else case.reduced(3)
+    for _, dtype, call, _ in benchmarks.variants(stand_in, case, LAYOUTS, ["float32"]):
+        assert case.bytes_moved(np.dtype(dtype).itemsize)[1] == call()(0).nbytes
 
 
 def test_one_line_names_the_extras_where_cupy_is_missing():
