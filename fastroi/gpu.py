@@ -11,11 +11,12 @@ import itertools
 import math
 from contextlib import nullcontext
 from contextvars import ContextVar
+from functools import cache
 
 import numpy as np
 
 from . import cuda
-from ._arguments import overlaps_itself
+from ._arguments import is_on_gpu, overlaps_itself, plain_array
 
 __all__ = ["check", "options", "warmup"]
 
@@ -96,13 +97,7 @@ class _CupyRuntime:
 
     threads, plan_threads = _THREADS, _PLAN_THREADS
 
-    def __init__(self):
-        try:
-            import cupy
-        except ImportError:
-            raise ImportError(
-                "features: a GPU array needs CuPy; install fastroi[cuda13] or fastroi[cuda12], as your driver has it"
-            ) from None
+    def __init__(self, cupy):
         self.cupy = cupy
         self._kernels = {}
         self._errors = {}
@@ -121,9 +116,7 @@ class _CupyRuntime:
         return isinstance(value, self.cupy.ndarray)
 
     def array(self, value):
-        """A GPU array of any library as a CuPy array on the same memory; a host array is copied to the device."""
-        if isinstance(value, self.cupy.ndarray):
-            return value
+        """What is no CuPy array as one: on the same memory if it lies on a GPU, else copied to the current device."""
         if getattr(value, "__dlpack_device__", None) is not None and not isinstance(value, np.ndarray):
             return self.cupy.from_dlpack(value)
         return self.cupy.asarray(value)
@@ -176,13 +169,20 @@ _runtime = None
 def runtime():
     global _runtime
     if _runtime is None:
-        _runtime = _CupyRuntime()
+        try:
+            import cupy
+        except ImportError:
+            raise ImportError(
+                "features: a GPU array needs CuPy; install fastroi[cuda13] or fastroi[cuda12], as your driver has it"
+            ) from None
+        _runtime = _CupyRuntime(cupy)
     return _runtime
 
 
 # --- what the argument checks ask --------------------------------------------------------------------------------------
 
 
+@cache  # a dtype composes its name anew each time
 def _element_code(dtype):
     return _ELEMENTS.get(dtype.name) if dtype.isnative else None
 
@@ -198,9 +198,12 @@ class Device:
 
     def array(self, value, name):
         """A GPU array of any library as a CuPy array on the same memory; a host array is copied to the device."""
-        with runtime().on(self.number):
-            array = runtime().array(value)
-        if runtime().device_id(array) != self.number:
+        device, array = runtime(), value
+        if not device.is_array(value):
+            source = value if is_on_gpu(value) else plain_array(value, name)
+            with device.on(self.number):
+                array = device.array(source)
+        if device.device_id(array) != self.number:
             raise ValueError(f"{name}: on another device than the features")
         return array
 
@@ -356,23 +359,26 @@ class _Call:
 
     def __init__(self, maps, boxes, batch_indices, out, scales, box_numbers=4):
         self.launch = launch = _Launch(box_numbers=box_numbers, classes=1)
-        self.maps, self.out = maps, out
+        self.device, self.maps, self.out = runtime(), maps, out
         self.element = self._element_of(maps[0])
         self.item_size = _ITEM_SIZES[self.element]
         self.weight_size = 8 if self.element == 1 else 4
         self.count, launch.channels, launch.bins_h, launch.bins_w = out.shape
         launch.planned_bins = self.bins = launch.bins_h * launch.bins_w
         self._check(boxes, batch_indices)
-        launch.out, launch.out_strides[:] = _pointer_and_strides(out)
+        launch.out, launch.out_strides = _pointer_and_strides(out)
         launch.level_count, launch.images = len(maps), maps[0].shape[0]
-        for level, (array, (scale_h, scale_w)) in enumerate(zip(maps, scales, strict=True)):
+        self.levels = []
+        for array, (scale_h, scale_w) in zip(maps, scales, strict=True):
             pointer, strides = _pointer_and_strides(array)
-            launch.levels[level] = _Level(pointer, *strides, *array.shape[2:], scale_h, scale_w)
+            self.levels.append(_Level(pointer, *strides, *array.shape[2:], scale_h, scale_w))
+        self._pass_levels()
+        self.largest_extents = max([level.rows for level in self.levels]), max([level.columns for level in self.levels])
         launch.boxes_are_double, launch.box_columns = boxes.itemsize == 8, boxes.shape[1]
         launch.boxes, (launch.box_row_stride, launch.box_column_stride) = _pointer_and_strides(boxes)
         if batch_indices is not None:
             launch.batch_indices, (launch.batch_stride,) = _pointer_and_strides(batch_indices)
-        launch.error = runtime().pointer(runtime().error_word())
+        launch.error = self.device.pointer(self.device.error_word())
         self.plan_items = max(launch.bins_h, launch.bins_w)  # that a block plans side by side
         self.kept = (boxes, batch_indices)
 
@@ -404,7 +410,7 @@ class _Call:
         self.kept += (levels,)
 
     def set_argmax(self, argmax):
-        self.launch.argmax, self.launch.argmax_strides[:] = _pointer_and_strides(argmax)
+        self.launch.argmax, self.launch.argmax_strides = _pointer_and_strides(argmax)
 
     def set_groups(self, rows, columns, bin_major):
         self.launch.group_h, self.launch.group_w, self.launch.bin_major = rows, columns, bin_major
@@ -412,10 +418,10 @@ class _Call:
     # What decides between the kernels of a family.
 
     def is_channels_last(self):
-        return all(level.channel_stride == 1 and level.column_stride != 1 for level in self._levels())
+        return all(level.channel_stride == 1 and level.column_stride != 1 for level in self.levels)
 
-    def _levels(self):
-        return self.launch.levels[: self.launch.level_count]
+    def _pass_levels(self):
+        self.launch.levels[: len(self.levels)] = self.levels
 
     def takes_wide_access(self):
         """Whether 16 bytes of channels can be read and written at once, everywhere."""
@@ -424,7 +430,7 @@ class _Call:
         if launch.group_h or launch.channels % wide or launch.out_strides[1] != 1 or launch.out % 16:
             return False
         strides = [launch.out_strides[i] for i in (0, 2, 3)]
-        for level in self._levels():
+        for level in self.levels:
             if level.channel_stride != 1 or level.data % 16:
                 return False
             strides += (level.image_stride, level.row_stride, level.column_stride)
@@ -436,11 +442,8 @@ class _Call:
         return all(
             channels * abs(level.channel_stride) + level.rows * abs(level.row_stride) + level.columns * abs(level.column_stride)
             < 2**31
-            for level in self._levels()
+            for level in self.levels
         )
-
-    def largest_extents(self):
-        return max(m.shape[2] for m in self.maps), max(m.shape[3] for m in self.maps)
 
     def planar_shared_bytes(self, plan_bytes, columns, item_bytes):
         """(shared bytes, items) of a planar kernel, or None where a direct kernel has to do."""
@@ -458,37 +461,36 @@ class _Call:
 
         The map is packed channels-last first, so it must be read often enough, and its copy must be aligned and short.
         """
-        launch = self.launch
-        plane = launch.bins_h * launch.bins_w
-        block = _STAGED_CHANNELS
-        while block > 32 and _aligned(plan_bytes) + block * plane * self.item_size > _SHARED_PREFERRED:
-            block //= 2
-        launch.channel_block = block
-        stage = _aligned(plan_bytes) + block * plane * self.item_size
-        contiguous = tuple(launch.out_strides)[1:] == (plane, launch.bins_w, 1)
-        cells = max(level.rows * level.columns for level in self._levels())
+        launch, plane = self.launch, self.bins
+        if launch.group_h or launch.out_strides[1:] != [plane, launch.bins_w, 1] or self.is_channels_last():
+            return None
+        cells = max([level.rows * level.columns for level in self.levels])
         often = 4 * self.count * plane >= launch.images * launch.level_count * cells
         short = cells * (launch.channels + 16) < 2**31
-        usable = contiguous and often and short and not launch.group_h and stage <= _SHARED_BYTES
-        return stage if usable and not self.is_channels_last() else None
+        first, channel_bytes, block = _aligned(plan_bytes), plane * self.item_size, _STAGED_CHANNELS
+        while block > 32 and first + block * channel_bytes > _SHARED_PREFERRED:
+            block //= 2
+        launch.channel_block, stage = block, first + block * channel_bytes
+        return stage if often and short and stage <= _SHARED_BYTES else None
 
     def pack_maps(self):
         """Replace every level by its channels-last copy."""
-        launch, device = self.launch, runtime()
-        wide = 16 // self.item_size
+        launch, device = self.launch, self.device
+        images, wide = launch.images, 16 // self.item_size
         channels = -(-launch.channels // wide) * wide
-        packing = _Launch(channels=launch.channels)
-        for i, level in enumerate(self._levels()):
-            copy = device.empty((launch.images, level.rows, level.columns, channels), self.out.dtype)
-            packing.source = level.data
-            packing.source_strides[:] = (level.image_stride, level.channel_stride, level.row_stride, level.column_stride)
-            pointer, (image, row, column, channel) = _pointer_and_strides(copy)
-            packed = _Level(pointer, image, channel, row, column, level.rows, level.columns, level.scale_h, level.scale_w)
-            packing.levels[0] = packed
-            blocks = launch.images * -(-level.rows * level.columns // 32) * -(-channels // 32)
-            device.launch(self.element, "pack", blocks, device.threads, 32 * 33 * self.item_size, packing)
-            launch.levels[i] = packed
+        for i, level in enumerate(self.levels):
+            rows, columns = level.rows, level.columns
+            row, cells = columns * channels, rows * columns
+            copy = device.empty(images * cells * channels, self.out.dtype)
             self.kept += (copy,)
+            strides = level.image_stride, level.channel_stride, level.row_stride, level.column_stride
+            packing = _Launch(channels=launch.channels, source=level.data, source_strides=strides)
+            self.levels[i] = packing.levels[0] = _Level(
+                device.pointer(copy), rows * row, 1, row, channels, rows, columns, level.scale_h, level.scale_w
+            )
+            blocks = images * -(-cells // 32) * -(-channels // 32)
+            device.launch(self.element, "pack", blocks, device.threads, 32 * 33 * self.item_size, packing)
+        self._pass_levels()
 
     def listing_kernel(self, family):
         """The kernel of a gathering family, as `run` takes it."""
@@ -505,7 +507,7 @@ class _Call:
         """A kernel that needs no plan, a thread a value."""
         if self.out.size == 0:
             return
-        launch, device = self.launch, runtime()
+        launch, device = self.launch, self.device
         self._divide_work(False, name)
         step = max(1, _MAX_AXIS // launch.slices)
         for first in range(0, self.count, step):
@@ -516,14 +518,14 @@ class _Call:
         """Rotated boxes of many points: a block a bin, its cells in shared memory or, where they do not fit, in scratch."""
         if self.out.size == 0:
             return
-        launch, device = self.launch, runtime()
+        launch, device = self.launch, self.device
         name = "points_direct"
         if self.stage_bytes(0):
             name, launch.staged = "points_wide", 1
             self.pack_maps()
         elif self.takes_wide_access():
             name = "points_wide"
-        cells = math.prod(self.largest_extents())
+        cells = math.prod(self.largest_extents)
         if cells > _MAX_AXIS:
             raise OverflowError("features: a bin of too many cells")
         packs = -(-launch.channels * self.item_size // 16) if name == "points_wide" else launch.channels
@@ -544,7 +546,7 @@ class _Call:
         """`plan` lists (field, bytes per RoI); `kernels` is (name, shared bytes, items) of the reducing kernel."""
         if self.out.size == 0:
             return
-        launch, device = self.launch, runtime()
+        launch, device = self.launch, self.device
         name, shared_bytes, items = kernels
         launch.shared_items = items
         self._divide_work(items > 0, name)
@@ -554,13 +556,14 @@ class _Call:
             self.pack_maps()
             packs = -(-min(launch.channel_block, launch.channels) * self.item_size // 16)
             threads = _fitting_threads(packs * launch.bins_h * launch.bins_w, threads)
-        per_roi = sum(size for _, size in plan)
+        per_roi = sum([size for _, size in plan])
         step = max(1, min(self.count, _PLAN_BYTES // per_roi, _MAX_AXIS // launch.slices))
-        workspace = device.empty(sum(_aligned(step * size) for _, size in plan), np.uint8)
+        sizes = [_aligned(step * size) for _, size in plan]
+        workspace = device.empty(sum(sizes), np.uint8)
         address = device.pointer(workspace)
-        for field, size in plan:
+        for (field, _), size in zip(plan, sizes, strict=True):
             setattr(launch, field, address)
-            address += _aligned(step * size)
+            address += size
         plan_threads = min(device.plan_threads, -(-self.plan_items // 32) * 32)
         bins_at_once = launch.planned_bins
         for first, bin_ in itertools.product(range(0, self.count, step), range(0, self.bins, bins_at_once)):
@@ -583,7 +586,7 @@ class _Call:
         launch.channels_fastest = launch.out_strides[1] == 1 and launch.channels > 1
         width = 16 // self.item_size if name.endswith("_wide") else 1
         outputs = launch.channels // width * launch.planned_bins
-        launch.slices = max(1, min(-(-outputs // (runtime().threads * _OUTPUTS_PER_THREAD)), 1 << 16))
+        launch.slices = max(1, min(-(-outputs // (self.device.threads * _OUTPUTS_PER_THREAD)), 1 << 16))
 
 
 class _MaskCall(_Call):
@@ -612,7 +615,7 @@ class _MaskCall(_Call):
         """A block for some rows of each image."""
         if self.out.size == 0:
             return
-        launch, device = self.launch, runtime()
+        launch, device = self.launch, self.device
         launch.shared_items = min(launch.bins_h, _PASTED_ROWS)
         launch.slices = -(-launch.bins_h // launch.shared_items)
         threads = min(device.threads, -(-launch.bins_w // 32) * 32)
@@ -634,10 +637,10 @@ def _aligned(size):
 
 
 def _pointer_and_strides(array):
-    item = array.itemsize
-    if any(stride % item for stride in array.strides):
+    item, strides = array.itemsize, array.strides
+    if any(stride % item for stride in strides):
         raise ValueError(f"array: strides {array.strides} are not multiples of the item size {item}; use .copy()")
-    return runtime().pointer(array), tuple(stride // item for stride in array.strides)
+    return runtime().pointer(array), tuple([stride // item for stride in strides])
 
 
 # --- families ---------------------------------------------------------------------------------------------------------------
@@ -653,11 +656,9 @@ def _run_max(call):
     lanes = 16 // call.weight_size
     item_bytes = 16 + 4 * lanes * with_argmax
     plan_bytes = 8 * (launch.bins_h + launch.bins_w)
-    shared = call.planar_shared_bytes(plan_bytes, call.largest_extents()[1], item_bytes)
-    staged = None if with_argmax else call.stage_bytes(0)
-    if staged:
+    if not with_argmax and (staged := call.stage_bytes(0)):
         kernel = ("max_staged", staged, 0)
-    elif shared:
+    elif shared := call.planar_shared_bytes(plan_bytes, call.largest_extents[1], item_bytes):
         kernel = (prefix + "_planar", *shared)
     else:
         kernel = ("max_wide" if not with_argmax and call.takes_wide_access() else prefix + "_direct", 0, 0)
@@ -674,7 +675,7 @@ def _tap_capacity(kind, bins, extent, sampling):
 
 def _run_sum(call, kind, kernel=None):
     launch = call.launch
-    rows, columns = call.largest_extents()
+    rows, columns = call.largest_extents
     tap_bytes = 2 * call.weight_size
     launch.y_capacity = _tap_capacity(kind, launch.bins_h, rows, launch.sampling_h)
     launch.x_capacity = _tap_capacity(kind, launch.bins_w, columns, launch.sampling_w)
@@ -690,13 +691,11 @@ def _run_sum(call, kind, kernel=None):
 
 def _sum_kernel(call, tap_bytes):
     launch = call.launch
-    columns = call.largest_extents()[1]
+    columns = call.largest_extents[1]
     plan_bytes = tap_bytes * (launch.y_capacity + launch.x_capacity) + 4 * (launch.bins_h + launch.bins_w + 2)
-    shared = call.planar_shared_bytes(plan_bytes + 4 * launch.x_capacity, min(columns, launch.x_capacity), 16)
-    staged = call.stage_bytes(plan_bytes)
-    if staged:
+    if staged := call.stage_bytes(plan_bytes):
         return "sum_staged", staged, 0
-    if shared:
+    if shared := call.planar_shared_bytes(plan_bytes + 4 * launch.x_capacity, min(columns, launch.x_capacity), 16):
         return "sum_planar", *shared
     if plan_bytes <= _SHARED_PREFERRED and call.takes_wide_access():
         return "sum_wide", plan_bytes, 0
@@ -710,7 +709,7 @@ def _sample_capacity(bins, extent, sampling):
 
 def _run_samples(call):
     launch = call.launch
-    rows, columns = call.largest_extents()
+    rows, columns = call.largest_extents
     sample_bytes = 24 if call.weight_size == 8 else 12
     launch.y_capacity = _sample_capacity(launch.bins_h, rows, launch.sampling_h)
     launch.x_capacity = _sample_capacity(launch.bins_w, columns, launch.sampling_w)
@@ -765,7 +764,7 @@ def _most_moved_taps(sampling, extent):
 
 def _run_moved(call, plan_name, sampling_h, sampling_w):
     launch = call.launch
-    rows, columns = call.largest_extents()
+    rows, columns = call.largest_extents
     launch.y_capacity, launch.x_capacity = _most_moved_taps(sampling_h, rows), _most_moved_taps(sampling_w, columns)
     capacity = _TAP_BYTES * launch.y_capacity, _TAP_BYTES * launch.x_capacity
     _run_lists(call, plan_name, "products", launch.classes, *capacity)
@@ -857,7 +856,7 @@ def _riroi_align_rotated(
     _run_rotated(call)
     mixing = _rotated_call(features, rois, batch, out, *settings)
     mixing.launch.orientations = orientations
-    mixing.launch.source, mixing.launch.source_strides[:] = _pointer_and_strides(unmixed)
+    mixing.launch.source, mixing.launch.source_strides = _pointer_and_strides(unmixed)
     mixing.run_alone("mix")
 
 
@@ -868,7 +867,7 @@ def _set_offsets(call, offsets, movement):
         return
     if offsets.itemsize == 2:
         offsets = offsets.astype(np.float32)
-    call.launch.offsets, call.launch.offset_strides[:] = _pointer_and_strides(offsets)
+    call.launch.offsets, call.launch.offset_strides = _pointer_and_strides(offsets)
     call.launch.offsets_are_double = offsets.itemsize == 8
     call.kept += (offsets,)
 

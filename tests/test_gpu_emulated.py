@@ -30,7 +30,7 @@ from helpers import (
 import fastroi
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from benchmarks import cases
+from benchmarks import cases, gpu_host
 from benchmarks import gpu as benchmarks
 
 FUSED = [name for name in fastroi.simd.supported() if name != "baseline"]
@@ -418,6 +418,15 @@ def test_cases_of_the_gpu_benchmark_run(case, device):
     case = replace(case, boxes_count=3, mask_shape=(3, *case.mask_shape[1:])) if is_mask else case.reduced(3)
     for _, dtype, call, _ in benchmarks.variants(stand_in, case, LAYOUTS, ["float32"]):
         assert case.bytes_moved(np.dtype(dtype).itemsize)[1] == call()(0).nbytes
+
+
+def test_host_times_are_of_calls_that_launch(monkeypatch):
+    runtime = fastroi.gpu._CupyRuntime(gpu_host.stand_in())
+    monkeypatch.setattr(fastroi.gpu, "_runtime", runtime)
+    for name, run in gpu_host.calls().items():
+        runtime._kernels.clear()
+        run()
+        assert runtime._kernels, name
 
 
 def test_one_line_names_the_extras_where_cupy_is_missing():
