@@ -46,7 +46,7 @@ HEADERS = sorted(
     for pattern in ("src/**/*.h", "src/**/*.inl", "fastroi/include/*.h")
     for p in ROOT.glob(pattern)
 )
-RULE_HEADERS = ("axis_plan.h", "rules.h", "tap_rules.h", "ps_rules.h")  # the GPU kernels are compiled with them, at run time
+RULE_HEADERS = ("axis_plan.h", "rules.h", "tap_rules.h", "ps_rules.h", "gather_rules.h", "mask_rules.h")  # the GPU kernels include them
 
 
 def kernel_source(isa):

@@ -3,24 +3,79 @@
 Times are medians between device events. The device is kept busy while the calls are queued, so no figure holds time that
 it spent waiting for Python; that time has a column of its own. Inputs rotate among maps that together are larger than twice
 the second-level cache. The floor is the map read once and the output written once, at the bandwidth that a large
-device-to-device copy reaches in the same run (bytes read plus bytes written).
+device-to-device copy reaches in the same run (bytes read plus bytes written). torchvision has no operator of the gathering
+family, and none that pastes or crops masks on the device without a loop in Python: their rows have no ratio to it.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from .cases import MAIN
+from .cases import MAIN, Case, find
 
 NAMES = (
     "C/roi_align", "D/roi_align", "F/roi_align", "A7/roi_pool", "B2000/roi_pool", "E/roi_pool", "E/roi_align",
     "A7/roi_align", "B2000/roi_align", "G/ps_roi_pool", "G/ps_roi_align", "H/crop_and_resize",
+    "C/roi_align_rotated", "D/roi_align_rotated",
 )  # fmt: skip
+
+
+def _like(op, workload, name, **params):
+    """Map, boxes and bins of another case under an operator that MAIN does not have."""
+    case = find(op, workload)
+    return Case(
+        case.workload, name, case.map_shape, case.scale, case.rois_per_image, case.sides, case.output_size, params=params
+    )
+
+
+GATHERED = (
+    _like("roi_align", "C", "riroi_align_rotated", sampling_ratio=2, orientations=8, angle_unit="degrees"),
+    _like("roi_align", "C", "deform_roi_pool", sampling_ratio=2),
+    _like("ps_roi_pool", "G", "deform_ps_roi_pool", sample_per_part=4),
+)
 REPEATS = 30
 BUSY_SECONDS = 0.03
+
+
+@dataclass(frozen=True)
+class MaskCase:
+    """Masks pasted into an image, or masks of the image's size cropped to boxes."""
+
+    workload: str
+    op: str
+    dtype: str
+    mask_shape: tuple[int, int, int]
+    boxes_count: int
+    image_size: tuple[int, int]
+    output_size: tuple[int, int]
+
+    @property
+    def name(self):
+        return f"{self.workload}/{self.op}"
+
+    def bytes_moved(self, itemsize):
+        """(bytes of the masks, bytes of the result, which is of booleans)."""
+        return int(np.prod(self.mask_shape)) * itemsize, self.boxes_count * int(np.prod(self.output_size))
+
+    def boxes(self):
+        """float32 (K, 4) boxes inside the image, sides log-uniform in 32..600 pixels."""
+        rng = np.random.default_rng(2)
+        size = np.array(self.image_size[::-1], float)
+        sides = np.minimum(np.exp(rng.uniform(np.log(32), np.log(600), (self.boxes_count, 2))), size)
+        start = rng.uniform(0, 1, sides.shape) * (size - sides)
+        return np.concatenate([start, start + sides], 1).astype(np.float32)
+
+
+MASKS = (
+    MaskCase("M", "paste_masks", "float32", (100, 28, 28), 100, (800, 1088), (800, 1088)),
+    MaskCase("N", "crop_masks", "bool", (50, 800, 1088), 512, (800, 1088), (28, 28)),
+)
+CASES = (*(case for case in MAIN if case.name in NAMES), *GATHERED, *MASKS)
 
 
 def _median_us(cupy, run, repeats=REPEATS):
@@ -56,15 +111,18 @@ def copy_bandwidth(cupy, size=1 << 30):
     return 2 * size / microseconds * 1e6
 
 
-def rotating_maps(cupy, case, layout, dtype):
-    """As many random maps of the case as fill the second-level cache twice."""
-    n, c, h, w = case.map_shape
-    shape = (n, c, h, w) if layout == "NCHW" else (n, h, w, c)
+def rotating(cupy, shape, dtype):
+    """As many random arrays as fill the second-level cache twice; half of a mask of booleans is set."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     cache = cupy.cuda.Device().attributes["L2CacheSize"]
-    count = max(2, -(-2 * cache // size))
     rng = cupy.random.default_rng(1)
-    return [rng.standard_normal(shape, dtype=np.float32).astype(dtype) for _ in range(count)]
+    arrays = (rng.standard_normal(shape, dtype=np.float32) for _ in range(max(2, -(-2 * cache // size))))
+    return [a > 0 if dtype == "bool" else a.astype(dtype) for a in arrays]
+
+
+def rotating_maps(cupy, case, layout, dtype):
+    n, c, h, w = case.map_shape
+    return rotating(cupy, (n, c, h, w) if layout == "NCHW" else (n, h, w, c), dtype)
 
 
 def fastroi_call(cupy, case, layout, dtype):
@@ -76,8 +134,31 @@ def fastroi_call(cupy, case, layout, dtype):
     if case.op == "crop_and_resize":
         table, indices = map(cupy.asarray, boxes)
         return lambda i: operator(maps[i % len(maps)], table, indices, case.output_size, layout=layout)
-    rois = cupy.asarray(boxes)
-    return lambda i: operator(maps[i % len(maps)], rois, case.output_size, case.scale, layout=layout, **case.params)
+    arguments = cupy.asarray(boxes), case.output_size, case.scale
+    if case.op.startswith("deform"):
+        shape = (case.roi_count, 2, *case.output_size)
+        offsets = np.random.default_rng(3).standard_normal(shape, dtype=np.float32)
+        arguments = arguments[0], cupy.asarray(offsets).astype(dtype), *arguments[1:]
+    return lambda i: operator(maps[i % len(maps)], *arguments, layout=layout, **case.params)
+
+
+def masks_call(cupy, case):
+    import fastroi
+
+    masks, boxes = rotating(cupy, case.mask_shape, case.dtype), cupy.asarray(case.boxes())
+    operator, count = getattr(fastroi, case.op), case.mask_shape[0]
+    keywords = {} if case.op == "paste_masks" else {"mask_indices": cupy.asarray(np.arange(case.boxes_count) % count)}
+    return lambda i: operator(masks[i % len(masks)], boxes, case.output_size, **keywords)
+
+
+def variants(cupy, case, layouts, dtypes):
+    """(layout, dtype, call of fastroi, call of torchvision or None), each made when it is asked for."""
+    if isinstance(case, MaskCase):
+        yield "-", case.dtype, lambda: masks_call(cupy, case), lambda: None
+        return
+    for dtype in dtypes:
+        for layout in layouts:
+            yield layout, dtype, partial(fastroi_call, cupy, case, layout, dtype), partial(torchvision_call, cupy, case, dtype)
 
 
 def torchvision_call(cupy, case, dtype):
@@ -113,7 +194,7 @@ def versions(cupy):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(case.name for case in CASES)}")
     parser.add_argument("--layouts", default="NCHW,NHWC")
     parser.add_argument("--dtypes", default="float32")
     options = parser.parse_args(argv)
@@ -124,21 +205,30 @@ def main(argv=None):
     print(f"copy: {bandwidth / 1e9:.0f} GB/s, read plus written\n")
     print("| case | layout | dtype | floor us | torchvision us | fastroi us | torchvision / fastroi | fastroi / floor | host us |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
-    for case in (case for case in MAIN if case.name in (options.names or NAMES)):
-        for dtype in options.dtypes.split(","):
-            peer = torchvision_call(cupy, case, dtype)
-            peer_us = _median_us(cupy, peer)[0] if peer else float("nan")
-            del peer
-            cupy.get_default_memory_pool().free_all_blocks()
+    for case in (case for case in CASES if case.name in (options.names or [case.name])):
+        peers = {}
+        for layout, dtype, call, peer in variants(cupy, case, options.layouts.split(","), options.dtypes.split(",")):
+            if dtype not in peers:
+                peers[dtype] = _peer_us(cupy, peer)
             floor_us = sum(case.bytes_moved(np.dtype(dtype).itemsize)) / bandwidth * 1e6
-            for layout in options.layouts.split(","):
-                own_us, host_us = _median_us(cupy, fastroi_call(cupy, case, layout, dtype))
-                print(
-                    f"| {case.name} | {layout} | {dtype} | {floor_us:.1f} | {peer_us:.1f} | {own_us:.1f} | "
-                    f"{peer_us / own_us:.2f} | {own_us / floor_us:.2f} | {host_us:.0f} |",
-                    flush=True,
-                )
-                cupy.get_default_memory_pool().free_all_blocks()
+            print(_row(case, layout, dtype, floor_us, peers[dtype], *_median_us(cupy, call())), flush=True)
+            cupy.get_default_memory_pool().free_all_blocks()
+
+
+def _peer_us(cupy, make_peer):
+    peer = make_peer()
+    microseconds = _median_us(cupy, peer)[0] if peer else None
+    del peer
+    cupy.get_default_memory_pool().free_all_blocks()
+    return microseconds
+
+
+def _row(case, layout, dtype, floor_us, peer_us, own_us, host_us):
+    peer, ratio = ("-", "-") if peer_us is None else (f"{peer_us:.1f}", f"{peer_us / own_us:.2f}")
+    return (
+        f"| {case.name} | {layout} | {dtype} | {floor_us:.1f} | {peer} | {own_us:.1f} | {ratio} | "
+        f"{own_us / floor_us:.2f} | {host_us:.0f} |"
+    )
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def plain_array(value, name, gpu=None):
     Refuses the kinds whose meaning an ndarray would lose.
     """
     if gpu is not None:
-        return gpu.array(value if is_on_gpu(value) else plain_array(value, name), name)
+        return gpu.array(value, name)
     if type(value) is np.ndarray:
         return value
     if isinstance(value, (np.ma.MaskedArray, np.matrix)):

@@ -6,6 +6,7 @@ from ._arguments import (
     Call,
     checked_choice,
     floating_array,
+    gpu_of,
     output_extents,
     positive_integer,
     real_number,
@@ -18,11 +19,11 @@ from .ops import _ARITHMETIC_CODES
 __all__ = ["deform_ps_roi_pool", "deform_roi_pool"]
 
 
-def _offsets(values, name):
+def _offsets(values, name, gpu):
     """(array, unsigned view, dtype code) of four-dimensional offsets; None stays None."""
     if values is None:
         return None, None, 0
-    array, code = floating_array(values, name)
+    array, code = floating_array(values, name, gpu)
     if array.ndim != 4:
         raise ValueError(f"{name}: {array.ndim} dimensions; 4 required")
     return array, unsigned(array), code
@@ -94,7 +95,7 @@ def deform_roi_pool(
     array([[6.]])
     """
     scale_h, scale_w = scales(spatial_scale)
-    array, view, code = _offsets(offset, "offset")
+    array, view, code = _offsets(offset, "offset", gpu_of(features))
     settings = (
         _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
         *sampling(sampling_ratio),
@@ -176,7 +177,7 @@ def deform_ps_roi_pool(
     extents = output_extents(output_size)
     groups = extents if group_size is None else output_extents(group_size, "group_size")
     parts = extents if part_size is None else output_extents(part_size, "part_size")
-    array, view, code = _offsets(trans, "trans")
+    array, view, code = _offsets(trans, "trans", gpu_of(features))
     settings = (
         _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
         *groups,

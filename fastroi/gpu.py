@@ -7,14 +7,16 @@ boxes that are not finite and batch indices out of range, gives a result of zero
 """
 
 import ctypes
+import itertools
 import math
 from contextlib import nullcontext
 from contextvars import ContextVar
+from functools import cache
 
 import numpy as np
 
 from . import cuda
-from ._arguments import overlaps_itself
+from ._arguments import is_on_gpu, overlaps_itself, plain_array
 
 __all__ = ["check", "options", "warmup"]
 
@@ -29,10 +31,12 @@ _SHARED_PREFERRED = 26 << 10  # lets eight blocks of 256 threads live on a multi
 _PLAN_BYTES = 128 << 20  # plans of one launch; more RoIs are planned and pooled in turns
 _MAX_PLANE = 1 << 16  # bins; keeps item numbers of a block in 32 bits
 _MAX_ITEMS = 1 << 30
+_MAX_GATHER_SAMPLING = 1 << 10
 _CHANNEL_BLOCK = 32
 _STAGED_CHANNELS = 128
 _BLOCKS_WANTED = 4096
 _OUTPUTS_PER_THREAD = 4
+_PASTED_ROWS, _PASTE_TAP_BYTES = 16, 24
 
 _KINDS_OF_MAXIMUM = {1: (0, 1, 0), 2: (1, 1, 0), 3: (0, 1, 1), 4: (0, 0, 0)}  # corners, absent_is_zero, from_zero
 
@@ -53,23 +57,32 @@ class _Launch(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in (
             "first", "count",
-            "boxes", "boxes_are_double", "box_columns", "box_row_stride", "box_column_stride",
-            "batch_indices", "batch_stride", "levels_of_rois", "level_stride", "images", "level_count", "error",
+            "boxes", "boxes_are_double", "box_columns", "box_numbers", "box_row_stride", "box_column_stride",
+            "batch_indices", "batch_stride", "one_image_each", "levels_of_rois", "level_stride", "images", "level_count", "error",
             "planned", "y_first", "x_first", "y_items", "x_items", "y_absent", "x_absent", "y_capacity", "x_capacity",
             "out", "argmax",
         )),
         ("out_strides", ctypes.c_int64 * 4),
         ("argmax_strides", ctypes.c_int64 * 4),
         *((name, ctypes.c_int64) for name in (
-            "channels", "bins_h", "bins_w", "group_h", "group_w", "bin_major",
+            "channels", "bins_h", "bins_w", "first_bin", "planned_bins", "group_h", "group_w", "bin_major",
             "rule", "arithmetic_is_float", "coordinates", "sampling_h", "sampling_w",
         )),
         ("outside", ctypes.c_double),
         *((name, ctypes.c_int64) for name in (
-            "mean", "corners", "absent_is_zero", "from_zero", "channel_block", "slices", "shared_items", "channels_fastest",
-            "staged", "unpacked",
+            "mean", "corners", "absent_is_zero", "from_zero",
+            "aligned", "clockwise", "degrees", "orientations", "offsets", "offsets_are_double",
         )),
-        ("unpacked_strides", ctypes.c_int64 * 4),
+        ("offset_strides", ctypes.c_int64 * 4),
+        *((name, ctypes.c_int64) for name in ("classes", "part_h", "part_w", "samples")),
+        ("movement", ctypes.c_double),
+        ("mask_code", ctypes.c_int64),
+        ("out_code", ctypes.c_int64),
+        ("threshold", ctypes.c_double),
+        *((name, ctypes.c_int64) for name in (
+            "scratch", "scratch_cells", "channel_block", "slices", "shared_items", "channels_fastest", "staged", "source",
+        )),
+        ("source_strides", ctypes.c_int64 * 4),
         ("levels", _Level * _MAX_LEVELS),
     ]  # fmt: skip
 
@@ -84,13 +97,7 @@ class _CupyRuntime:
 
     threads, plan_threads = _THREADS, _PLAN_THREADS
 
-    def __init__(self):
-        try:
-            import cupy
-        except ImportError:
-            raise ImportError(
-                "features: a GPU array needs CuPy; install fastroi[cuda13] or fastroi[cuda12], as your driver has it"
-            ) from None
+    def __init__(self, cupy):
         self.cupy = cupy
         self._kernels = {}
         self._errors = {}
@@ -109,9 +116,7 @@ class _CupyRuntime:
         return isinstance(value, self.cupy.ndarray)
 
     def array(self, value):
-        """A GPU array of any library as a CuPy array on the same memory; a host array is copied to the device."""
-        if isinstance(value, self.cupy.ndarray):
-            return value
+        """What is no CuPy array as one: on the same memory if it lies on a GPU, else copied to the current device."""
         if getattr(value, "__dlpack_device__", None) is not None and not isinstance(value, np.ndarray):
             return self.cupy.from_dlpack(value)
         return self.cupy.asarray(value)
@@ -164,13 +169,20 @@ _runtime = None
 def runtime():
     global _runtime
     if _runtime is None:
-        _runtime = _CupyRuntime()
+        try:
+            import cupy
+        except ImportError:
+            raise ImportError(
+                "features: a GPU array needs CuPy; install fastroi[cuda13] or fastroi[cuda12], as your driver has it"
+            ) from None
+        _runtime = _CupyRuntime(cupy)
     return _runtime
 
 
 # --- what the argument checks ask --------------------------------------------------------------------------------------
 
 
+@cache  # a dtype composes its name anew each time
 def _element_code(dtype):
     return _ELEMENTS.get(dtype.name) if dtype.isnative else None
 
@@ -186,9 +198,12 @@ class Device:
 
     def array(self, value, name):
         """A GPU array of any library as a CuPy array on the same memory; a host array is copied to the device."""
-        with runtime().on(self.number):
-            array = runtime().array(value)
-        if runtime().device_id(array) != self.number:
+        device, array = runtime(), value
+        if not device.is_array(value):
+            source = value if is_on_gpu(value) else plain_array(value, name)
+            with device.on(self.number):
+                array = device.array(source)
+        if device.device_id(array) != self.number:
             raise ValueError(f"{name}: on another device than the features")
         return array
 
@@ -196,9 +211,12 @@ class Device:
         with runtime().on(self.number):
             return runtime().empty(shape, dtype)
 
-    def checked_out(self, out, shape, dtype, inputs, name):
+    def check_kind(self, out, name):
         if not runtime().is_array(out):
             raise TypeError(f"{name}: {type(out).__name__} is not a CuPy array, as a result on the GPU must be")
+
+    def checked_out(self, out, shape, dtype, inputs, name):
+        self.check_kind(out, name)
         if runtime().device_id(out) != self.number:
             raise ValueError(f"{name}: on another device than the features")
         if out.dtype != dtype:
@@ -240,6 +258,7 @@ def _intersect(a, b):
 
 # --- errors, options, warming up -----------------------------------------------------------------------------------------
 
+_ROTATED_NUMBERS = ("cx", "cy", "w", "h", "angle")
 _MESSAGES = {
     1: "rois[{row}]: x1 is not finite; box coordinates must be",
     2: "rois[{row}]: y1 is not finite; box coordinates must be",
@@ -250,6 +269,9 @@ _MESSAGES = {
     7: "levels[{row}]: outside the pyramid",
     8: "rois[{row}]: too many taps for one RoI",
     9: "batch_indices[{row}]: the batch index is outside the images",
+    **{10 + i: f"rois[{{row}}]: {name} is not finite; box coordinates must be" for i, name in enumerate(_ROTATED_NUMBERS)},
+    15: "offset[{row}]: not finite; offsets must be",
+    16: "trans[{row}]: not finite; offsets must be",
 }
 
 
@@ -335,25 +357,34 @@ def warmup(dtypes=("float32",)):
 class _Call:
     """Maps, boxes and result of one call as the kernels take them."""
 
-    def __init__(self, maps, boxes, batch_indices, out, scales):
-        self.launch = launch = _Launch()
-        self.maps, self.out = maps, out
-        self.element = _element_code(maps[0].dtype)
+    def __init__(self, maps, boxes, batch_indices, out, scales, box_numbers=4):
+        self.launch = launch = _Launch(box_numbers=box_numbers, classes=1)
+        self.device, self.maps, self.out = runtime(), maps, out
+        self.element = self._element_of(maps[0])
         self.item_size = _ITEM_SIZES[self.element]
         self.weight_size = 8 if self.element == 1 else 4
         self.count, launch.channels, launch.bins_h, launch.bins_w = out.shape
+        launch.planned_bins = self.bins = launch.bins_h * launch.bins_w
         self._check(boxes, batch_indices)
-        launch.out, launch.out_strides[:] = _pointer_and_strides(out)
+        launch.out, launch.out_strides = _pointer_and_strides(out)
         launch.level_count, launch.images = len(maps), maps[0].shape[0]
-        for level, (array, (scale_h, scale_w)) in enumerate(zip(maps, scales, strict=True)):
+        self.levels = []
+        for array, (scale_h, scale_w) in zip(maps, scales, strict=True):
             pointer, strides = _pointer_and_strides(array)
-            launch.levels[level] = _Level(pointer, *strides, *array.shape[2:], scale_h, scale_w)
+            self.levels.append(_Level(pointer, *strides, *array.shape[2:], scale_h, scale_w))
+        self._pass_levels()
+        self.largest_extents = max([level.rows for level in self.levels]), max([level.columns for level in self.levels])
         launch.boxes_are_double, launch.box_columns = boxes.itemsize == 8, boxes.shape[1]
         launch.boxes, (launch.box_row_stride, launch.box_column_stride) = _pointer_and_strides(boxes)
         if batch_indices is not None:
             launch.batch_indices, (launch.batch_stride,) = _pointer_and_strides(batch_indices)
-        launch.error = runtime().pointer(runtime().error_word())
+        launch.error = self.device.pointer(self.device.error_word())
+        self.plan_items = max(launch.bins_h, launch.bins_w)  # that a block plans side by side
         self.kept = (boxes, batch_indices)
+
+    @staticmethod
+    def _element_of(array):
+        return _element_code(array.dtype)
 
     def _check(self, boxes, batch_indices):
         """What the core checks on the host, in its words."""
@@ -366,9 +397,10 @@ class _Call:
                 raise ValueError(f"features: a map of {rows} x {columns} cells has nothing to pool")
         if self.count and images == 0:
             raise ValueError(f"features: 0 images, but {self.count} rois")
-        if boxes.shape[1] == 5 and boxes.itemsize == 4 and images > 2**24:
+        has_batch_column = boxes.shape[1] > self.launch.box_numbers
+        if has_batch_column and boxes.itemsize == 4 and images > 2**24:
             raise TypeError(f"rois: its dtype cannot tell {images} batch indices apart; pass batch_indices")
-        if boxes.shape[1] == 4 and batch_indices is None and images != 1 and self.count:
+        if not has_batch_column and batch_indices is None and images != 1 and self.count:
             raise ValueError(
                 f"batch_indices: required when rois has no batch column and there are {images} images"
             )
@@ -378,7 +410,7 @@ class _Call:
         self.kept += (levels,)
 
     def set_argmax(self, argmax):
-        self.launch.argmax, self.launch.argmax_strides[:] = _pointer_and_strides(argmax)
+        self.launch.argmax, self.launch.argmax_strides = _pointer_and_strides(argmax)
 
     def set_groups(self, rows, columns, bin_major):
         self.launch.group_h, self.launch.group_w, self.launch.bin_major = rows, columns, bin_major
@@ -386,10 +418,10 @@ class _Call:
     # What decides between the kernels of a family.
 
     def is_channels_last(self):
-        return all(level.channel_stride == 1 and level.column_stride != 1 for level in self._levels())
+        return all(level.channel_stride == 1 and level.column_stride != 1 for level in self.levels)
 
-    def _levels(self):
-        return self.launch.levels[: self.launch.level_count]
+    def _pass_levels(self):
+        self.launch.levels[: len(self.levels)] = self.levels
 
     def takes_wide_access(self):
         """Whether 16 bytes of channels can be read and written at once, everywhere."""
@@ -398,7 +430,7 @@ class _Call:
         if launch.group_h or launch.channels % wide or launch.out_strides[1] != 1 or launch.out % 16:
             return False
         strides = [launch.out_strides[i] for i in (0, 2, 3)]
-        for level in self._levels():
+        for level in self.levels:
             if level.channel_stride != 1 or level.data % 16:
                 return False
             strides += (level.image_stride, level.row_stride, level.column_stride)
@@ -410,11 +442,8 @@ class _Call:
         return all(
             channels * abs(level.channel_stride) + level.rows * abs(level.row_stride) + level.columns * abs(level.column_stride)
             < 2**31
-            for level in self._levels()
+            for level in self.levels
         )
-
-    def largest_extents(self):
-        return max(m.shape[2] for m in self.maps), max(m.shape[3] for m in self.maps)
 
     def planar_shared_bytes(self, plan_bytes, columns, item_bytes):
         """(shared bytes, items) of a planar kernel, or None where a direct kernel has to do."""
@@ -432,45 +461,92 @@ class _Call:
 
         The map is packed channels-last first, so it must be read often enough, and its copy must be aligned and short.
         """
-        launch = self.launch
-        plane = launch.bins_h * launch.bins_w
-        block = _STAGED_CHANNELS
-        while block > 32 and _aligned(plan_bytes) + block * plane * self.item_size > _SHARED_PREFERRED:
-            block //= 2
-        launch.channel_block = block
-        stage = _aligned(plan_bytes) + block * plane * self.item_size
-        contiguous = tuple(launch.out_strides)[1:] == (plane, launch.bins_w, 1)
-        cells = max(level.rows * level.columns for level in self._levels())
+        launch, plane = self.launch, self.bins
+        if launch.group_h or launch.out_strides[1:] != [plane, launch.bins_w, 1] or self.is_channels_last():
+            return None
+        cells = max([level.rows * level.columns for level in self.levels])
         often = 4 * self.count * plane >= launch.images * launch.level_count * cells
         short = cells * (launch.channels + 16) < 2**31
-        usable = contiguous and often and short and not launch.group_h and stage <= _SHARED_BYTES
-        return stage if usable and not self.is_channels_last() else None
+        first, channel_bytes, block = _aligned(plan_bytes), plane * self.item_size, _STAGED_CHANNELS
+        while block > 32 and first + block * channel_bytes > _SHARED_PREFERRED:
+            block //= 2
+        launch.channel_block, stage = block, first + block * channel_bytes
+        return stage if often and short and stage <= _SHARED_BYTES else None
 
     def pack_maps(self):
         """Replace every level by its channels-last copy."""
-        launch, device = self.launch, runtime()
-        wide = 16 // self.item_size
+        launch, device = self.launch, self.device
+        images, wide = launch.images, 16 // self.item_size
         channels = -(-launch.channels // wide) * wide
-        packing = _Launch(channels=launch.channels)
-        for i, level in enumerate(self._levels()):
-            copy = device.empty((launch.images, level.rows, level.columns, channels), self.out.dtype)
-            packing.unpacked = level.data
-            packing.unpacked_strides[:] = (level.image_stride, level.channel_stride, level.row_stride, level.column_stride)
-            pointer, (image, row, column, channel) = _pointer_and_strides(copy)
-            packed = _Level(pointer, image, channel, row, column, level.rows, level.columns, level.scale_h, level.scale_w)
-            packing.levels[0] = packed
-            blocks = launch.images * -(-level.rows * level.columns // 32) * -(-channels // 32)
-            device.launch(self.element, "pack", blocks, device.threads, 32 * 33 * self.item_size, packing)
-            launch.levels[i] = packed
+        for i, level in enumerate(self.levels):
+            rows, columns = level.rows, level.columns
+            row, cells = columns * channels, rows * columns
+            copy = device.empty(images * cells * channels, self.out.dtype)
             self.kept += (copy,)
+            strides = level.image_stride, level.channel_stride, level.row_stride, level.column_stride
+            packing = _Launch(channels=launch.channels, source=level.data, source_strides=strides)
+            self.levels[i] = packing.levels[0] = _Level(
+                device.pointer(copy), rows * row, 1, row, channels, rows, columns, level.scale_h, level.scale_w
+            )
+            blocks = images * -(-cells // 32) * -(-channels // 32)
+            device.launch(self.element, "pack", blocks, device.threads, 32 * 33 * self.item_size, packing)
+        self._pass_levels()
+
+    def listing_kernel(self, family):
+        """The kernel of a gathering family, as `run` takes it."""
+        is_whole = self.launch.planned_bins == self.bins
+        staged = self.stage_bytes(0) if is_whole and self.launch.classes == 1 else None
+        if staged:
+            return family + "_staged", staged, 0
+        wide = is_whole and self.launch.classes == 1 and self.takes_wide_access()
+        return family + ("_wide" if wide else "_direct"), 0, 0
 
     # Running.
+
+    def run_alone(self, name):
+        """A kernel that needs no plan, a thread a value."""
+        if self.out.size == 0:
+            return
+        launch, device = self.launch, self.device
+        self._divide_work(False, name)
+        step = max(1, _MAX_AXIS // launch.slices)
+        for first in range(0, self.count, step):
+            launch.first, launch.count = first, min(step, self.count - first)
+            device.launch(self.element, name, launch.count * launch.slices, device.threads, 0, launch)
+
+    def run_points(self):
+        """Rotated boxes of many points: a block a bin, its cells in shared memory or, where they do not fit, in scratch."""
+        if self.out.size == 0:
+            return
+        launch, device = self.launch, self.device
+        name = "points_direct"
+        if self.stage_bytes(0):
+            name, launch.staged = "points_wide", 1
+            self.pack_maps()
+        elif self.takes_wide_access():
+            name = "points_wide"
+        cells = math.prod(self.largest_extents)
+        if cells > _MAX_AXIS:
+            raise OverflowError("features: a bin of too many cells")
+        packs = -(-launch.channels * self.item_size // 16) if name == "points_wide" else launch.channels
+        threads = min(device.threads, max(64, -(-packs // 32) * 32))
+        launch.shared_items = min(cells, (_SHARED_BYTES - _POINT_CHUNK_BYTES) // _TABLE_CELL_BYTES)
+        shared_bytes = max(_POINT_CHUNK_BYTES + launch.shared_items * _TABLE_CELL_BYTES, 16 * threads)
+        launch.count = self.count
+        blocks = min(self.count * self.bins, _MAX_AXIS)
+        device.launch(self.element, name, blocks, threads, shared_bytes, launch)
+        if cells > launch.shared_items:
+            launch.scratch_cells = cells
+            blocks = max(1, min(blocks, _PLAN_BYTES // (cells * _TABLE_CELL_BYTES)))
+            scratch = device.empty(blocks * cells * _TABLE_CELL_BYTES, np.uint8)
+            launch.scratch = device.pointer(scratch)
+            device.launch(self.element, name, blocks, threads, max(_POINT_CHUNK_BYTES, 16 * threads), launch)
 
     def run(self, plan_name, plan, kernels):
         """`plan` lists (field, bytes per RoI); `kernels` is (name, shared bytes, items) of the reducing kernel."""
         if self.out.size == 0:
             return
-        launch, device = self.launch, runtime()
+        launch, device = self.launch, self.device
         name, shared_bytes, items = kernels
         launch.shared_items = items
         self._divide_work(items > 0, name)
@@ -480,20 +556,21 @@ class _Call:
             self.pack_maps()
             packs = -(-min(launch.channel_block, launch.channels) * self.item_size // 16)
             threads = _fitting_threads(packs * launch.bins_h * launch.bins_w, threads)
-        per_roi = sum(size for _, size in plan)
+        per_roi = sum([size for _, size in plan])
         step = max(1, min(self.count, _PLAN_BYTES // per_roi, _MAX_AXIS // launch.slices))
-        workspace = device.empty(sum(_aligned(step * size) for _, size in plan), np.uint8)
+        sizes = [_aligned(step * size) for _, size in plan]
+        workspace = device.empty(sum(sizes), np.uint8)
         address = device.pointer(workspace)
-        for field, size in plan:
+        for (field, _), size in zip(plan, sizes, strict=True):
             setattr(launch, field, address)
-            address += _aligned(step * size)
-        plan_threads = min(device.plan_threads, -(-max(launch.bins_h, launch.bins_w) // 32) * 32)
-        for first in range(0, self.count, step):
+            address += size
+        plan_threads = min(device.plan_threads, -(-self.plan_items // 32) * 32)
+        bins_at_once = launch.planned_bins
+        for first, bin_ in itertools.product(range(0, self.count, step), range(0, self.bins, bins_at_once)):
             launch.first, launch.count = first, min(step, self.count - first)
+            launch.first_bin, launch.planned_bins = bin_, min(bins_at_once, self.bins - bin_)
             device.launch(self.element, plan_name, launch.count, plan_threads, plan_threads * 8, launch)
             device.launch(self.element, name, launch.count * launch.slices, threads, shared_bytes, launch)
-        if _strict.get():
-            check()
 
     def _divide_work(self, planar, name):
         launch = self.launch
@@ -508,8 +585,45 @@ class _Call:
             return
         launch.channels_fastest = launch.out_strides[1] == 1 and launch.channels > 1
         width = 16 // self.item_size if name.endswith("_wide") else 1
-        outputs = launch.channels // width * launch.bins_h * launch.bins_w
-        launch.slices = max(1, min(-(-outputs // (runtime().threads * _OUTPUTS_PER_THREAD)), 1 << 16))
+        outputs = launch.channels // width * launch.planned_bins
+        launch.slices = max(1, min(-(-outputs // (self.device.threads * _OUTPUTS_PER_THREAD)), 1 << 16))
+
+
+class _MaskCall(_Call):
+    """The same for masks, whose kernels are those of float64 whatever the type of the masks."""
+
+    def __init__(self, masks, boxes, batch_indices, out, code, out_code, threshold):
+        super().__init__([masks], boxes, batch_indices, out, [(1.0, 1.0)])
+        if not 0 <= threshold < math.inf:
+            raise ValueError(f"threshold: {threshold:g}; it must be finite and not negative")
+        launch = self.launch
+        launch.mask_code, launch.out_code, launch.threshold = code, out_code, threshold
+        launch.one_image_each = batch_indices is None
+
+    @staticmethod
+    def _element_of(array):
+        return _ELEMENTS["float64"]
+
+    def _check(self, boxes, batch_indices):
+        images, _, rows, columns = self.maps[0].shape
+        if max(rows, columns) > _MAX_AXIS - 2:
+            raise OverflowError(f"masks: {rows} x {columns}; an axis holds at most 2^31 - 3")
+        if self.count and not (images and rows and columns):
+            raise ValueError(f"masks: {images} of {rows} x {columns} cells; there is nothing to paste or crop")
+
+    def paste(self):
+        """A block for some rows of each image."""
+        if self.out.size == 0:
+            return
+        launch, device = self.launch, self.device
+        launch.shared_items = min(launch.bins_h, _PASTED_ROWS)
+        launch.slices = -(-launch.bins_h // launch.shared_items)
+        threads = min(device.threads, -(-launch.bins_w // 32) * 32)
+        step = max(1, _MAX_AXIS // launch.slices)
+        for first in range(0, self.count, step):
+            launch.first, launch.count = first, min(step, self.count - first)
+            blocks = launch.count * launch.slices
+            device.launch(self.element, "paste_masks", blocks, threads, launch.shared_items * _PASTE_TAP_BYTES, launch)
 
 
 def _fitting_threads(items, most):
@@ -523,10 +637,10 @@ def _aligned(size):
 
 
 def _pointer_and_strides(array):
-    item = array.itemsize
-    if any(stride % item for stride in array.strides):
+    item, strides = array.itemsize, array.strides
+    if any(stride % item for stride in strides):
         raise ValueError(f"array: strides {array.strides} are not multiples of the item size {item}; use .copy()")
-    return runtime().pointer(array), tuple(stride // item for stride in array.strides)
+    return runtime().pointer(array), tuple([stride // item for stride in strides])
 
 
 # --- families ---------------------------------------------------------------------------------------------------------------
@@ -542,11 +656,9 @@ def _run_max(call):
     lanes = 16 // call.weight_size
     item_bytes = 16 + 4 * lanes * with_argmax
     plan_bytes = 8 * (launch.bins_h + launch.bins_w)
-    shared = call.planar_shared_bytes(plan_bytes, call.largest_extents()[1], item_bytes)
-    staged = None if with_argmax else call.stage_bytes(0)
-    if staged:
+    if not with_argmax and (staged := call.stage_bytes(0)):
         kernel = ("max_staged", staged, 0)
-    elif shared:
+    elif shared := call.planar_shared_bytes(plan_bytes, call.largest_extents[1], item_bytes):
         kernel = (prefix + "_planar", *shared)
     else:
         kernel = ("max_wide" if not with_argmax and call.takes_wide_access() else prefix + "_direct", 0, 0)
@@ -561,9 +673,9 @@ def _tap_capacity(kind, bins, extent, sampling):
     return min(2 * sampling * bins, shared) if kind == "align" and sampling > 0 else shared
 
 
-def _run_sum(call, kind):
+def _run_sum(call, kind, kernel=None):
     launch = call.launch
-    rows, columns = call.largest_extents()
+    rows, columns = call.largest_extents
     tap_bytes = 2 * call.weight_size
     launch.y_capacity = _tap_capacity(kind, launch.bins_h, rows, launch.sampling_h)
     launch.x_capacity = _tap_capacity(kind, launch.bins_w, columns, launch.sampling_w)
@@ -574,18 +686,20 @@ def _run_sum(call, kind):
         ("y_first", 4 * (launch.bins_h + 1)),
         ("x_first", 4 * (launch.bins_w + 1)),
     ]
+    call.run("plan_" + kind, plan, kernel or _sum_kernel(call, tap_bytes))
+
+
+def _sum_kernel(call, tap_bytes):
+    launch = call.launch
+    columns = call.largest_extents[1]
     plan_bytes = tap_bytes * (launch.y_capacity + launch.x_capacity) + 4 * (launch.bins_h + launch.bins_w + 2)
-    shared = call.planar_shared_bytes(plan_bytes + 4 * launch.x_capacity, min(columns, launch.x_capacity), 16)
-    staged = call.stage_bytes(plan_bytes)
-    if staged:
-        kernel = ("sum_staged", staged, 0)
-    elif shared:
-        kernel = ("sum_planar", *shared)
-    elif plan_bytes <= _SHARED_PREFERRED and call.takes_wide_access():
-        kernel = ("sum_wide", plan_bytes, 0)
-    else:
-        kernel = ("sum_direct", 0, 0)
-    call.run("plan_" + kind, plan, kernel)
+    if staged := call.stage_bytes(plan_bytes):
+        return "sum_staged", staged, 0
+    if shared := call.planar_shared_bytes(plan_bytes + 4 * launch.x_capacity, min(columns, launch.x_capacity), 16):
+        return "sum_planar", *shared
+    if plan_bytes <= _SHARED_PREFERRED and call.takes_wide_access():
+        return "sum_wide", plan_bytes, 0
+    return "sum_direct", 0, 0
 
 
 def _sample_capacity(bins, extent, sampling):
@@ -595,7 +709,7 @@ def _sample_capacity(bins, extent, sampling):
 
 def _run_samples(call):
     launch = call.launch
-    rows, columns = call.largest_extents()
+    rows, columns = call.largest_extents
     sample_bytes = 24 if call.weight_size == 8 else 12
     launch.y_capacity = _sample_capacity(launch.bins_h, rows, launch.sampling_h)
     launch.x_capacity = _sample_capacity(launch.bins_w, columns, launch.sampling_w)
@@ -609,6 +723,51 @@ def _run_samples(call):
         ("x_absent", 4 * launch.bins_w),
     ]
     call.run("plan_samples", plan, ("max_samples", 0, 0))
+
+
+_CELL_BYTES, _TAP_BYTES = {4: 12, 8: 16}, 16  # WeightedCell of either weight; Tap<double>
+_FEW_POINTS = 16  # of bins that a thread plans by itself
+_POINT_CHUNK_BYTES, _TABLE_CELL_BYTES = 2048, 16  # CellChunk, CellTable
+
+
+def _run_lists(call, plan_name, family, lists, y_bytes, x_bytes):
+    """A gathering operator: `lists` of at most so many bytes an axis for each bin."""
+    launch = call.launch
+    per_bin = lists * (y_bytes + x_bytes + 8)
+    launch.planned_bins = max(1, min(call.bins, _PLAN_BYTES // per_bin))
+    call.plan_items = launch.planned_bins * (2 * lists if x_bytes else 1)
+    lists *= launch.planned_bins
+    plan = [
+        ("planned", _PLANNED_BYTES),
+        ("y_items", y_bytes * lists),
+        ("x_items", x_bytes * lists),
+        ("y_first", 4 * lists),
+        ("x_first", 4 * lists),
+    ]
+    call.run(plan_name, plan, call.listing_kernel(family))
+
+
+def _run_rotated(call):
+    """Bins of few points are planned by a thread each; others merge their cells in the block that sums them."""
+    launch = call.launch
+    points = launch.sampling_h * launch.sampling_w
+    if 0 < points <= _FEW_POINTS:
+        launch.y_capacity = 4 * points
+        return _run_lists(call, "plan_rotated", "cells", 1, launch.y_capacity * _CELL_BYTES[call.weight_size], 0)
+    call.run_points()
+
+
+def _most_moved_taps(sampling, extent):
+    """Taps of one bin: two a point, and no cell twice."""
+    return min(2 * sampling, extent) if sampling else extent
+
+
+def _run_moved(call, plan_name, sampling_h, sampling_w):
+    launch = call.launch
+    rows, columns = call.largest_extents
+    launch.y_capacity, launch.x_capacity = _most_moved_taps(sampling_h, rows), _most_moved_taps(sampling_w, columns)
+    capacity = _TAP_BYTES * launch.y_capacity, _TAP_BYTES * launch.x_capacity
+    _run_lists(call, plan_name, "products", launch.classes, *capacity)
 
 
 # --- the face of _core ---------------------------------------------------------------------------------------------------
@@ -670,6 +829,107 @@ def _crop_and_resize(features, rois, batch, out, code, threads, simd, method, ex
     _run_sum(call, "crop_nearest" if method else "crop")
 
 
+def _rotated_call(features, rois, batch, out, clockwise, angle_unit, arithmetic, sampling_h, sampling_w, scales):
+    _check_gather_sampling(sampling_h, "sampling_ratio")
+    _check_gather_sampling(sampling_w, "sampling_ratio")
+    call = _Call([features], rois, batch, out, [scales], box_numbers=5)
+    launch = call.launch
+    launch.clockwise, launch.degrees, launch.arithmetic_is_float = clockwise, angle_unit, arithmetic
+    launch.sampling_h, launch.sampling_w = sampling_h, sampling_w
+    return call
+
+
+def _roi_align_rotated(features, rois, batch, out, code, threads, simd, aligned, *settings):
+    *settings, scale_h, scale_w = settings
+    call = _rotated_call(features, rois, batch, out, *settings, (scale_h, scale_w))
+    call.launch.aligned = aligned
+    _run_rotated(call)
+
+
+def _riroi_align_rotated(
+    features, rois, batch, out, code, threads, simd, clockwise, angle_unit, arithmetic, orientations, *settings
+):
+    sampling_h, sampling_w, scale_h, scale_w = settings
+    settings = clockwise, angle_unit, arithmetic, sampling_h, sampling_w, (scale_h, scale_w)
+    unmixed = runtime().empty(out.shape, out.dtype)
+    call = _rotated_call(features, rois, batch, unmixed, *settings)
+    _run_rotated(call)
+    mixing = _rotated_call(features, rois, batch, out, *settings)
+    mixing.launch.orientations = orientations
+    mixing.launch.source, mixing.launch.source_strides = _pointer_and_strides(unmixed)
+    mixing.run_alone("mix")
+
+
+def _set_offsets(call, offsets, movement):
+    """Offsets of moved bins; the half types are read as float32."""
+    call.launch.movement = movement
+    if offsets is None:
+        return
+    if offsets.itemsize == 2:
+        offsets = offsets.astype(np.float32)
+    call.launch.offsets, call.launch.offset_strides = _pointer_and_strides(offsets)
+    call.launch.offsets_are_double = offsets.itemsize == 8
+    call.kept += (offsets,)
+
+
+def _deform_roi_pool(
+    features, rois, batch, out, code, threads, simd, offset, offset_code, arithmetic, sampling_h, sampling_w, gamma, *scales
+):
+    _check_gather_sampling(sampling_h, "sampling_ratio")
+    _check_gather_sampling(sampling_w, "sampling_ratio")
+    _check_finite(gamma, "gamma")
+    call = _Call([features], rois, batch, out, [scales])
+    launch = call.launch
+    launch.arithmetic_is_float, launch.sampling_h, launch.sampling_w = arithmetic, sampling_h, sampling_w
+    launch.part_h, launch.part_w = launch.bins_h, launch.bins_w
+    _set_offsets(call, offset, gamma)
+    _run_moved(call, "plan_moved", sampling_h, sampling_w)
+
+
+def _deform_ps_roi_pool(
+    features, rois, batch, out, code, threads, simd, trans, trans_code,
+    arithmetic, group_h, group_w, part_h, part_w, sample_per_part, trans_std, *scales,
+):  # fmt: skip
+    _check_gather_sampling(sample_per_part, "sample_per_part")
+    _check_finite(trans_std, "trans_std")
+    classes = 1 if trans is None else trans.shape[1] // 2
+    if out.shape[1] % classes:
+        raise ValueError(f"trans: {classes} classes for {out.shape[1]} output channels")
+    call = _Call([features], rois, batch, out, [scales])
+    call.set_groups(group_h, group_w, 0)
+    launch = call.launch
+    launch.arithmetic_is_float, launch.classes, launch.samples = arithmetic, classes, sample_per_part
+    launch.part_h, launch.part_w = part_h, part_w
+    _set_offsets(call, trans, trans_std)
+    _run_moved(call, "plan_parts", sample_per_part, sample_per_part)
+
+
+def _paste_masks(masks, rois, out, code, out_code, threads, rule, arithmetic, zeroed, threshold):
+    call = _MaskCall(masks, rois, None, out, code, out_code, threshold)
+    call.launch.rule, call.launch.arithmetic_is_float = rule, arithmetic
+    call.paste()
+
+
+def _crop_masks(
+    masks, rois, batch, out, code, out_code, threads, aligned, arithmetic, sampling_h, sampling_w, threshold
+):
+    call = _MaskCall(masks, rois, batch, out, code, out_code, threshold)
+    launch = call.launch
+    launch.coordinates, launch.arithmetic_is_float = aligned, arithmetic  # asymmetric, half pixel
+    launch.sampling_h, launch.sampling_w = sampling_h, sampling_w
+    _run_sum(call, "align", ("crop_masks", 0, 0))
+
+
+def _check_gather_sampling(ratio, name):
+    if ratio > _MAX_GATHER_SAMPLING:
+        raise ValueError(f"{name}: {ratio}; at most {_MAX_GATHER_SAMPLING}")
+
+
+def _check_finite(number, name):
+    if not math.isfinite(number):
+        raise ValueError(f"{name}: {number:g}; it must be finite")
+
+
 def _run_align(call, coordinates, reduce, arithmetic, sampling_h, sampling_w):
     launch = call.launch
     launch.coordinates, launch.arithmetic_is_float = coordinates, arithmetic
@@ -688,6 +948,12 @@ _OPERATORS = {
     "ps_roi_align": _ps_roi_align,
     "scaled_operator": _scaled_operator,
     "crop_and_resize": _crop_and_resize,
+    "roi_align_rotated": _roi_align_rotated,
+    "riroi_align_rotated": _riroi_align_rotated,
+    "deform_roi_pool": _deform_roi_pool,
+    "deform_ps_roi_pool": _deform_ps_roi_pool,
+    "paste_masks": _paste_masks,
+    "crop_masks": _crop_masks,
 }
 
 
@@ -705,6 +971,8 @@ class _Core:
         def run(*arguments):
             with runtime().on(self._device_number):
                 operator(*arguments)
+                if _strict.get():
+                    check()
 
         setattr(self, name, run)
         return run

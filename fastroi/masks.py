@@ -7,6 +7,7 @@ from ._arguments import (
     Boxes,
     Output,
     checked_choice,
+    gpu_of,
     output_extents,
     plain_array,
     real_number,
@@ -24,9 +25,9 @@ _MASK_CODES = {np.dtype(np.bool_): 7, np.dtype(np.uint8): 7, np.dtype(np.float32
 _BOOL, _FLOAT32, _FLOAT64 = np.dtype(np.bool_), np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _mask_array(masks):
+def _mask_array(masks, gpu):
     """(K, 1, h, w) of a dtype that the core reads, and its code."""
-    array = plain_array(masks, "masks")
+    array = plain_array(masks, "masks", gpu)
     if array.dtype not in _MASK_CODES:
         raise TypeError(f"masks: dtype {array.dtype} is not bool, uint8, float32 or float64 in native byte order")
     if array.ndim == 4 and array.shape[1] == 1:
@@ -39,26 +40,30 @@ def _mask_array(masks):
 class _MaskCall:
     """Masks, boxes, threshold and result of either function, checked against each other."""
 
-    def __init__(self, masks, boxes, indices, extents, threshold, out):
-        source, self.masks, self.code = _mask_array(masks)
-        self.boxes = Boxes(boxes, indices, len(self.masks))
-        if self.boxes.array.shape[1] != 4:
-            raise ValueError(f"boxes: shape {self.boxes.array.shape}; (K, 4) required")
+    def __init__(self, masks, boxes, indices, extents, threshold, out, gpu):
+        source, self.masks, self.code = _mask_array(masks, gpu)
+        self.core = _core if gpu is None else gpu.core
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ValueError(f"boxes: shape {boxes.shape}; (K, 4) required")
+        self.boxes = Boxes(boxes, indices, len(self.masks), gpu=gpu)
         self.threshold = 0.5 if threshold is None else real_number(threshold, "threshold")
         values = _FLOAT64 if source.dtype == _FLOAT64 else _FLOAT32
         dtype = values if threshold is None else _BOOL
         self.out_code = _MASK_CODES[dtype]
         self.zeroed = out is None
         if out is None:
-            self.result = np.zeros((len(self.boxes), *extents), dtype)
+            shape = (len(self.boxes), *extents)
+            self.result = np.zeros(shape, dtype) if gpu is None else gpu.empty(shape, dtype)
             view = self.result[:, None]
         else:
-            if not isinstance(out, np.ndarray):
+            if gpu is not None:
+                gpu.check_kind(out, "out")
+            elif not isinstance(out, np.ndarray):
                 raise TypeError(f"out: {type(out).__name__} is not an ndarray")
             if out.ndim != 3:
                 raise ValueError(f"out: {out.ndim} dimensions; 3 required")
             inputs = (source, *self.boxes.sources)
-            view = Output(out[:, None], len(self.boxes), 1, extents, dtype, False, inputs).view
+            view = Output(out[:, None], len(self.boxes), 1, extents, dtype, False, inputs, gpu=gpu).view
             self.result = out
         self.view = unsigned(view)
 
@@ -128,11 +133,11 @@ def paste_masks(
         _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
     )
     extents = output_extents(image_size, "image_size")
-    table = plain_array(boxes, "boxes")
-    call = _MaskCall(masks, table, np.zeros(len(table) if table.ndim else 0, np.int64), extents, threshold, out)
+    gpu = gpu_of(masks)
+    call = _MaskCall(masks, plain_array(boxes, "boxes", gpu), None, extents, threshold, out, gpu)
     if len(call.masks) != len(call.boxes):
         raise ValueError(f"masks: {len(call.masks)} of them for {len(call.boxes)} boxes")
-    _core.paste_masks(
+    call.core.paste_masks(
         unsigned(call.masks),
         unsigned(call.boxes.array),
         call.view,
@@ -212,14 +217,15 @@ def crop_masks(
         *sampling(sampling_ratio),
     )
     extents = output_extents(output_size)
-    table = plain_array(boxes, "boxes")
+    gpu = gpu_of(masks)
+    table = plain_array(boxes, "boxes", gpu)
     if mask_indices is None:
-        count = plain_array(masks, "masks").shape[:1]
+        count = plain_array(masks, "masks", gpu).shape[:1]
         if table.shape[:1] != count:
             raise ValueError(f"boxes: shape {table.shape} for masks of shape {np.shape(masks)}; pass mask_indices")
-        mask_indices = np.arange(len(table))
-    call = _MaskCall(masks, table, mask_indices, extents, threshold, out)
-    _core.crop_masks(
+        mask_indices = np.arange(len(table)) if gpu is None else None
+    call = _MaskCall(masks, table, mask_indices, extents, threshold, out, gpu)
+    call.core.crop_masks(
         unsigned(call.masks),
         unsigned(call.boxes.array),
         call.boxes.batch_indices,

@@ -9,7 +9,6 @@
 namespace fastroi {
 namespace {
 
-constexpr double pi = 3.14159265358979323846;
 constexpr int64_t cells_per_batch = 1 << 22;  // planned at a time: bounds the memory of plans, not the size of a call
 
 void check_gather_sampling(int64_t ratio, const char* name) {
@@ -47,36 +46,12 @@ double estimated_cells(double points, const Call& call) {
 
 // --- rotated RoIAlign ----------------------------------------------------------------------------------------------------
 
-struct Rotation {
-    bool aligned, clockwise, degrees, narrow;
-    int64_t sampling_h, sampling_w;
-    double scale_h, scale_w;
-};
-
-template <class Real>
-Real angle_in_radians(const Rotation& r, const Box& box) {
-    const Real given = (Real)box.coordinate[4];
-    return r.degrees ? (Real)((double)given * pi / 180) : given;
-}
-
-template <class Real>
-RotatedBox<Real> rotated_box_of(const Rotation& r, const Box& box, const Tensor& map_out) {
-    Real angle = angle_in_radians<Real>(r, box);
-    if (r.clockwise) angle = -angle;
-    return rotated_box<Real>(r.aligned, box.coordinate, (Real)std::cos((double)angle), (Real)std::sin((double)angle), r.scale_h,
-                             r.scale_w, map_out.rows, map_out.columns, r.sampling_h, r.sampling_w);
-}
-
 template <class T, class Real>
 void plan_rotated_bin(CellCollector<T>& collector, const RotatedBox<Real>& b, int64_t ph, int64_t pw, const Tensor& map) {
     collector.begin_bin();
     collector.begin_merging(b.y.grid <= 2 && b.x.grid <= 2);
     visit_rotated_points(b, ph, pw, map.rows, map.columns, [&](const AlignPoint<Real>& y, const AlignPoint<Real>& x) {
-        const double yw = (double)y.weight, yh = (double)y.high_weight, xw = (double)x.weight, xh = (double)x.high_weight;
-        collector.add(y.low, x.low, yw * xw);
-        collector.add(y.low, x.low + 1, yw * xh);
-        collector.add(y.low + 1, x.low, yh * xw);
-        collector.add(y.low + 1, x.low + 1, yh * xh);
+        cells_of_point(y, x, [&](int64_t row, int64_t column, double weight) { collector.add(row, column, weight); });
     });
     collector.finish_bin(b.outside ? 0 : rotated_weight(b));
 }
@@ -85,7 +60,7 @@ template <class T, class Real>
 void run_rotated_as(const Call& call, const Rotation& r) {
     std::vector<RotatedBox<Real>> boxes;
     boxes.reserve(call.rois.size());
-    for (const Box& box : call.rois) boxes.push_back(rotated_box_of<Real>(r, box, call.out));
+    for (const Box& box : call.rois) boxes.push_back(rotated_box<Real>(r, box.coordinate, call.out.rows, call.out.columns));
     const auto cells = [&](int64_t k) {
         const double bins = (double)call.out.rows * (double)call.out.columns;
         return boxes[k].outside ? 0 : estimated_cells(bins * (double)boxes[k].y.grid * (double)boxes[k].x.grid, call);
@@ -101,12 +76,12 @@ void run_rotated_as(const Call& call, const Rotation& r) {
     });
 }
 
-void run_rotated(const Call& call, const Rotation& r) {
-    check_scales(r.scale_h, r.scale_w);
-    check_gather_sampling(r.sampling_h, "sampling_ratio");
-    check_gather_sampling(r.sampling_w, "sampling_ratio");
+void run_rotated(const Call& call, const Rotation& r, int32_t arithmetic) {
+    check_scales(r.scale_y, r.scale_x);
+    check_gather_sampling(r.sampling_y, "sampling_ratio");
+    check_gather_sampling(r.sampling_x, "sampling_ratio");
     with_element_type(call.dtype, [&](auto element) {
-        if (r.narrow)
+        if (arithmetic == FASTROI_ARITHMETIC_F32)
             run_rotated_as<decltype(element), float>(call, r);
         else
             run_rotated_as<decltype(element), double>(call, r);
@@ -120,10 +95,7 @@ template <class T>
 void mix_bin(unsigned char* bin, ptrdiff_t stride, int64_t count, const Orientation& o, T* values) {
     for (int64_t i = 0; i < count; i++) memcpy(values + i, bin + i * stride, sizeof(T));
     for (int64_t i = 0; i < count; i++) {
-        const int64_t from = (i - o.index + count) % count;
-        T value = 0;
-        if (o.weight != 0) value += (T)(o.weight * (double)values[from]);
-        if (o.next_weight != 0) value += (T)(o.next_weight * (double)values[(from + 1) % count]);
+        const T value = mixed<T>(o, i, count, [&](int64_t from) { return values[from]; });
         memcpy(bin + i * stride, &value, sizeof(T));
     }
 }
@@ -136,7 +108,7 @@ void mix_orientations(const Call& call, const Rotation& r, int64_t count) {
     run_on_threads(threads, [&](int thread) {
         std::vector<T> values(count);
         for (int64_t k = rois * thread / threads; k < rois * (thread + 1) / threads; k++) {
-            const Orientation o = orientation_of<Real>(angle_in_radians<Real>(r, call.rois[k]), count);
+            const Orientation o = orientation_of<Real>(angle_in_radians<Real>(r, call.rois[k].coordinate[4]), count);
             if (o.index == 0 && o.next_weight == 0) continue;
             for (int64_t c = 0; c < out.channels; c += count)
                 for (int64_t ph = 0; ph < out.rows; ph++)
@@ -268,8 +240,8 @@ void run_class(const Call& call, const PartPooling& pooling, const Offsets& tran
     job.out.data += cls * pooling.channels_per_class * job.out.channel_stride;
     job.out.channels = pooling.channels_per_class;
     const auto shift = [&](int64_t k, int64_t plane, int64_t ph, int64_t pw) {
-        return (Real)trans.at(k, 2 * cls + plane, ph * p.part_h / call.out.rows, pw * p.part_w / call.out.columns) *
-               (Real)p.trans_std;
+        return part_shift<Real>(
+            trans.at(k, 2 * cls + plane, ph * p.part_h / call.out.rows, pw * p.part_w / call.out.columns), p.trans_std);
     };
     const auto plan_window = [&](CellCollector<T>& collector, int64_t k, int64_t w) {
         const double* const c = call.rois[k].coordinate;
@@ -317,8 +289,8 @@ void roi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* boxe
     check_code(p.angle_unit, 2, "angle_unit");
     check_code(p.arithmetic, 2, "arithmetic");
     const Call call(features, boxes, out, exec, 1, 5);
-    run_rotated(call, {p.aligned != 0, p.clockwise != 0, p.angle_unit == FASTROI_DEGREES, p.arithmetic == FASTROI_ARITHMETIC_F32,
-                       p.sampling_h, p.sampling_w, p.scale_h, p.scale_w});
+    const bool degrees = p.angle_unit == FASTROI_DEGREES;
+    run_rotated(call, {p.aligned != 0, p.clockwise != 0, degrees, p.sampling_h, p.sampling_w, p.scale_h, p.scale_w}, p.arithmetic);
 }
 
 void riroi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_riroi_params* params,
@@ -331,9 +303,9 @@ void riroi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* bo
     if (call.map.channels % p.orientations != 0)
         refuse(FASTROI_INVALID_VALUE, -1, "features: %lld channels are not a multiple of %lld orientations",
                (long long)call.map.channels, (long long)p.orientations);
-    const Rotation rotation = {false, p.clockwise != 0, p.angle_unit == FASTROI_DEGREES, p.arithmetic == FASTROI_ARITHMETIC_F32,
-                               p.sampling_h, p.sampling_w, p.scale_h, p.scale_w};
-    run_rotated(call, rotation);
+    const Rotation rotation = {false, p.clockwise != 0, p.angle_unit == FASTROI_DEGREES, p.sampling_h, p.sampling_w,
+                               p.scale_h, p.scale_w};
+    run_rotated(call, rotation, p.arithmetic);
     with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
         mix_orientations<decltype(element), decltype(real)>(call, rotation, p.orientations);
     });

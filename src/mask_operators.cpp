@@ -10,8 +10,6 @@
 namespace fastroi {
 namespace {
 
-constexpr AlignRule crop_rules[] = {{0, 0, 1}, {0, 0.5, no_least}};  // aligned = 0, 1
-
 // Calls body with a value of the type of a mask's elements.
 template <class Body>
 void with_mask_type(int32_t dtype, const Body& body) {
@@ -80,7 +78,7 @@ struct Finisher {
         const Value rounded = (Value)value;
         Result result;
         if constexpr (std::is_same_v<Result, uint8_t>)
-            result = strict ? rounded > threshold : rounded >= threshold;
+            result = is_in_mask(rounded, threshold, strict);
         else
             result = rounded;
         memcpy(to, &result, sizeof result);
@@ -89,28 +87,16 @@ struct Finisher {
 
 // --- pasting ---------------------------------------------------------------------------------------------------------------
 
-// Pixels [first, first + taps.size()) of one axis. Positions are cells plus one, 0 being a zero off the mask; where a weight is
-// zero both positions are the other one's, so that no cell is read for nothing.
+// Pixels [first, first + taps.size()) of one axis.
 struct PixelTaps {
-    struct Tap {
-        int32_t low, high;
-        double low_weight, high_weight;
-    };
     int64_t first = 0;
-    std::vector<Tap> taps;
+    std::vector<PasteTap> taps;
 
     template <class Real>
     void plan(const PasteAxis<Real>& axis) {
         first = axis.first;
         taps.clear();
-        for (int64_t pixel = axis.first; pixel < axis.end; pixel++) {
-            const PastePoint point = paste_point(axis, pixel);
-            const auto position = [&](int64_t cell) { return cell < 0 || cell >= axis.cells ? 0 : (int32_t)cell + 1; };
-            Tap tap = {position(point.low), position(point.low + 1), point.low_weight, point.high_weight};
-            if (tap.low_weight == 0) tap.low = tap.high_weight == 0 ? 0 : tap.high;
-            if (tap.high_weight == 0) tap.high = tap.low;
-            taps.push_back(tap);
-        }
+        for (int64_t pixel = axis.first; pixel < axis.end; pixel++) taps.push_back(paste_tap(axis, pixel));
     }
 };
 
@@ -133,7 +119,7 @@ public:
         for (size_t i = 0; i < y_.taps.size(); i++) {
             combine_rows(y_.taps[i]);
             unsigned char* to = image + (y_.first + (int64_t)i) * out_.row_stride + x_.first * out_.column_stride;
-            for (const PixelTaps::Tap& tap : x_.taps) {
+            for (const PasteTap& tap : x_.taps) {
                 finish_.store(tap.low_weight * row_[tap.low] + tap.high_weight * row_[tap.high], to);
                 to += out_.column_stride;
             }
@@ -160,7 +146,7 @@ private:
                 rows_[(y + 1) * (masks_.columns + 1) + x + 1] = (double)e;
             }
     }
-    void combine_rows(const PixelTaps::Tap& tap) {
+    void combine_rows(const PasteTap& tap) {
         const double* const low = rows_.data() + tap.low * (masks_.columns + 1);
         const double* const high = rows_.data() + tap.high * (masks_.columns + 1);
         for (int64_t x = 0; x <= masks_.columns; x++) row_[x] = tap.low_weight * low[x] + tap.high_weight * high[x];
@@ -201,7 +187,7 @@ public:
 
 private:
     TapAxis<double> plan_axis(Arena& arena, double lo, double hi, int64_t sampling, int64_t bins, int64_t extent) {
-        const AlignAxis<Real> axis = align_axis<Real>(crop_rules[params_.aligned != 0], lo, hi, 1, bins, sampling);
+        const AlignAxis<Real> axis = align_axis<Real>(align_rule(params_.aligned != 0), lo, hi, 1, bins, sampling);
         return collector_.collect(arena, bins, [&](int64_t p, auto&& sink) { align_taps(axis, p, extent, sink); });
     }
     void add_rows(const unsigned char* mask, const TapAxis<double>& y, int64_t ph, Range columns) {

@@ -3,7 +3,16 @@
 import math
 
 import numpy as np
-from helpers import awkward_rois, feature_map, from_layout, to_layout
+from helpers import (
+    MASK_DTYPES,
+    assert_same,
+    awkward_rois,
+    feature_map,
+    from_layout,
+    random_boxes,
+    random_masks,
+    to_layout,
+)
 
 import fastroi
 from fastroi import _core
@@ -43,7 +52,28 @@ OPERATORS = {
     "roi_warp": [{}],
     "prroi_pool": [{}],
     "crop_and_resize": [{"method": method, "extrapolation_value": -1.5} for method in ("bilinear", "nearest")],
+    "roi_align_rotated": [
+        {"sampling_ratio": ratio, "clockwise": clockwise, "aligned": aligned, "arithmetic": arithmetic, "angle_unit": unit}
+        for ratio in (-1, 2, (5, 4))
+        for clockwise, aligned, arithmetic, unit in ((True, True, "float64", "radians"), (False, False, "float32", "degrees"))
+    ],
+    "riroi_align_rotated": [
+        {"sampling_ratio": ratio, "orientations": orientations, "clockwise": ratio > 0, "arithmetic": arithmetic}
+        for ratio, orientations in ((-1, 3), (2, 8), (4, 1))
+        for arithmetic in ("float64", "float32")
+    ],
+    "deform_roi_pool": [
+        {"sampling_ratio": ratio, "arithmetic": arithmetic, "gamma": 0.25}
+        for ratio in (-1, 1, (3, 2))
+        for arithmetic in ("float64", "float32")
+    ],
+    "deform_ps_roi_pool": [
+        {"group_size": group, "part_size": part, "sample_per_part": samples, "trans_std": 0.25, "arithmetic": arithmetic}
+        for group, part, samples in ((None, None, 4), (1, (2, 3), 1), ((2, 1), None, 3))
+        for arithmetic in ("float64", "float32")
+    ],
 }
+TURNED = ("roi_align_rotated", "riroi_align_rotated")  # cosine and sine, which no two libraries round alike
 
 
 def moderate_rois(rng, count, shape, scale):
@@ -61,11 +91,42 @@ def run_operator(name, settings, features, rois, size, scale, layout, to_device=
         images = rois[:, 0].astype(np.int64)
         arguments = to_device(to_layout(features, layout)), to_device(normalised), to_device(images), size
         return from_layout(fastroi.crop_and_resize(*arguments, **settings), layout)
-    if name.startswith("ps_"):
-        groups = math.prod(size)
-        features = np.concatenate([features + np.asarray(g, features.dtype) for g in range(groups)], axis=1)
     operator = getattr(fastroi, name.removesuffix("_max"))
-    return from_layout(operator(to_device(to_layout(features, layout)), to_device(rois), size, scale, **settings), layout)
+    features = with_channels_of(name, settings, features, size)
+    arguments = (size, scale)
+    if name.startswith("deform"):
+        arguments = to_device(random_offsets(name, settings, features, len(rois), size)), size, scale
+    boxes = to_device(turned(rois) if name in TURNED else rois)
+    return from_layout(operator(to_device(to_layout(features, layout)), boxes, *arguments, **settings), layout)
+
+
+def with_channels_of(name, settings, features, size):
+    """The map with as many channels as groups or orientations ask for: some for each of its own."""
+    if name.startswith("ps_"):
+        times = math.prod(size)
+    elif name == "deform_ps_roi_pool":
+        times = math.prod(np.broadcast_to(settings["group_size"] or size, 2))
+    else:
+        times = settings.get("orientations", 1)
+    return np.concatenate([features + np.asarray(g, features.dtype) for g in range(times)], axis=1)
+
+
+def random_offsets(name, settings, features, count, size):
+    """Offsets of `count` boxes; a class for each output channel of a position-sensitive operator."""
+    rng = np.random.default_rng(count)
+    if name == "deform_roi_pool":
+        return rng.standard_normal((count, 2, *size)).astype(features.dtype)
+    groups = math.prod(np.broadcast_to(settings["group_size"] or size, 2))
+    parts = np.broadcast_to(settings["part_size"] or size, 2)
+    return rng.standard_normal((count, 2 * features.shape[1] // groups, *parts)).astype(features.dtype)
+
+
+def turned(rois):
+    """[batch, cx, cy, w, h, angle] of the same boxes; every fifth is not turned."""
+    low, high = rois[:, 1:3], rois[:, 3:5]
+    angle = np.linspace(-7, 7, len(rois))
+    angle[::5] = 0
+    return np.concatenate([rois[:, :1], (low + high) / 2, high - low, angle[:, None]], axis=1)
 
 
 def half_bound(expected, magnitude, taps, dtype):
@@ -135,4 +196,35 @@ def compare_plans(runtime, to_device, read):
                         compared += bins
     finally:
         runtime.launch = launch
+    return compared
+
+
+def mask_calls(rng):
+    """(arguments of paste_masks or crop_masks, keywords, its name): every rule, type and threshold."""
+    for dtype in MASK_DTYPES:
+        for shape, size in (((7, 9), (37, 300)), ((1, 1), (9, 5)), ((28, 28), (12, 17))):
+            masks, boxes = random_masks(rng, (30, *shape), dtype), random_boxes(rng, 30, size)
+            for rule in ("detectron2", "detectron2_full", "detectron"):
+                for threshold, arithmetic in ((0.5, "float64"), (0, "float32"), (None, "float32"), (None, "float64")):
+                    yield (masks, boxes, size, threshold), {"rule": rule, "arithmetic": arithmetic}, "paste_masks"
+        for size, bins in (((15, 21), 3), ((1, 9), (2, 3)), ((60, 70), (14, 9))):
+            masks, boxes = random_masks(rng, (30, *size), dtype), random_boxes(rng, 30, size)
+            indices = rng.integers(0, 30, 30)
+            for threshold, ratio, aligned in ((0.5, -1, True), (0, 2, False), (None, -1, True), (None, (1, 3), False)):
+                keywords = {"sampling_ratio": ratio, "aligned": aligned, "mask_indices": indices if aligned else None}
+                yield (masks, boxes, bins, threshold), {**keywords, "arithmetic": "float32" if ratio == 2 else "float64"}, "crop_masks"
+
+
+def check_masks(rng, to_device, read):
+    """Masks on the device are those of the CPU, bit for bit; returns how many were compared."""
+    compared = 0
+    for (masks, boxes, *more), keywords, name in mask_calls(rng):
+        operator = getattr(fastroi, name)
+        expected = operator(masks, boxes, *more, **keywords)
+        if keywords.get("mask_indices") is not None:
+            keywords = {**keywords, "mask_indices": to_device(keywords["mask_indices"])}
+        result = read(operator(to_device(masks), to_device(boxes), *more, **keywords))
+        assert result.dtype == expected.dtype
+        assert_same(result, expected, boxes)
+        compared += len(boxes)
     return compared

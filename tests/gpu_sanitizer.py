@@ -2,7 +2,7 @@
 
 import cupy
 import numpy as np
-from gpu_cases import OPERATORS, SHAPES, moderate_rois, run_operator
+from gpu_cases import OPERATORS, SHAPES, mask_calls, moderate_rois, run_operator
 from helpers import feature_map, to_layout
 
 import fastroi
@@ -21,6 +21,8 @@ def main():
                 arguments = cupy.asarray(to_layout(features, layout)), cupy.asarray(rois), size, scale
                 for with_argmax in (False, True):
                     fastroi.roi_pool(*arguments, layout=layout, return_argmax=with_argmax)
+    for (masks, boxes, *more), keywords, name in mask_calls(rng):
+        getattr(fastroi, name)(cupy.asarray(masks), cupy.asarray(boxes), *more, **keywords)
     cupy.cuda.Device().synchronize()
     print("every kernel has run")
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import math
 import os
 import subprocess
 import sys
@@ -27,6 +28,7 @@ CONFIGURATIONS = (
     ((2, 6, 20, 33), (1, 1), 1 / 32),
 )
 
+MASK_DTYPES = ("bool", "uint8", "float32", "float64")
 HALF_STEPS = (-0.5, 0.5, 1.5, 2.5, -1.5, 0.49999997, 0.49999999999999994, 8388609.0, -2.5)
 
 
@@ -75,6 +77,59 @@ def awkward_rois(rng, count, shape, scale):
     images, _, height, width = shape
     boxes = awkward_boxes(rng, count, height, width, scale)
     return np.concatenate([rng.integers(0, images, (count, 1)), boxes], axis=1)
+
+
+def centred_rois(rng, count, shape, scale):
+    """(count, 6) [batch, cx, cy, w, h, angle in radians]: ordinary, thin, negative, off the map, right angles."""
+    images, _, height, width = shape
+    scale_y, scale_x = scale if np.ndim(scale) else (scale, scale)
+    cells = np.array([width, height]) / (scale_x, scale_y)
+    centre = rng.uniform(-0.3, 1.3, (count, 2)) * cells
+    sides = np.exp(rng.uniform(np.log(0.02), np.log(2.0), (count, 2))) * cells
+    angle = rng.uniform(-7, 7, count)
+    kind = rng.integers(0, 10, count)
+    angle[kind == 1] = rng.choice([0, math.pi / 2, math.pi, -math.pi / 2, math.pi / 4], np.sum(kind == 1))
+    sides[kind == 2, 0] = 0
+    sides[kind == 3] *= -1
+    sides[kind == 4, 1] *= 20
+    centre[kind == 5] += 4 * cells
+    whole = kind == 6
+    centre[whole], sides[whole], angle[whole] = np.round(centre[whole]), np.round(sides[whole]), 0
+    batch = rng.integers(0, images, (count, 1))
+    return np.concatenate([batch, centre, sides, angle[:, None]], axis=1)
+
+
+def cornered_rois(rng, count, shape, scale):
+    """(count, 5) [batch, x1, y1, x2, y2] with adaptive grids that an oracle can walk through."""
+    rois = centred_rois(rng, count, shape, scale)
+    low, high = rois[:, 1:3] - rois[:, 3:5] / 2, rois[:, 1:3] + rois[:, 3:5] / 2
+    rois = np.concatenate([rois[:, :1], low, high], axis=1)
+    ties = rng.random(count) < 0.1
+    rois[ties, 1:] = np.floor(rois[ties, 1:]) + 0.5
+    return rois
+
+
+def random_masks(rng, shape, dtype="float32"):
+    if dtype == "bool":
+        return rng.random(shape) < 0.5
+    if dtype == "uint8":
+        return rng.integers(0, 2, shape).astype(np.uint8)
+    return rng.random(shape).astype(dtype)
+
+
+def random_boxes(rng, count, size, margin=0.3):
+    """(count, 4) boxes: inside, across the border, outside, tiny, whole pixels, empty, reversed."""
+    height, width = size
+    extent = np.array([width, height])
+    centre = rng.uniform(-margin, 1 + margin, (count, 2)) * extent
+    half = np.exp(rng.uniform(np.log(0.01), np.log(0.8), (count, 2))) * extent / 2
+    boxes = np.concatenate([centre - half, centre + half], axis=1)
+    kind = rng.integers(0, 10, count)
+    boxes[kind == 1] = np.round(boxes[kind == 1])
+    boxes[kind == 2] += np.tile(3 * extent, 2)
+    boxes[kind == 3, 2] = boxes[kind == 3, 0]
+    boxes[kind == 4] = boxes[kind == 4][:, [2, 3, 0, 1]]
+    return boxes
 
 
 def to_layout(features, layout):

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import oracle_align as oracle
 import pytest
-from helpers import TAILS, feature_map, from_layout, to_layout
+from helpers import TAILS, centred_rois, cornered_rois, feature_map, from_layout, to_layout
 
 import fastroi
 
@@ -19,36 +19,6 @@ MAPS = [
     ((2, 6, 21, 6), (2, 1), 1.0),
 ]
 RATIOS = (-1, 1, 2, (2, 3), (0, 2))
-
-
-def centred_rois(rng, count, shape, scale):
-    """(count, 6) [batch, cx, cy, w, h, angle in radians]: ordinary, thin, negative, off the map, right angles."""
-    images, _, height, width = shape
-    scale_y, scale_x = oracle.pair(scale)
-    cells = np.array([width, height]) / (scale_x, scale_y)
-    centre = rng.uniform(-0.3, 1.3, (count, 2)) * cells
-    sides = np.exp(rng.uniform(np.log(0.02), np.log(2.0), (count, 2))) * cells
-    angle = rng.uniform(-7, 7, count)
-    kind = rng.integers(0, 10, count)
-    angle[kind == 1] = rng.choice([0, math.pi / 2, math.pi, -math.pi / 2, math.pi / 4], np.sum(kind == 1))
-    sides[kind == 2, 0] = 0
-    sides[kind == 3] *= -1
-    sides[kind == 4, 1] *= 20
-    centre[kind == 5] += 4 * cells
-    whole = kind == 6
-    centre[whole], sides[whole], angle[whole] = np.round(centre[whole]), np.round(sides[whole]), 0
-    batch = rng.integers(0, images, (count, 1))
-    return np.concatenate([batch, centre, sides, angle[:, None]], axis=1)
-
-
-def cornered_rois(rng, count, shape, scale):
-    """(count, 5) [batch, x1, y1, x2, y2] with adaptive grids that an oracle can walk through."""
-    rois = centred_rois(rng, count, shape, scale)
-    low, high = rois[:, 1:3] - rois[:, 3:5] / 2, rois[:, 1:3] + rois[:, 3:5] / 2
-    rois = np.concatenate([rois[:, :1], low, high], axis=1)
-    ties = rng.random(count) < 0.1
-    rois[ties, 1:] = np.floor(rois[ties, 1:]) + 0.5
-    return rois
 
 
 def run(operator, features, *arguments, layout="NCHW", **options):

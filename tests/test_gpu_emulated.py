@@ -1,17 +1,37 @@
 """The GPU path on the CPU: gpu.py as it is, the kernels' own text compiled as C++. tests/test_gpu.py needs the real device."""
 
 import ctypes
+import math
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import ml_dtypes
 import numpy as np
 import oracle
 import oracle_align
 import pytest
-from gpu_cases import OPERATORS, SHAPES, compare_plans, half_bound, moderate_rois, run_operator
+from gpu_cases import OPERATORS, SHAPES, check_masks, compare_plans, half_bound, moderate_rois, run_operator
 from gpu_emulation import EmulatedArray, EmulatedRuntime, emulated, from_device, to_device
-from helpers import assert_same, awkward_rois, expected_max, feature_map, from_layout, run_python, to_layout
+from helpers import (
+    assert_same,
+    awkward_rois,
+    centred_rois,
+    cornered_rois,
+    expected_max,
+    feature_map,
+    from_layout,
+    run_python,
+    to_layout,
+)
 
 import fastroi
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from benchmarks import cases, gpu_host
+from benchmarks import gpu as benchmarks
 
 FUSED = [name for name in fastroi.simd.supported() if name != "baseline"]
 LAYOUTS = ("NCHW", "NHWC")
@@ -157,6 +177,7 @@ def test_rows_that_only_the_device_sees(device):
             fastroi.gpu.check()
             with fastroi.gpu.options(strict=True), pytest.raises(ValueError, match=message):
                 op(features, rois, 2)
+    check_rows_that_only_gathering_operators_see(features)
     maximum = fastroi.roi_align(features, rois, 2, reduce="max")
     assert (from_device(maximum)[[2, 4]] == 0).all()
     with pytest.raises(ValueError, match=r"rois\[2\]"):
@@ -167,6 +188,29 @@ def test_rows_that_only_the_device_sees(device):
     fastroi.multiscale_roi_align([features], np.ones((2, 5)), 2, [1.0], levels=to_device(np.array([0, 1])))
     with pytest.raises(ValueError, match=r"levels\[1\]"):
         fastroi.gpu.check()
+
+
+def check_rows_that_only_gathering_operators_see(features):
+    good = [0, 4, 4, 2, 2, 0.3]
+    for bad, name in (([0, 4, 4, 2, 2, np.nan], "angle"), ([0, 4, 4, np.inf, 2, 0], "w"), ([5, 4, 4, 2, 2, 0], "the batch index")):
+        rois = to_device(np.array([good, good, bad, good]))
+        for ratio in (2, 0):
+            pooled = from_device(fastroi.riroi_align_rotated(features, rois, 2, 1.0, ratio, orientations=3))
+            assert np.allclose(pooled[[0, 1, 3]], 1)
+            assert (pooled[2] == 0).all()
+            with pytest.raises(ValueError, match=rf"rois\[2\]: {name} is"):
+                fastroi.gpu.check()
+    boxes, offset = to_device(np.array([[0, 1, 1, 6, 6.0]] * 4)), np.zeros((4, 2, 2, 2))
+    offset[3, 1, 1, 0] = np.nan
+    for pool, name, more in (
+        (fastroi.deform_roi_pool, "offset", {}),
+        (fastroi.deform_ps_roi_pool, "trans", {"group_size": 1}),
+    ):
+        pooled = from_device(pool(features, boxes, to_device(offset), 2, **more))
+        assert np.allclose(pooled[:3], 1)
+        assert (pooled[3] == 0).all()
+        with pytest.raises(ValueError, match=rf"{name}\[3\]: not finite"):
+            fastroi.gpu.check()
 
 
 def test_what_the_host_sees_is_refused_as_on_the_cpu(device):
@@ -198,6 +242,23 @@ def test_what_the_host_sees_is_refused_as_on_the_cpu(device):
         fastroi.roi_pool(maps, rois, 8, out=maps)
     with pytest.raises(TypeError, match="has no GPU implementation"):
         _ = fastroi.gpu.device_of(to_device(features)).core.some_operator
+    for name, arguments, keywords in (
+        ("roi_align_rotated", (features, rois[:, :3], 2), {}),
+        ("roi_align_rotated", (features, np.ones((4, 6)), 2, 1.0, 1025), {}),
+        ("roi_align_rotated", (features, np.ones((4, 5)), 2), {}),
+        ("riroi_align_rotated", (features, np.ones((4, 6)), 2), {"orientations": 2}),
+        ("deform_roi_pool", (features, rois, np.zeros((4, 2, 2, 3)), 2), {}),
+        ("deform_roi_pool", (features, rois, None, 2), {"gamma": math.inf}),
+        ("deform_roi_pool", (features, rois, None, 2, 1.0, 2000), {}),
+        ("deform_ps_roi_pool", (features, rois, np.zeros((4, 4, 1, 1)), 1), {}),
+        ("deform_ps_roi_pool", (features, rois, None, 1), {"trans_std": math.nan}),
+        ("deform_ps_roi_pool", (features, rois, None, 1), {"sample_per_part": 1025}),
+    ):
+        operator = getattr(fastroi, name)
+        with pytest.raises((ValueError, TypeError)) as on_cpu:
+            operator(*arguments, **keywords)
+        with pytest.raises(on_cpu.type, match=re.escape(str(on_cpu.value).split(":")[0])):
+            operator(*(to_device(a) if isinstance(a, np.ndarray) else a for a in arguments), **keywords)
     assert device.launched == []
 
 
@@ -236,6 +297,136 @@ def test_many_rois_are_taken_in_turns(device, monkeypatch):
     for op in (fastroi.roi_pool, fastroi.roi_align):
         assert_same(from_device(op(to_device(features), to_device(rois), 3, 1 / 2)), cpu_fused(op, features, rois, 3, 1 / 2))
     assert device.launched.count("plan_ranges") > 1
+
+
+def test_many_bins_are_taken_in_turns(device, monkeypatch):
+    monkeypatch.setattr(fastroi.gpu, "_PLAN_BYTES", 4096)
+    rng = np.random.default_rng(71)
+    shape, size = (2, 4, 12, 12), (5, 6)
+    features, rois = feature_map(rng, shape), moderate_rois(rng, 12, shape, 1.0)
+    for name in ("roi_align_rotated", "deform_roi_pool", "deform_ps_roi_pool"):
+        for settings in OPERATORS[name][2:3]:
+            for layout in LAYOUTS:
+                pooled = from_device(run_operator(name, settings, features, rois, size, 1.0, layout, to_device))
+                assert_same(pooled, cpu_fused(run_operator, name, settings, features, rois, size, 1.0, layout))
+    for kernel in ("plan_rotated", "cells_direct", "plan_moved", "products_direct", "plan_parts"):
+        assert device.launched.count(kernel) > len(rois), kernel
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_bins_of_many_cells(layout, device):
+    """Rows of points longer than those tried whole, and bins that only scratch memory holds beside bins that need none."""
+    rng = np.random.default_rng(72)
+    features = feature_map(rng, (2, 5, 70, 64))
+    rois = np.array([[0, 32, 35, 90, 80, 0.4], [1, 30, 30, 3, 2, 1.0], [1, 20, 30, 2000, 130, -2.5], [0, 32, 30, 0, 5, 1]])
+    for size, ratio in ((1, 0), ((2, 1), 70), (1, (3, 100)), ((3, 2), 0)):
+        arguments = to_device(to_layout(features, layout)), to_device(rois), size, 1.0, ratio
+        pooled = from_layout(from_device(fastroi.roi_align_rotated(*arguments, layout=layout)), layout)
+        assert_same(pooled, cpu_fused(fastroi.roi_align_rotated, features, rois, size, 1.0, ratio))
+    assert [name[:7] for name in device.launched if name != "pack"] == ["points_"] * 8  # each once with scratch memory
+
+
+def test_gathering_kernels_by_layout(device):
+    """Packed, wide and narrow: which kernel takes what."""
+    rng = np.random.default_rng(73)
+    maps = feature_map(rng, (1, 8, 9, 10))
+    rois = moderate_rois(rng, 20, maps.shape, 1.0)
+    for layout, channels, kinds in (("NCHW", 8, ("wide", "wide")), ("NHWC", 8, ("wide", "wide")), ("NHWC", 6, ("direct", "direct"))):
+        for name, number, family in (("roi_align_rotated", 2, "cells"), ("deform_roi_pool", 2, "products")):
+            run_operator(name, OPERATORS[name][number], maps[:, :channels], rois, (3, 2), 1.0, layout, to_device)
+            assert device.launched[-1] == f"{family}_{kinds[0]}", (layout, channels, name)
+    few = rois[:2]
+    run_operator("roi_align_rotated", OPERATORS["roi_align_rotated"][2], maps, few, (2, 2), 1.0, "NCHW", to_device)
+    assert device.launched[-1] == "cells_direct"  # too few RoIs to pack the map for
+
+
+def test_half_types_of_gathering_operators(device):
+    """Against the oracles; orientations are rounded before they are mixed, so twice."""
+    rng = np.random.default_rng(74)
+    shape, size, scale = (2, 6, 13, 17), (3, 2), 1 / 4
+    for dtype, kind in (("float16", np.dtype(np.float16)), ("bfloat16", np.dtype(ml_dtypes.bfloat16))):
+        features = feature_map(rng, shape).astype(kind)
+        wide = features.astype(np.float64)
+        boxes, corners = centred_rois(rng, 20, shape, scale), cornered_rois(rng, 20, shape, scale)
+        offset = rng.standard_normal((20, 2, *size)).astype(kind)
+        far = offset.astype(np.float64)
+        groups = (1, 2)
+        for operator, rois, more, keywords, expected in (
+            ("roi_align_rotated", boxes, (), {}, oracle_align.roi_align_rotated(wide, boxes, size, scale, 2)),
+            ("roi_align_rotated", boxes, (), {"sampling_ratio": 0}, oracle_align.roi_align_rotated(wide, boxes, size, scale, 0)),
+            ("riroi_align_rotated", boxes, (), {"orientations": 3}, oracle_align.riroi_align_rotated(wide, boxes, size, scale, 2, 3)),
+            ("deform_roi_pool", corners, (offset,), {"gamma": 0.25},
+             oracle_align.deform_roi_pool(wide, corners, far, size, scale, 2, 0.25)),
+            ("deform_ps_roi_pool", corners, (offset,), {"group_size": groups, "sample_per_part": 2},
+             oracle_align.deform_ps_roi_pool(wide, corners, far, size, scale, 3, groups, size, 2)),
+        ):  # fmt: skip
+            if operator != "deform_ps_roi_pool":
+                keywords = {"sampling_ratio": 2, **keywords}
+            pooled = getattr(fastroi, operator)(to_device(features), to_device(rois), *map(to_device, more), size, scale, **keywords)
+            assert pooled.dtype == kind
+            mean, magnitude = expected
+            taps = np.full((len(rois), 1, 1), 64)
+            bound = half_bound(mean, magnitude, taps, dtype)
+            if operator == "riroi_align_rotated":
+                bound += half_bound(magnitude, magnitude, taps, dtype)
+            assert (np.abs(from_device(pooled).astype(np.float64) - mean) <= bound + 1e-9).all(), (operator, dtype)
+
+
+def test_masks_are_those_of_the_cpu(device):
+    assert check_masks(np.random.default_rng(75), to_device, from_device) > 5000
+    assert {"paste_masks", "plan_align", "crop_masks"} == set(device.launched)
+
+
+def test_what_masks_refuse(device):
+    masks, boxes = np.ones((3, 4, 4), np.float32), np.array([[0.0, 0, 4, 4]] * 3)
+    bad = boxes.copy()
+    bad[1, 2] = np.nan
+    for operator, size in ((fastroi.paste_masks, (6, 6)), (fastroi.crop_masks, 2)):
+        result = from_device(operator(to_device(masks), to_device(bad), size, 0.0))
+        assert not result[1].any()
+        assert result[0].any() and (result[2] == result[0]).all()
+        with pytest.raises(ValueError, match=r"rois\[1\]: x2"):
+            fastroi.gpu.check()
+        device.launched = []
+        for arguments in (
+            (masks, boxes[:2], size), (masks.astype(int), boxes, size), (masks[:, :0], boxes, size), (masks, boxes, size, -1.0),
+            (masks, np.ones((3, 5)), size), (masks[0], boxes, size),
+        ):  # fmt: skip
+            with pytest.raises((ValueError, TypeError)) as on_cpu:
+                operator(*arguments)
+            with pytest.raises(on_cpu.type, match=re.escape(str(on_cpu.value).split(":")[0])):
+                operator(*(to_device(a) if isinstance(a, np.ndarray) else a for a in arguments))
+        with pytest.raises(TypeError, match="not a CuPy array"):
+            operator(to_device(masks), boxes, size, out=np.zeros((3, 6, 6), bool))
+        assert device.launched == []
+    out = to_device(np.ones((3, 12, 6), bool))[:, ::-2]
+    assert fastroi.paste_masks(to_device(masks), boxes, (6, 6), out=out) is out
+    assert (np.asarray(out) == fastroi.paste_masks(masks, boxes, (6, 6))).all()
+    assert fastroi.paste_masks(to_device(masks[:0]), boxes[:0], (6, 6)).shape == (0, 6, 6)
+
+
+@pytest.mark.parametrize("case", [case for case in benchmarks.CASES if case not in cases.MAIN], ids=lambda case: case.name)
+def test_cases_of_the_gpu_benchmark_run(case, device):
+    """With a few boxes; their floor counts the bytes of what comes back."""
+    draw = np.random.default_rng(68).standard_normal
+    rng = SimpleNamespace(standard_normal=lambda *args, **kwargs: to_device(draw(*args, **kwargs)))
+    attributes = SimpleNamespace(attributes={"L2CacheSize": 0})
+    stand_in = SimpleNamespace(
+        asarray=to_device, random=SimpleNamespace(default_rng=lambda seed: rng), cuda=SimpleNamespace(Device=lambda: attributes)
+    )
+    is_mask = isinstance(case, benchmarks.MaskCase)
+    case = replace(case, boxes_count=3, mask_shape=(3, *case.mask_shape[1:])) if is_mask else case.reduced(3)
+    for _, dtype, call, _ in benchmarks.variants(stand_in, case, LAYOUTS, ["float32"]):
+        assert case.bytes_moved(np.dtype(dtype).itemsize)[1] == call()(0).nbytes
+
+
+def test_host_times_are_of_calls_that_launch(monkeypatch):
+    runtime = fastroi.gpu._CupyRuntime(gpu_host.stand_in())
+    monkeypatch.setattr(fastroi.gpu, "_runtime", runtime)
+    for name, run in gpu_host.calls().items():
+        runtime._kernels.clear()
+        run()
+        assert runtime._kernels, name
 
 
 def test_one_line_names_the_extras_where_cupy_is_missing():

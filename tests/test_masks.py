@@ -5,33 +5,9 @@ import math
 import numpy as np
 import oracle_align as oracle
 import pytest
+from helpers import MASK_DTYPES, random_boxes, random_masks
 
 import fastroi
-
-MASK_DTYPES = ("bool", "uint8", "float32", "float64")
-
-
-def random_masks(rng, shape, dtype="float32"):
-    if dtype == "bool":
-        return rng.random(shape) < 0.5
-    if dtype == "uint8":
-        return rng.integers(0, 2, shape).astype(np.uint8)
-    return rng.random(shape).astype(dtype)
-
-
-def random_boxes(rng, count, size, margin=0.3):
-    """(count, 4) boxes: inside, across the border, outside, tiny, whole pixels, empty, reversed."""
-    height, width = size
-    extent = np.array([width, height])
-    centre = rng.uniform(-margin, 1 + margin, (count, 2)) * extent
-    half = np.exp(rng.uniform(np.log(0.01), np.log(0.8), (count, 2))) * extent / 2
-    boxes = np.concatenate([centre - half, centre + half], axis=1)
-    kind = rng.integers(0, 10, count)
-    boxes[kind == 1] = np.round(boxes[kind == 1])
-    boxes[kind == 2] += np.tile(3 * extent, 2)
-    boxes[kind == 3, 2] = boxes[kind == 3, 0]
-    boxes[kind == 4] = boxes[kind == 4][:, [2, 3, 0, 1]]
-    return boxes
 
 
 def detectron(mask, box, size):
@@ -194,7 +170,7 @@ def test_bad_arguments():
     for call, error, words in (
         (lambda: paste(masks, [[0, 0, math.nan, 2]], (5, 5)), ValueError, r"\[0\]: x2 is"),
         (lambda: paste(masks, [[0, 0, 2, 2], [0, 0, 2, 2]], (5, 5)), ValueError, "masks"),
-        (lambda: paste(masks, [[0, 0, 0, 2, 2]], (5, 5)), ValueError, "batch"),
+        (lambda: paste(masks, [[0, 0, 0, 2, 2]], (5, 5)), ValueError, "boxes: shape"),
         (lambda: paste(masks[0], boxes, (5, 5)), ValueError, "masks"),
         (lambda: paste(masks.astype(int), boxes, (5, 5)), TypeError, "masks"),
         (lambda: paste(masks.astype(">f4"), boxes, (5, 5)), TypeError, "masks"),

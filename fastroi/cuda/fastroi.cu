@@ -1,12 +1,14 @@
-// The operators on a GPU: plans by the CPU's own rules, one block per RoI, then one kernel family each for maxima, sums and
-// sample points. gpu.py joins this text and the rule headers, and compiles it once per device and element type
-// (FASTROI_ELEMENT: 0 float32, 1 float64, 2 float16, 3 bfloat16); the tests compile the same text as C++.
+// The operators on a GPU: plans by the CPU's own rules, one block per RoI, then one kernel family each for maxima, sums, sample
+// points and gathered cells; masks have kernels of their own. gpu.py joins this text and the rule headers, and compiles it once
+// per device and element type (FASTROI_ELEMENT: 0 float32, 1 float64, 2 float16, 3 bfloat16); the tests compile the same text as
+// C++.
 //
 // Contraction is off (--fmad=false) and fused products are written, so that values equal those of the CPU's fused tiers.
 // Every value of a result is computed by one thread in one order: no atomics, the same bits in every run.
 #ifdef __CUDACC_RTC__
 typedef int int32_t;
 typedef unsigned int uint32_t;
+typedef unsigned char uint8_t;
 typedef unsigned short uint16_t;
 typedef long long int64_t;
 typedef unsigned long long uint64_t;
@@ -17,6 +19,8 @@ typedef unsigned long long uint64_t;
 
 #include "tap_rules.h"
 #include "ps_rules.h"
+#include "gather_rules.h"
+#include "mask_rules.h"
 
 namespace fastroi {
 
@@ -43,17 +47,17 @@ struct Launch {
     int64_t first, count;  // RoIs of the tables in this launch
 
     const void* boxes;
-    int64_t boxes_are_double, box_columns, box_row_stride, box_column_stride;
+    int64_t boxes_are_double, box_columns, box_numbers, box_row_stride, box_column_stride;  // 4 numbers a box, 5 with an angle
     const int64_t* batch_indices;  // or null
-    int64_t batch_stride;
+    int64_t batch_stride, one_image_each;  // box k belongs to image k
     const int64_t* levels_of_rois;  // or null
     int64_t level_stride;
     int64_t images, level_count;
     uint64_t* error;
 
     PlannedRoi* planned;
-    int32_t *y_first, *x_first;  // bins + 1 each; ranges have none
-    void *y_items, *x_items;     // ranges, taps or samples
+    int32_t *y_first, *x_first;  // bins + 1 each; of a gathering operator how many items each bin has; ranges have none
+    void *y_items, *x_items;     // ranges, taps, samples or cells
     int32_t *y_absent, *x_absent;
     int64_t y_capacity, x_capacity;
 
@@ -61,6 +65,7 @@ struct Launch {
     int64_t* argmax;  // or null
     int64_t out_strides[4], argmax_strides[4];
     int64_t channels, bins_h, bins_w;
+    int64_t first_bin, planned_bins;      // of each RoI in this launch
     int64_t group_h, group_w, bin_major;  // group_h 0: every bin reads the channel of its own number
 
     int64_t rule, arithmetic_is_float, coordinates;
@@ -69,10 +74,20 @@ struct Launch {
     int64_t mean;
     int64_t corners, absent_is_zero, from_zero;
 
-    int64_t channel_block, slices, shared_items, channels_fastest;
+    int64_t aligned, clockwise, degrees, orientations;  // of boxes with an angle
+    const void* offsets;                                // of moved bins, or null: (RoI, 2 * class, part row, part column)
+    int64_t offsets_are_double, offset_strides[4];
+    int64_t classes, part_h, part_w, samples;
+    double movement;
+    int64_t mask_code, out_code;  // MaskCode
+    double threshold;
+    void* scratch;  // of bins whose cells do not fit into shared memory
+    int64_t scratch_cells;
+
+    int64_t channel_block, slices, shared_items, channels_fastest;  // shared_items of paste_masks: the rows of a block
     int64_t staged;  // wide kernels: results go through shared memory into a contiguous channels-first array
-    const void* unpacked;  // of pack: the map to be read, with the strides of its level
-    int64_t unpacked_strides[4];
+    const void* source;  // of pack the map, of mix the result that is not mixed yet
+    int64_t source_strides[4];
     Level levels[max_levels];
 };
 
@@ -174,6 +189,9 @@ enum ErrorCode : int32_t {
     error_level = 7,
     error_capacity = 8,
     error_batch_index = 9,
+    error_rotated_coordinate = 10,  // 10..14: cx, cy, w, h, angle
+    error_offset = 15,
+    error_trans = 16,
 };
 
 __device__ inline void report(const Launch& launch, int64_t row, int code) {
@@ -181,9 +199,13 @@ __device__ inline void report(const Launch& launch, int64_t row, int code) {
 }
 
 struct RoiBox {
-    double x1, y1, x2, y2;
+    double number[5];  // x1, y1, x2, y2, or cx, cy, w, h, angle
     int64_t image, level;  // image < 0: refused
 };
+
+// The interval of a box on one axis.
+__device__ inline double low_side(const RoiBox& box, bool is_y) { return box.number[is_y]; }
+__device__ inline double high_side(const RoiBox& box, bool is_y) { return box.number[2 + is_y]; }
 
 __device__ inline double box_number(const Launch& launch, int64_t row, int64_t column) {
     const int64_t at = row * launch.box_row_stride + column * launch.box_column_stride;
@@ -192,14 +214,17 @@ __device__ inline double box_number(const Launch& launch, int64_t row, int64_t c
 
 // Every thread of the block reads the box; only one of them reports.
 __device__ inline RoiBox read_box(const Launch& launch, int64_t row) {
-    const int64_t skipped = launch.box_columns - 4;
-    double c[4];
+    const int64_t skipped = launch.box_columns - launch.box_numbers;
+    const int first_error = launch.box_numbers == 5 ? error_rotated_coordinate : error_coordinate;
+    RoiBox box = {};
     int code = 0;
-    for (int i = 0; i < 4; i++) {
-        c[i] = box_number(launch, row, i + skipped);
-        if (!is_finite(c[i]) && code == 0) code = error_coordinate + i;
+#pragma unroll
+    for (int i = 0; i < 5; i++) {
+        if (i == launch.box_numbers) break;
+        box.number[i] = box_number(launch, row, i + skipped);
+        if (!is_finite(box.number[i]) && code == 0) code = first_error + i;
     }
-    int64_t image = 0, level = 0;
+    int64_t &image = box.image, &level = box.level;
     if (skipped) {
         const double number = box_number(launch, row, 0);
         if (code == 0 && (!is_finite(number) || FASTROI_FLOOR(number) != number)) code = error_fraction;
@@ -208,14 +233,16 @@ __device__ inline RoiBox read_box(const Launch& launch, int64_t row) {
     } else if (launch.batch_indices) {
         image = launch.batch_indices[row * launch.batch_stride];
         if (code == 0 && (image < 0 || image >= launch.images)) code = error_batch_index;
+    } else if (launch.one_image_each) {
+        image = row;
     }
     if (launch.levels_of_rois) {
         level = launch.levels_of_rois[row * launch.level_stride];
         if (code == 0 && (level < 0 || level >= launch.level_count)) code = error_level;
     }
-    if (code == 0) return {c[0], c[1], c[2], c[3], image, level};
+    if (code == 0) return box;
     if (threadIdx.x == 0) report(launch, row, code);
-    return {0, 0, 0, 0, -1, 0};
+    return {{}, -1, 0};
 }
 
 // --- plans -----------------------------------------------------------------------------------------------------------
@@ -243,9 +270,9 @@ __device__ inline void plan_ranges(const Launch& launch) {
         Range* const y = (Range*)launch.y_items + k * launch.bins_h;
         Range* const x = (Range*)launch.x_items + k * launch.bins_w;
         for (int64_t p = threadIdx.x; p < launch.bins_h; p += blockDim.x)
-            y[p] = planned_range(launch, box.y1, box.y2, map.scale_h, p, launch.bins_h, map.rows);
+            y[p] = planned_range(launch, low_side(box, true), high_side(box, true), map.scale_h, p, launch.bins_h, map.rows);
         for (int64_t p = threadIdx.x; p < launch.bins_w; p += blockDim.x)
-            x[p] = planned_range(launch, box.x1, box.x2, map.scale_w, p, launch.bins_w, map.columns);
+            x[p] = planned_range(launch, low_side(box, false), high_side(box, false), map.scale_w, p, launch.bins_w, map.columns);
         __syncthreads();
         if (threadIdx.x == 0)
             for (int64_t p = 0; p < launch.bins_w; p++) {
@@ -393,7 +420,7 @@ __device__ inline void plan_taps(const Launch& launch, int64_t kind) {
             int32_t* const first = (is_y ? launch.y_first : launch.x_first) + k * (bins + 1);
             Tap<A>* const items = (Tap<A>*)(is_y ? launch.y_items : launch.x_items) + k * capacity;
             int64_t length = 0;
-            with_axis_taps(launch, kind, is_y ? box.y1 : box.x1, is_y ? box.y2 : box.x2, is_y ? map.scale_h : map.scale_w,
+            with_axis_taps(launch, kind, low_side(box, is_y), high_side(box, is_y), is_y ? map.scale_h : map.scale_w,
                            bins, is_y ? map.rows : map.columns, is_y ? launch.sampling_h : launch.sampling_w,
                            [&](auto&& taps) {
                                length = list_items<Tap<A>>(bins, capacity, first, items, [&](int64_t p, auto&& emit) {
@@ -427,7 +454,7 @@ __device__ inline void plan_samples_of(const Launch& launch) {
             int32_t* const absent = (is_y ? launch.y_absent : launch.x_absent) + k * bins;
             Sample<A>* const items = (Sample<A>*)(is_y ? launch.y_items : launch.x_items) + k * capacity;
             const AlignAxis<Real> a =
-                align_axis<Real>(rule, is_y ? box.y1 : box.x1, is_y ? box.y2 : box.x2, is_y ? map.scale_h : map.scale_w, bins,
+                align_axis<Real>(rule, low_side(box, is_y), high_side(box, is_y), is_y ? map.scale_h : map.scale_w, bins,
                                  is_y ? launch.sampling_h : launch.sampling_w);
             const int64_t length = list_items<Sample<A>>(bins, capacity, first, items, [&](int64_t p, auto&& emit) {
                 absent[p] = visit_align_points(a, p, extent, [&](const AlignPoint<Real>& point) {
@@ -641,22 +668,12 @@ struct DirectItem {
 
 template <int V, class Body>
 __device__ inline void for_each_output(const Launch& launch, int64_t slice, const Body& body) {
-    const int64_t bins_w = launch.bins_w;
-    if (launch.channels_fastest) {
-        const int64_t packs = launch.channels / V;
-        const int64_t step = launch.slices * blockDim.x, count = launch.bins_h * launch.bins_w * packs;
-        for (int64_t item = slice * blockDim.x + threadIdx.x; item < count; item += step) {
-            const int64_t bin = item / packs;
-            body(DirectItem{(item - bin * packs) * V, (int32_t)(bin / bins_w), (int32_t)(bin % bins_w)});
-        }
-    } else {
-        const int64_t plane = launch.bins_h * launch.bins_w;
-        const int64_t step = launch.slices * blockDim.x, count = launch.channels / V * plane;
-        for (int64_t item = slice * blockDim.x + threadIdx.x; item < count; item += step) {
-            const int64_t pack = item / plane;
-            const int64_t bin = item - pack * plane;
-            body(DirectItem{pack * V, (int32_t)(bin / bins_w), (int32_t)(bin % bins_w)});
-        }
+    const int64_t bins_w = launch.bins_w, plane = launch.planned_bins, packs = launch.channels / V;
+    const int64_t step = launch.slices * blockDim.x, count = plane * packs;
+    for (int64_t item = slice * blockDim.x + threadIdx.x; item < count; item += step) {
+        const int64_t pack = launch.channels_fastest ? item % packs : item / plane;
+        const int64_t bin = launch.first_bin + (launch.channels_fastest ? item / packs : item % plane);
+        body(DirectItem{pack * V, (int32_t)(bin / bins_w), (int32_t)(bin % bins_w)});
     }
 }
 
@@ -1107,6 +1124,564 @@ __device__ inline void max_samples(const Launch& launch) {
     });
 }
 
+// --- gathered cells --------------------------------------------------------------------------------------------------
+
+// The weighted sum of cells that come one by one, for V channels: a product first, fused products after it.
+template <class T, int V>
+struct CellSum {
+    using A = Sum<T>;
+    A value[V] = {};
+    bool is_empty = true;
+
+    // A weight of zero is no cell, though the cell of one is read.
+    __device__ void add(const T* cell, A weight) {
+        A v[V];
+        load<T, V>(cell, v);
+        if (weight == 0) return;
+#pragma unroll
+        for (int c = 0; c < V; c++) value[c] = is_empty ? weight * v[c] : fused(weight, v[c], value[c]);
+        is_empty = false;
+    }
+};
+
+// Where the lists of a bin are, by the number of its class and its own.
+__device__ inline int64_t list_of(const Launch& launch, int64_t k, int64_t cls, int64_t bin) {
+    return (k * launch.classes + cls) * launch.planned_bins + bin - launch.first_bin;
+}
+
+// Adds the cells of a planned bin; Offset is as wide as offsets in an image are.
+template <bool products, class Offset, class T, int V>
+__device__ inline void add_cells(const Launch& launch, int64_t list, const T* channel, Offset row_stride, Offset column_stride,
+                                 CellSum<T, V>& sum) {
+    using A = Sum<T>;
+    const int32_t count = launch.y_first[list];
+    if (!products) {
+        const WeightedCell<A>* const cells = (const WeightedCell<A>*)launch.y_items + list * launch.y_capacity;
+#pragma unroll 4
+        for (int32_t t = 0; t < count; t++) sum.add(channel + (cells[t].row * row_stride + cells[t].column * column_stride), cells[t].weight);
+        return;
+    }
+    const Tap<double>* const y = (const Tap<double>*)launch.y_items + list * launch.y_capacity;
+    const Tap<double>* const x = (const Tap<double>*)launch.x_items + list * launch.x_capacity;
+    const int32_t columns = launch.x_first[list];
+    for (int32_t s = 0; s < count; s++) {
+        const Tap<double> row = y[s];
+#pragma unroll 2
+        for (int32_t t = 0; t < columns; t++)
+            sum.add(channel + (row.index * row_stride + x[t].index * column_stride), (A)(row.weight * x[t].weight));
+    }
+}
+
+__device__ inline int64_t class_of(const Launch& launch, int64_t channel) {
+    return launch.classes == 1 ? 0 : channel / (launch.channels / launch.classes);
+}
+
+// Any layout: a thread per V channels of a bin.
+template <class T, int V, bool products>
+__device__ inline void gather_direct(const Launch& launch) {
+    const int64_t k = blockIdx.x / launch.slices;
+    const PlannedRoi roi = launch.planned[k];
+    const Level& map = launch.levels[0];
+    const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
+    for_each_output<V>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+        CellSum<T, V> sum;
+        const int64_t list = list_of(launch, k, class_of(launch, at.channel), at.ph * launch.bins_w + at.pw);
+        const T* const channel = image + input_channel(launch, at) * map.channel_stride;
+        if (roi.image >= 0) add_cells<products>(launch, list, channel, map.row_stride, map.column_stride, sum);
+        write<T, V>(launch, k, at, sum.value);
+    });
+}
+
+// Channels-last maps: a thread per 16 bytes of channels of a bin, 32-bit offsets in an image.
+template <class T, int V, bool products>
+__device__ inline void gather_wide(const Launch& launch) {
+    const int64_t k = blockIdx.x / launch.slices;
+    const PlannedRoi roi = launch.planned[k];
+    const Level& map = launch.levels[0];
+    const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
+    const WideWork<T, V> work(launch, blockIdx.x % launch.slices, dynamic_shared);
+    work.for_each(launch, [&](const DirectItem& at) {
+        CellSum<T, V> sum;
+        const int64_t list = list_of(launch, k, 0, at.ph * launch.bins_w + at.pw);
+        if (roi.image >= 0)
+            add_cells<products>(launch, list, image + at.channel, (int32_t)map.row_stride, (int32_t)map.column_stride, sum);
+        work.write(launch, k, at, sum.value);
+    });
+    work.finish(launch, k);
+}
+
+// --- moved bins ------------------------------------------------------------------------------------------------------
+
+__device__ inline double offset_number(const Launch& launch, int64_t row, int64_t plane, int64_t y, int64_t x) {
+    const int64_t at = row * launch.offset_strides[0] + plane * launch.offset_strides[1] + y * launch.offset_strides[2] +
+                       x * launch.offset_strides[3];
+    return launch.offsets_are_double ? ((const double*)launch.offsets)[at] : (double)((const float*)launch.offsets)[at];
+}
+
+// Whether all offsets of a RoI are finite; every thread of the block looks at some and hears the answer.
+__device__ inline bool offsets_are_finite(const Launch& launch, int64_t row) {
+    int64_t* const parts = (int64_t*)dynamic_shared;
+    const int64_t plane = launch.part_h * launch.part_w, count = launch.offsets ? 2 * launch.classes * plane : 0;
+    bool are_finite = true;
+    for (int64_t i = threadIdx.x; i < count; i += blockDim.x)
+        are_finite = are_finite && is_finite(offset_number(launch, row, i / plane, i % plane / launch.part_w, i % launch.part_w));
+    parts[threadIdx.x] = are_finite;
+    __syncthreads();
+    for (uint32_t t = 0; t < blockDim.x; t++) are_finite = are_finite && parts[t];
+    return are_finite;
+}
+
+// The taps of one axis of one bin, moved by `offset`.
+template <class Real, bool parts, class Sink>
+__device__ inline void moved_taps(const Launch& launch, const RoiBox& box, bool is_y, int64_t p, double offset, Sink&& sink) {
+    const Level& map = launch.levels[0];
+    const double lo = low_side(box, is_y), hi = high_side(box, is_y), scale = is_y ? map.scale_h : map.scale_w;
+    const int64_t bins = is_y ? launch.bins_h : launch.bins_w, extent = is_y ? map.rows : map.columns;
+    if (parts) {
+        const Real shift = part_shift<Real>(offset, launch.movement);
+        return part_taps(part_axis<Real>(lo, hi, scale, bins), p, launch.samples, shift, extent, sink);
+    }
+    const MovableAxis<Real> axis = movable_axis<Real>(lo, hi, scale, bins, is_y ? launch.sampling_h : launch.sampling_w);
+    align_taps(moved(axis, launch.movement, offset), p, extent, sink);
+}
+
+// Lists the taps of both axes of every bin, a thread per list.
+template <class Real, bool parts>
+__device__ inline void list_moved_taps(const Launch& launch, int64_t k, const RoiBox& box) {
+    const int64_t lists = 2 * launch.classes * launch.planned_bins;
+    for (int64_t i = threadIdx.x; i < lists; i += blockDim.x) {
+        const bool is_y = i & 1;
+        const int64_t cls = i / 2 / launch.planned_bins, bin = launch.first_bin + i / 2 % launch.planned_bins;
+        const int64_t ph = bin / launch.bins_w, pw = bin % launch.bins_w, list = list_of(launch, k, cls, bin);
+        const int64_t capacity = is_y ? launch.y_capacity : launch.x_capacity;
+        Tap<double>* const taps = (Tap<double>*)(is_y ? launch.y_items : launch.x_items) + list * capacity;
+        const double offset = launch.offsets ? offset_number(launch, launch.first + k, 2 * cls + is_y, ph * launch.part_h / launch.bins_h,
+                                                             pw * launch.part_w / launch.bins_w)
+                                             : 0;
+        int64_t count = 0;
+        moved_taps<Real, parts>(launch, box, is_y, is_y ? ph : pw, offset, [&](int64_t index, double weight) {
+            if (count < capacity) taps[count] = {(int32_t)index, weight};
+            count++;
+        });
+        if (count > capacity) report(launch, launch.first + k, error_capacity);
+        (is_y ? launch.y_first : launch.x_first)[list] = (int32_t)(count <= capacity ? count : 0);
+    }
+}
+
+template <bool parts>
+__device__ inline void plan_moved(const Launch& launch) {
+    const int64_t k = blockIdx.x, row = launch.first + k;
+    RoiBox box = read_box(launch, row);
+    if (!offsets_are_finite(launch, row) && box.image >= 0) {
+        if (threadIdx.x == 0) report(launch, row, parts ? error_trans : error_offset);
+        box.image = -1;
+    }
+    if (threadIdx.x == 0) launch.planned[k] = {box.image, 0, 0, 0, 0, 0};
+    if (box.image < 0) return;
+    if (launch.arithmetic_is_float)
+        list_moved_taps<float, parts>(launch, k, box);
+    else
+        list_moved_taps<double, parts>(launch, k, box);
+}
+
+// --- turned boxes ----------------------------------------------------------------------------------------------------
+
+__device__ inline Rotation rotation_of(const Launch& launch) {
+    return {launch.aligned != 0, launch.clockwise != 0, launch.degrees != 0, launch.sampling_h, launch.sampling_w,
+            launch.levels[0].scale_h, launch.levels[0].scale_w};
+}
+
+template <class Real>
+__device__ inline RotatedBox<Real> turned_box(const Launch& launch, const RoiBox& box) {
+    return rotated_box<Real>(rotation_of(launch), box.number, launch.bins_h, launch.bins_w);
+}
+
+template <class Real>
+__device__ inline double weight_of_point(const RotatedBox<Real>& box) {
+    return box.outside ? 0 : rotated_weight(box);
+}
+
+constexpr int most_listed_cells = 64;  // of bins that one thread plans by itself: 16 points of four cells
+
+// The cells of a bin of few points, in the order in which the points come upon them. Returns their number.
+template <class A, class Real>
+__device__ inline int32_t list_few_cells(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map, WeightedCell<A>* cells) {
+    int64_t keys[most_listed_cells];
+    double weights[most_listed_cells];
+    int32_t count = 0, kept = 0;
+    visit_rotated_points(box, ph, pw, map.rows, map.columns, [&](const AlignPoint<Real>& y, const AlignPoint<Real>& x) {
+        cells_of_point(y, x, [&](int64_t row, int64_t column, double weight) {
+            if (weight == 0) return;
+            const int64_t key = row << 32 | column;
+            int32_t at = 0;
+            while (at < count && keys[at] != key) at++;
+            if (at == count) keys[count] = key, weights[count] = 0, count++;
+            weights[at] += weight;
+        });
+    });
+    const double scale = weight_of_point(box);
+    for (int32_t i = 0; i < count; i++) {
+        const A weight = (A)(weights[i] * scale);
+        if (weight != 0) cells[kept++] = {(int32_t)(keys[i] >> 32), (int32_t)(keys[i] & 0xffffffff), weight};
+    }
+    return kept;
+}
+
+template <class A, class Real>
+__device__ inline void plan_rotated_in(const Launch& launch, int64_t k, const RoiBox& box) {
+    const RotatedBox<Real> turned = turned_box<Real>(launch, box);
+    for (int64_t i = threadIdx.x; i < launch.planned_bins; i += blockDim.x) {
+        const int64_t bin = launch.first_bin + i, list = list_of(launch, k, 0, bin);
+        WeightedCell<A>* const cells = (WeightedCell<A>*)launch.y_items + list * launch.y_capacity;
+        launch.y_first[list] = list_few_cells<A>(turned, bin / launch.bins_w, bin % launch.bins_w, launch.levels[0], cells);
+    }
+}
+
+template <class A>
+__device__ inline void plan_rotated(const Launch& launch) {
+    const int64_t k = blockIdx.x;
+    const RoiBox box = read_box(launch, launch.first + k);
+    if (threadIdx.x == 0) launch.planned[k] = {box.image, 0, 0, 0, 0, 0};
+    if (box.image < 0) return;
+    if (launch.arithmetic_is_float)
+        plan_rotated_in<A, float>(launch, k, box);
+    else
+        plan_rotated_in<A, double>(launch, k, box);
+}
+
+// Bins of many points: a block merges the cells of one bin, then sums them for all channels.
+
+constexpr int chunk_points = 32, chunk_cells = 4 * chunk_points;
+
+// The cells of some points, as numbers inside the hull of the bin; -1: none.
+struct CellChunk {
+    double weight[chunk_cells];
+    int32_t cell[chunk_cells];
+    int32_t is_new[chunk_cells];
+};
+
+// Rows and columns that the points of a bin touch.
+struct CellHull {
+    Range rows, columns;
+
+    __device__ int64_t width() const { return columns.end - columns.start; }
+    __device__ int64_t area() const { return (rows.end - rows.start) * width(); }
+};
+
+__device__ inline Range joined(Range a, Range b) {
+    return {a.start < b.start ? a.start : b.start, a.end > b.end ? a.end : b.end};
+}
+
+// The cells of a bin with their weights in the order in which the points come upon them; `position` tells where in the list a
+// cell of the hull is. Once the list is complete its numbers become rows, and positions columns.
+struct CellTable {
+    double* weight;
+    int32_t *cell, *position;
+
+    __device__ CellTable(void* memory, int64_t cells)
+        : weight((double*)memory), cell((int32_t*)(weight + cells)), position(cell + cells) {}
+    static constexpr int64_t bytes_per_cell = 16;
+};
+
+// Calls body(first of 32 points, their number, point(i)) all over a bin, in reading order of the box's own frame.
+template <class Real, class Body>
+__device__ inline void for_each_strip(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map, Body&& body) {
+    if (box.outside) return;
+    const PointSpan rows = point_rows_near_map(box, ph, map.rows, map.columns);
+    const bool is_short = box.x.grid <= short_grid;  // then every row of points is tried whole, and rows follow one another
+    for (int64_t i = rows.first; i < rows.end; i += is_short ? rows.end - rows.first : 1) {
+        const PointSpan span = points_of_row_near_map(box, pw, align_coordinate(box.y, ph, i), map.rows, map.columns);
+        const int64_t width = span.end - span.first, height = is_short ? rows.end - rows.first : 1;
+        if (width <= 0) continue;
+        body(width * height, [&, i, width](int64_t number) {
+            const Real yy = align_coordinate(box.y, ph, i + number / width);
+            const Real xx = align_coordinate(box.x, pw, span.first + number % width);
+            return rotated_point(box, yy, xx, map.rows, map.columns);
+        });
+    }
+}
+
+template <class Real>
+__device__ inline CellHull find_cell_hull(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map) {
+    CellHull hull = {{0x7fffffff, 0}, {0x7fffffff, 0}};
+    for_each_strip(box, ph, pw, map, [&](int64_t count, auto&& point_at) {
+        for (int64_t i = threadIdx.x; i < count; i += blockDim.x) {
+            const MapPoint<Real> point = point_at(i);
+            if (point.y.absent || point.x.absent) continue;
+            const int32_t y = (int32_t)point.y.low, x = (int32_t)point.x.low;
+            hull.rows = joined(hull.rows, {y, y + 1 + (point.y.high_weight != 0)});
+            hull.columns = joined(hull.columns, {x, x + 1 + (point.x.high_weight != 0)});
+        }
+    });
+    CellHull* const parts = (CellHull*)dynamic_shared;
+    __syncthreads();
+    parts[threadIdx.x] = hull;
+    __syncthreads();
+    for (uint32_t t = 0; t < blockDim.x; t++) hull = {joined(hull.rows, parts[t].rows), joined(hull.columns, parts[t].columns)};
+    __syncthreads();
+    return hull.rows.end == 0 ? CellHull{{0, 0}, {0, 0}} : hull;
+}
+
+// Adds a chunk's cells to the list. Of equal cells the first one's thread adds all, in order; new ones go to the end in order.
+// Returns how many are new.
+__device__ inline int32_t merge_chunk(CellChunk& chunk, int32_t cells, const CellTable& table, int32_t listed) {
+    __syncthreads();
+    for (int32_t e = threadIdx.x; e < cells; e += blockDim.x) {
+        const int32_t cell = chunk.cell[e];
+        bool is_first = cell >= 0;
+        for (int32_t f = 0; f < e; f++) is_first = is_first && chunk.cell[f] != cell;
+        chunk.is_new[e] = is_first ? 1 + (table.position[cell] < 0) : 0;
+    }
+    __syncthreads();
+    int32_t added = 0;
+    for (int32_t f = 0; f < cells; f++) added += chunk.is_new[f] == 2;
+    for (int32_t e = threadIdx.x; e < cells; e += blockDim.x) {
+        if (chunk.is_new[e] == 0) continue;
+        const int32_t cell = chunk.cell[e];
+        int32_t at = listed;
+        double weight = 0;
+        if (chunk.is_new[e] == 2) {
+            for (int32_t f = 0; f < e; f++) at += chunk.is_new[f] == 2;
+            table.cell[at] = cell;
+            table.position[cell] = at;
+        } else {
+            at = table.position[cell];
+            weight = table.weight[at];
+        }
+        for (int32_t f = e; f < cells; f++)
+            if (chunk.cell[f] == cell) weight += chunk.weight[f];
+        table.weight[at] = weight;
+    }
+    return added;
+}
+
+// Lists the cells of a bin, their rows in table.cell and their columns in table.position. Returns their number.
+template <class A, class Real>
+__device__ inline int32_t list_many_cells(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map, const CellHull& hull,
+                                          CellChunk& chunk, const CellTable& table) {
+    for (int64_t i = threadIdx.x; i < hull.area(); i += blockDim.x) table.position[i] = -1;
+    const int32_t width = (int32_t)hull.width();
+    int32_t listed = 0;
+    for_each_strip(box, ph, pw, map, [&](int64_t count, auto&& point_at) {
+        for (int64_t first = 0; first < count; first += chunk_points) {
+            const int32_t points = smaller_of(chunk_points, count - first);
+            for (int32_t i = threadIdx.x; i < points; i += blockDim.x) {
+                const MapPoint<Real> point = point_at(first + i);
+                int32_t e = 4 * i;
+                const bool is_absent = point.y.absent || point.x.absent;
+                cells_of_point(point.y, point.x, [&](int64_t row, int64_t column, double weight) {
+                    const bool is_cell = !is_absent && weight != 0;
+                    chunk.cell[e] = is_cell ? (int32_t)(row - hull.rows.start) * width + (int32_t)(column - hull.columns.start) : -1;
+                    chunk.weight[e++] = weight;
+                });
+            }
+            listed += merge_chunk(chunk, 4 * points, table, listed);
+            __syncthreads();
+        }
+    });
+    const double scale = weight_of_point(box);
+    for (int32_t t = threadIdx.x; t < listed; t += blockDim.x) {
+        const int32_t cell = table.cell[t];
+        table.cell[t] = hull.rows.start + cell / width;
+        table.position[t] = hull.columns.start + cell % width;
+        table.weight[t] = (double)(A)(table.weight[t] * scale);
+    }
+    __syncthreads();
+    return listed;
+}
+
+// One bin for all channels, if its cells fit into the memory of this launch: shared memory, or scratch where that is given.
+template <class T, int V, class Real>
+__device__ inline void gather_bin_of_points(const Launch& launch, int64_t k, int64_t bin, const RoiBox& box) {
+    using A = Sum<T>;
+    const Level& map = launch.levels[0];
+    const int64_t ph = bin / launch.bins_w, pw = bin % launch.bins_w;
+    const RotatedBox<Real> turned = turned_box<Real>(launch, box);
+    const CellHull hull = find_cell_hull(turned, ph, pw, map);
+    if ((hull.area() > launch.shared_items) != (launch.scratch != nullptr)) return;
+    CellChunk& chunk = *(CellChunk*)dynamic_shared;
+    char* const memory = launch.scratch ? (char*)launch.scratch + blockIdx.x * launch.scratch_cells * CellTable::bytes_per_cell
+                                        : (char*)(&chunk + 1);
+    const CellTable table(memory, launch.scratch ? launch.scratch_cells : launch.shared_items);
+    const int32_t listed = list_many_cells<A>(turned, ph, pw, map, hull, chunk, table);
+    const T* const image = (const T*)map.data + box.image * map.image_stride;
+    for (int64_t c = (int64_t)threadIdx.x * V; c < launch.channels; c += (int64_t)blockDim.x * V) {
+        CellSum<T, V> sum;
+        const T* const channel = image + c * map.channel_stride;
+#pragma unroll 4
+        for (int32_t t = 0; t < listed; t++)
+            sum.add(channel + (table.cell[t] * map.row_stride + table.position[t] * map.column_stride), (A)table.weight[t]);
+        const DirectItem at = {c, (int32_t)ph, (int32_t)pw};
+        if (!launch.staged) {
+            write<T, V>(launch, k, at, sum.value);
+            continue;
+        }
+        for (int i = 0; i < V && c + i < launch.channels; i++) {
+            const Sum<T> one[1] = {sum.value[i]};
+            write<T, 1>(launch, k, {c + i, at.ph, at.pw}, one);
+        }
+    }
+    __syncthreads();
+}
+
+template <class T, int V>
+__device__ inline void gather_points(const Launch& launch) {
+    const int64_t bins = launch.bins_h * launch.bins_w;
+    for (int64_t item = blockIdx.x; item < launch.count * bins; item += gridDim.x) {
+        const int64_t k = item / bins, bin = item % bins;
+        const RoiBox box = read_box(launch, launch.first + k);
+        if (box.image < 0) {
+            const Sum<T> zero[1] = {0};
+            for (int64_t c = threadIdx.x; c < launch.channels; c += blockDim.x)
+                write<T, 1>(launch, k, {c, (int32_t)(bin / launch.bins_w), (int32_t)(bin % launch.bins_w)}, zero);
+        } else if (launch.arithmetic_is_float) {
+            gather_bin_of_points<T, V, float>(launch, k, bin, box);
+        } else {
+            gather_bin_of_points<T, V, double>(launch, k, bin, box);
+        }
+    }
+}
+
+// --- orientations ----------------------------------------------------------------------------------------------------
+
+template <class Real>
+__device__ inline Orientation turned_orientation(const Launch& launch, const RoiBox& box) {
+    return orientation_of<Real>(angle_in_radians<Real>(rotation_of(launch), box.number[4]), launch.orientations);
+}
+
+// From the pooled orientations of a RoI, turned by the angle of its box, to the result.
+template <class T>
+__device__ inline void mix(const Launch& launch) {
+    using A = Sum<T>;
+    const int64_t k = blockIdx.x / launch.slices, count = launch.orientations;
+    const RoiBox box = read_box(launch, launch.first + k);
+    const T* const source = (const T*)launch.source + (launch.first + k) * launch.source_strides[0];
+    Orientation turn = {0, 0, 0};
+    if (box.image >= 0)
+        turn = launch.arithmetic_is_float ? turned_orientation<float>(launch, box) : turned_orientation<double>(launch, box);
+    for_each_output<1>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+        const T* const bin = source + at.ph * launch.source_strides[2] + at.pw * launch.source_strides[3];
+        const int64_t first = at.channel / count * count;
+        const A value[1] = {mixed<A>(turn, at.channel - first, count, [&](int64_t from) {
+            return widened(bin[(first + from) * launch.source_strides[1]]);
+        })};
+        write<T, 1>(launch, k, at, value);
+    });
+}
+
+// --- masks -----------------------------------------------------------------------------------------------------------
+
+#if FASTROI_ELEMENT == 1  // masks of every type are interpolated in double
+
+enum MaskCode : int64_t { mask_float32 = 0, mask_float64 = 1, mask_uint8 = 7 };
+
+__device__ inline double mask_cell(const Launch& launch, int64_t at) {
+    const void* const data = launch.levels[0].data;
+    if (launch.mask_code == mask_uint8) return (double)((const uint8_t*)data)[at];
+    return launch.mask_code == mask_float64 ? ((const double*)data)[at] : (double)((const float*)data)[at];
+}
+
+// What an interpolated value becomes; masks of float64 are compared and kept as such, others as float32.
+__device__ inline void store_mask(const Launch& launch, int64_t at, double value, bool strict) {
+    const bool is_wide = launch.mask_code == mask_float64;
+    if (launch.out_code == mask_uint8) {
+        const bool is_set = is_wide ? is_in_mask(value, launch.threshold, strict) : is_in_mask((float)value, (float)launch.threshold, strict);
+        ((uint8_t*)launch.out)[at] = is_set;
+    } else if (is_wide) {
+        ((double*)launch.out)[at] = value;
+    } else {
+        ((float*)launch.out)[at] = (float)value;
+    }
+}
+
+__device__ inline void store_no_mask(const Launch& launch, int64_t at) {
+    if (launch.out_code == mask_uint8)
+        ((uint8_t*)launch.out)[at] = 0;
+    else if (launch.mask_code == mask_float64)
+        ((double*)launch.out)[at] = 0;
+    else
+        ((float*)launch.out)[at] = 0;
+}
+
+// A cell by its positions, which are cells plus one; 0 is off the mask.
+__device__ inline double pasted_cell(const Launch& launch, int64_t mask, int32_t y, int32_t x) {
+    const Level& map = launch.levels[0];
+    return y == 0 || x == 0 ? 0 : mask_cell(launch, mask + (y - 1) * map.row_stride + (x - 1) * map.column_stride);
+}
+
+// A block pastes some rows of an image, a thread some of its columns: the tap of a column is found once for all these rows.
+template <class Real>
+__device__ inline void paste_rows(const Launch& launch, int64_t k, const RoiBox& box, int64_t first, int64_t end) {
+    const PasteRule rule = (PasteRule)launch.rule;
+    const Level& map = launch.levels[0];
+    const bool is_refused = box.image < 0, strict = rule == PasteRule::detectron;
+    const PasteAxis<Real> y = paste_axis<Real>(rule, low_side(box, true), high_side(box, true), map.rows, launch.bins_h);
+    const PasteAxis<Real> x = paste_axis<Real>(rule, low_side(box, false), high_side(box, false), map.columns, launch.bins_w);
+    PasteTap* const y_taps = (PasteTap*)dynamic_shared;
+    for (int64_t row = first + threadIdx.x; row < end; row += blockDim.x) y_taps[row - first] = paste_tap(y, row);
+    __syncthreads();
+    const int64_t mask = box.image * map.image_stride, image = (launch.first + k) * launch.out_strides[0];
+    for (int64_t column = threadIdx.x; column < launch.bins_w; column += blockDim.x) {
+        const bool has_column = !is_refused && column >= x.first && column < x.end;
+        const PasteTap across = paste_tap(x, column);
+        for (int64_t row = first; row < end; row++) {
+            const int64_t at = image + row * launch.out_strides[2] + column * launch.out_strides[3];
+            if (!has_column || row < y.first || row >= y.end) {
+                store_no_mask(launch, at);
+                continue;
+            }
+            const PasteTap down = y_taps[row - first];
+            const auto combined = [&](int32_t position) {
+                return down.low_weight * pasted_cell(launch, mask, down.low, position) +
+                       down.high_weight * pasted_cell(launch, mask, down.high, position);
+            };
+            store_mask(launch, at, across.low_weight * combined(across.low) + across.high_weight * combined(across.high), strict);
+        }
+    }
+}
+
+__device__ inline void paste_masks(const Launch& launch) {
+    const int64_t k = blockIdx.x / launch.slices, first = blockIdx.x % launch.slices * launch.shared_items;
+    const int64_t end = first + launch.shared_items < launch.bins_h ? first + launch.shared_items : launch.bins_h;
+    const RoiBox box = read_box(launch, launch.first + k);
+    if (launch.arithmetic_is_float)
+        paste_rows<float>(launch, k, box, first, end);
+    else
+        paste_rows<double>(launch, k, box, first, end);
+}
+
+// A thread a bin; products and sums are rounded one by one, as on the CPU.
+__device__ inline void crop_masks(const Launch& launch) {
+    const int64_t k = blockIdx.x / launch.slices;
+    const PlannedRoi roi = launch.planned[k];
+    const Level& map = launch.levels[0];
+    const Tap<double>* const y_taps = (const Tap<double>*)launch.y_items + k * launch.y_capacity;
+    const Tap<double>* const x_taps = (const Tap<double>*)launch.x_items + k * launch.x_capacity;
+    const int32_t* const y_first = launch.y_first + k * (launch.bins_h + 1);
+    const int32_t* const x_first = launch.x_first + k * (launch.bins_w + 1);
+    for_each_output<1>(launch, blockIdx.x % launch.slices, [&](const DirectItem& bin) {
+        const int64_t at = (launch.first + k) * launch.out_strides[0] + bin.ph * launch.out_strides[2] + bin.pw * launch.out_strides[3];
+        if (roi.image < 0) return store_no_mask(launch, at);
+        double sum = 0;
+        for (int32_t t = x_first[bin.pw]; t < x_first[bin.pw + 1]; t++) {
+            const int64_t column = roi.image * map.image_stride + x_taps[t].index * map.column_stride;
+            double rows = 0;
+#pragma unroll 4
+            for (int32_t s = y_first[bin.ph]; s < y_first[bin.ph + 1]; s++)
+                rows += y_taps[s].weight * mask_cell(launch, column + y_taps[s].index * map.row_stride);
+            sum += x_taps[t].weight * rows;
+        }
+        store_mask(launch, at, sum, false);
+    });
+}
+
+#define FASTROI_MASK_KERNELS(KERNEL)                \
+    KERNEL(paste_masks, 256, paste_masks(launch))   \
+    KERNEL(crop_masks, 256, crop_masks(launch))
+#else
+#define FASTROI_MASK_KERNELS(KERNEL)
+#endif
+
 // --- channels first to channels last ---------------------------------------------------------------------------------
 
 constexpr int tile_side = 32;
@@ -1121,19 +1696,19 @@ __device__ inline void pack(const Launch& launch) {
     const int64_t cell_tiles = (cells + tile_side - 1) / tile_side, channel_tiles = (padded + tile_side - 1) / tile_side;
     const int64_t image = blockIdx.x / cell_tiles / channel_tiles;
     const int64_t first_channel = blockIdx.x / cell_tiles % channel_tiles * tile_side, first_cell = blockIdx.x % cell_tiles * tile_side;
-    const T* const from = (const T*)launch.unpacked + image * launch.unpacked_strides[0];
+    const T* const from = (const T*)launch.source + image * launch.source_strides[0];
     T* const to = (T*)map.data + image * map.image_stride;
-    const bool is_dense = launch.unpacked_strides[2] == map.columns * launch.unpacked_strides[3];
+    const bool is_dense = launch.source_strides[2] == map.columns * launch.source_strides[3];
     // blockDim is a multiple of tile_side: a thread keeps its column of the square.
     const int32_t column = threadIdx.x % tile_side, first_row = threadIdx.x / tile_side, step = blockDim.x / tile_side;
     const int64_t cell = first_cell + column;
     if (cell < cells) {
         const int64_t y = is_dense ? 0 : cell / map.columns, x = is_dense ? cell : cell % map.columns;
-        const T* const source = from + y * launch.unpacked_strides[2] + x * launch.unpacked_strides[3];
+        const T* const source = from + y * launch.source_strides[2] + x * launch.source_strides[3];
 #pragma unroll 4
         for (int32_t row = first_row; row < tile_side; row += step) {
             const int64_t channel = first_channel + row;
-            tile[row * (tile_side + 1) + column] = channel < launch.channels ? source[channel * launch.unpacked_strides[1]] : T{};
+            tile[row * (tile_side + 1) + column] = channel < launch.channels ? source[channel * launch.source_strides[1]] : T{};
         }
     }
     __syncthreads();
@@ -1179,7 +1754,18 @@ using Weight = Sum<Element>;
     KERNEL(sum_direct, 256, (sum_direct<Element, 1>(launch)))         \
     KERNEL(sum_wide, 256, (sum_wide<Element, wide>(launch)))        \
     KERNEL(max_samples, 256, (max_samples<Element>(launch)))          \
-    KERNEL(pack, 256, (pack<Element>(launch)))
+    KERNEL(plan_rotated, 128, plan_rotated<Weight>(launch))           \
+    KERNEL(plan_moved, 128, plan_moved<false>(launch))                \
+    KERNEL(plan_parts, 128, plan_moved<true>(launch))                 \
+    KERNEL(cells_direct, 256, (gather_direct<Element, 1, false>(launch)))    \
+    KERNEL(cells_wide, 256, (gather_wide<Element, wide, false>(launch)))     \
+    KERNEL(products_direct, 256, (gather_direct<Element, 1, true>(launch)))  \
+    KERNEL(products_wide, 256, (gather_wide<Element, wide, true>(launch)))   \
+    KERNEL(points_direct, 256, (gather_points<Element, 1>(launch)))   \
+    KERNEL(points_wide, 256, (gather_points<Element, wide>(launch)))  \
+    KERNEL(mix, 256, (mix<Element>(launch)))                          \
+    KERNEL(pack, 256, (pack<Element>(launch)))                        \
+    FASTROI_MASK_KERNELS(KERNEL)
 
 #define FASTROI_DEFINE(name, threads, call)                                                              \
     extern "C" __global__ void __launch_bounds__(threads, 4) fastroi_##name(const FASTROI_PARAMETER fastroi::Launch launch) { \

@@ -1,7 +1,15 @@
 // The interpolating rules whose bins are not ranges of rows times ranges of columns of the map: rotated and deformable RoI
-// pooling. Freestanding, like rules.h; the caller brings cosine and sine, which no two libraries round alike.
+// pooling. Freestanding, like rules.h, but for cosine and sine: they are those of the library at hand, which no two round alike.
 #pragma once
 #include "tap_rules.h"
+
+#if defined(__CUDACC__) || defined(__CUDACC_RTC__)
+#define FASTROI_COS(x) cos(x)
+#define FASTROI_SIN(x) sin(x)
+#else
+#define FASTROI_COS(x) __builtin_cos(x)
+#define FASTROI_SIN(x) __builtin_sin(x)
+#endif
 
 namespace fastroi {
 
@@ -32,17 +40,31 @@ FASTROI_RULE AlignAxis<Real> centred_axis(Real extent, int64_t bins, int64_t sam
     return {-extent / 2, bin, grid < 0 ? 0 : grid, grid <= 0};
 }
 
-// cx, cy, w, h: image pixels; a positive angle, whose cosine and sine these are, turns the box counter-clockwise on screen.
+// What a caller says about the boxes of one call.
+struct Rotation {
+    bool aligned, clockwise, degrees;
+    int64_t sampling_y, sampling_x;
+    double scale_y, scale_x;
+};
+
 template <class Real>
-FASTROI_RULE RotatedBox<Real> rotated_box(bool aligned, const double (&box)[5], Real cosine, Real sine, double scale_y,
-                                          double scale_x, int64_t rows, int64_t columns, int64_t sampling_y,
-                                          int64_t sampling_x) {
+FASTROI_RULE Real angle_in_radians(const Rotation& r, double angle) {
+    const Real given = (Real)angle;
+    return r.degrees ? (Real)((double)given * 3.14159265358979323846 / 180) : given;
+}
+
+// cx, cy, w, h: image pixels; a positive angle turns the box counter-clockwise on screen, or clockwise if the caller says so.
+template <class Real>
+FASTROI_RULE RotatedBox<Real> rotated_box(const Rotation& r, const double (&box)[5], int64_t rows, int64_t columns) {
+    const Real radians = angle_in_radians<Real>(r, box[4]), angle = r.clockwise ? -radians : radians;
+    const Real cosine = (Real)FASTROI_COS((double)angle), sine = (Real)FASTROI_SIN((double)angle);
+    const bool aligned = r.aligned;
     const Real shift = aligned ? (Real)0.5 : 0;
-    const Real centre_x = (Real)box[0] * (Real)scale_x - shift, centre_y = (Real)box[1] * (Real)scale_y - shift;
-    Real width = (Real)box[2] * (Real)scale_x, height = (Real)box[3] * (Real)scale_y;
+    const Real centre_x = (Real)box[0] * (Real)r.scale_x - shift, centre_y = (Real)box[1] * (Real)r.scale_y - shift;
+    Real width = (Real)box[2] * (Real)r.scale_x, height = (Real)box[3] * (Real)r.scale_y;
     if (!aligned && width < 1) width = 1;
     if (!aligned && height < 1) height = 1;
-    const AlignAxis<Real> y = centred_axis(height, rows, sampling_y), x = centred_axis(width, columns, sampling_x);
+    const AlignAxis<Real> y = centred_axis(height, rows, r.sampling_y), x = centred_axis(width, columns, r.sampling_x);
     const bool outside = y.outside || x.outside || !is_finite((double)centre_x) || !is_finite((double)centre_y) ||
                          too_long_to_resolve(y, rows) || too_long_to_resolve(x, columns);
     return {y, x, centre_y, centre_x, cosine, sine, outside};
@@ -113,6 +135,17 @@ FASTROI_RULE PointSpan points_of_row_near_map(const RotatedBox<Real>& b, int64_t
     return {y.first > x.first ? y.first : x.first, y.end < x.end ? y.end : x.end};
 }
 
+template <class Real>
+struct MapPoint {
+    AlignPoint<Real> y, x;
+};
+
+// Where the point (yy, xx) of the box's own frame lies on the map.
+template <class Real>
+FASTROI_RULE MapPoint<Real> rotated_point(const RotatedBox<Real>& b, Real yy, Real xx, int64_t rows, int64_t columns) {
+    return {align_point(rotated_y(b, yy, xx), rows), align_point(rotated_x(b, yy, xx), columns)};
+}
+
 // Calls visit(y point, x point) for each of the bin's points that is on the map, in reading order of the box's own frame.
 template <class Real, class Visit>
 FASTROI_RULE void visit_rotated_points(const RotatedBox<Real>& b, int64_t ph, int64_t pw, int64_t rows, int64_t columns,
@@ -123,12 +156,20 @@ FASTROI_RULE void visit_rotated_points(const RotatedBox<Real>& b, int64_t ph, in
         const Real yy = align_coordinate(b.y, ph, i);
         const PointSpan span = points_of_row_near_map(b, pw, yy, rows, columns);
         for (int64_t j = span.first; j < span.end; j++) {
-            const Real xx = align_coordinate(b.x, pw, j);
-            const AlignPoint<Real> y = align_point(rotated_y(b, yy, xx), rows);
-            const AlignPoint<Real> x = align_point(rotated_x(b, yy, xx), columns);
-            if (!y.absent && !x.absent) visit(y, x);
+            const MapPoint<Real> point = rotated_point(b, yy, align_coordinate(b.x, pw, j), rows, columns);
+            if (!point.y.absent && !point.x.absent) visit(point.y, point.x);
         }
     }
+}
+
+// The four cells of a point and their weights, of which some may be zero: sink(row, column, weight).
+template <class Real, class Sink>
+FASTROI_RULE void cells_of_point(const AlignPoint<Real>& y, const AlignPoint<Real>& x, Sink&& sink) {
+    const double yw = (double)y.weight, yh = (double)y.high_weight, xw = (double)x.weight, xh = (double)x.high_weight;
+    sink(y.low, x.low, yw * xw);
+    sink(y.low, x.low + 1, yw * xh);
+    sink(y.low + 1, x.low, yh * xw);
+    sink(y.low + 1, x.low + 1, yh * xh);
 }
 
 // What each of its points weighs in a bin.
@@ -152,6 +193,16 @@ FASTROI_RULE Orientation orientation_of(Real angle, int64_t orientations) {
     const double rest = (double)(Real)((double)turns - whole);
     const int64_t index = saturated(whole) % orientations;
     return {index < 0 ? index + orientations : index, (double)(Real)(1.0 - rest), rest};
+}
+
+// Orientation i of `count` from the unmixed ones, value(number); one of weight zero is never read.
+template <class T, class Value>
+FASTROI_RULE T mixed(const Orientation& o, int64_t i, int64_t count, const Value& value) {
+    const int64_t from = (i - o.index + count) % count;
+    T sum = 0;
+    if (o.weight != 0) sum += (T)(o.weight * (double)value(from));
+    if (o.next_weight != 0) sum += (T)(o.next_weight * (double)value((from + 1) % count));
+    return sum;
 }
 
 // --- deformable RoI pooling ------------------------------------------------------------------------------------------------
@@ -196,6 +247,12 @@ FASTROI_RULE PartAxis<Real> part_axis(double lo, double hi, double scale, int64_
     if (!is_finite((double)start) || !is_finite((double)extent)) return {0, 0, 0, true};
     if (extent < (Real)0.1) extent = (Real)0.1;
     return {start, extent, extent / (Real)bins, false};
+}
+
+// What an offset moves a bin by, in extents of the box.
+template <class Real>
+FASTROI_RULE Real part_shift(double offset, double trans_std) {
+    return (Real)offset * (Real)trans_std;
 }
 
 // shift: what the bin moves by, in extents.

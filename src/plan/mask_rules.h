@@ -69,4 +69,27 @@ FASTROI_RULE PastePoint paste_point(const PasteAxis<Real>& a, int64_t pixel) {
     return {(int64_t)low, (double)(1 - fraction), (double)fraction};
 }
 
+// The same for a mask behind a zero: a position is a cell plus one, 0 the zero off the mask. Where a weight is zero both
+// positions are the other one's, so that no cell is read for nothing.
+struct PasteTap {
+    int32_t low, high;
+    double low_weight, high_weight;
+};
+
+template <class Real>
+FASTROI_RULE PasteTap paste_tap(const PasteAxis<Real>& a, int64_t pixel) {
+    const PastePoint point = paste_point(a, pixel);
+    const auto position = [&](int64_t cell) { return cell < 0 || cell >= a.cells ? 0 : (int32_t)cell + 1; };
+    PasteTap tap = {position(point.low), position(point.low + 1), point.low_weight, point.high_weight};
+    if (tap.low_weight == 0) tap.low = tap.high_weight == 0 ? 0 : tap.high;
+    if (tap.high_weight == 0) tap.high = tap.low;
+    return tap;
+}
+
+// Whether an interpolated value belongs to the mask; detectron's rule asks for more than the threshold.
+template <class Value>
+FASTROI_RULE bool is_in_mask(Value value, Value threshold, bool strict) {
+    return strict ? value > threshold : value >= threshold;
+}
+
 }  // namespace fastroi

@@ -24,8 +24,7 @@ struct Dim3 {
     unsigned x, y, z;
 };
 
-Dim3 blockIdx, blockDim, threadIdx;
-
+Dim3 blockIdx, blockDim, gridDim, threadIdx;
 
 template <class To, class From>
 To bits_as(From from) {
@@ -123,6 +122,7 @@ extern "C" int shim_launch(const char* name, unsigned blocks, unsigned threads, 
         running = entry.kernel;
         arguments = (const fastroi::Launch*)launch;
         blockDim = {threads, 1, 1};
+        gridDim = {blocks, 1, 1};
         fibers.resize(threads);
         for (unsigned b = 0; b < blocks; b++) {
             blockIdx = {b, 0, 0};
