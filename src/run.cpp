@@ -27,6 +27,7 @@ constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins o
 constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
 constexpr int max_levels = 32;
 constexpr int64_t streamed_bytes = 16 << 10;       // of channels-last bin rows that are gathered before they are streamed
+constexpr int64_t shortest_streamed_bin = 512;     // bytes of a bin's channels that are streamed without being gathered
 constexpr int64_t longest_streamed_row = 1 << 20;  // a bin row longer than this is written in place
 constexpr int64_t kept_scratch = 64 << 20;         // a thread keeps its scratch between calls up to this size
 constexpr int64_t cells_between_polls = 100000;
@@ -235,8 +236,15 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
 
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x,
                 const BinTile& bins, T* scratch) const {
+        if (!bins_share_columns(y, x)) return kernels.sum_bins(map, y, x, outside, bins);
         kernels.sum_taps(map, y, x, outside, bins, scratch);
         finish(kernels, y, x, bins);
+    }
+    // Loads of both ways of summing, a store as two: sums of columns are stored and read again, but shared by bins.
+    static bool bins_share_columns(const TapAxis<T>& y, const TapAxis<T>& x) {
+        const int64_t rows = y.first[y.count] - y.first[0], taps = x.first[x.count] - x.first[0];
+        if (rows > 4 * y.count) return true;  // a long list's weights are fetched anew for each column of each bin
+        return rows * taps > rows * x.cell_count + y.count * taps + 2 * y.count * x.cell_count;
     }
     void finish(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
         if (y.mean) kernels.divide_bins(y, x, bins);
@@ -411,7 +419,7 @@ private:
         } else {
             rois.access = Access::packed_map;
         }
-        if (rois.access == Access::packed_map && map_bytes > cached_block_bytes && job_.windows.size() == 1) sort_by_row(rois);
+        if (job_.windows.size() == 1 && shared_bytes(rois) > cached_block_bytes) sort_by_row(rois);
     }
 
     int strip_levels(const ImageRois& rois) const {
@@ -426,6 +434,12 @@ private:
             const int32_t ya = reduction_.y(a, window(rois)).hull.start, yb = reduction_.y(b, window(rois)).hull.start;
             return ya < yb || (ya == yb && a < b);
         });
+    }
+
+    // Bytes that the RoIs of a work item share: of the map in place, or of a packed block.
+    int64_t shared_bytes(const ImageRois& rois) const {
+        if (rois.access == Access::direct) return rois.hull_cells() * job_.out.channels * element;
+        return rois.access == Access::packed_map ? rois.hull_cells() * block_bytes() : 0;
     }
 
     void choose_threads() {
@@ -528,9 +542,11 @@ private:
             packed = pack(blocks_[item.first_block], rois, rois.rows, rois.columns, buffers.packed);
         // RoIs outside, blocks inside: what a RoI reads and writes of all its channels is adjacent where no map is packed.
         for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
-            for (int64_t b = item.first_block; b < item.end_block; b++)
-                process_roi(blocks_[b], rois, order_[i], rois.access == Access::direct ? tile_in_place(blocks_[b], rois) : packed,
-                            buffers);
+            if (!sum_whole_bins(rois, item, order_[i])) {
+                for (int64_t b = item.first_block; b < item.end_block; b++)
+                    process_roi(blocks_[b], rois, order_[i],
+                                rois.access == Access::direct ? tile_in_place(blocks_[b], rois) : packed, buffers);
+            }
             stop_.worked(thread, (touched_cells(order_[i], window(rois)) + bins_per_roi()) * (item.end_block - item.first_block));
         }
     }
@@ -554,7 +570,8 @@ private:
         for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
             const auto& y = reduction_.y(order_[i], w);
             unsigned char* const out = job_.out.data + reduction_.output(order_[i]) * job_.out.image_stride;
-            for (int64_t p = 0; p < y.count; p += streamed_rows()) {
+            const int64_t whole = sum_whole_bins(rois, item, order_[i]) ? y.count : 0;
+            for (int64_t p = whole; p < y.count; p += streamed_rows()) {
                 const int64_t end = std::min(p + streamed_rows(), y.count);
                 for (const ChannelBlock<T>& block : blocks_) {
                     const BinTile bins{(unsigned char*)(buffers.rows + block.first_channel), bin_row_bytes(), column_stride};
@@ -565,6 +582,27 @@ private:
             }
             stop_.worked(thread, (touched_cells(order_[i], w) + bins_per_roi()) * (int64_t)blocks_.size());
         }
+    }
+
+    // Map and output are channels-last, and the item has all channels: a bin is one run of memory.
+    bool has_whole_bins(const ImageRois& rois, const WorkItem& item) const {
+        return rois.access == Access::direct && channels_last(job_.out) &&
+               item.end_block - item.first_block == (int64_t)blocks_.size() &&
+               (!stream_ || job_.out.channels * element >= shortest_streamed_bin);
+    }
+
+    // Writes the RoI bin by bin, all channels of each, if its bins share few columns; says whether it did.
+    bool sum_whole_bins(const ImageRois& rois, const WorkItem& item, int64_t roi) const {
+        if constexpr (std::is_same_v<Reduction, SumOverTaps<T>>) {
+            const auto& y = reduction_.y(roi, window(rois));
+            const auto& x = reduction_.x(roi, window(rois));
+            if (!has_whole_bins(rois, item) || reduction_.bins_share_columns(y, x)) return false;
+            const ChannelBlock<T>& block = blocks_[0];
+            const BinTile bins{first_output(block, rois, roi, job_.out), job_.out.row_stride, job_.out.column_stride};
+            block.kernels->sum_whole_bins(tile_in_place(block, rois), job_.out.channels, y, x, reduction_.outside, bins, stream_);
+            return true;
+        }
+        return false;
     }
 
     const unsigned char* first_cell(const ChannelBlock<T>& block, const ImageRois& rois) const {
