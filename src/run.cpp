@@ -23,7 +23,8 @@ constexpr int64_t packed_roi_start = 16;           // cells that starting to pac
 constexpr int64_t pack_limit = 64 << 20;           // bytes of packed map per thread
 constexpr int64_t bins_limit = 64 << 10;           // bytes of bins per thread before they are unpacked
 constexpr int64_t strip_bytes = 512 << 10;         // a strip with its row maxima stays in the second-level cache
-constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in strips
+constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in strips or rows of windows
+constexpr int64_t items_per_thread = 3;            // rows of windows make one item each if that leaves as many
 constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
 constexpr int max_levels = 32;
 constexpr int64_t streamed_bytes = 16 << 10;       // of channels-last bin rows that are gathered before they are streamed
@@ -302,6 +303,7 @@ public:
         choose_blocks();
         for (ImageRois& rois : images_) choose_access(rois);
         choose_threads();
+        join_windows_ = windows_can_join();
         for (int64_t i = 0; i < (int64_t)images_.size(); i++) cut_image(i);
         plan_scratch();
     }
@@ -382,8 +384,9 @@ private:
         for (const Tensor& map : job_.maps) direct_ = direct_ && channels_last(map) && job_.windows[0].step == 1;
         if constexpr (Reduction::strips) use_strips_ = !argmax_.data && strips_pay();
         const int widest = use_strips_ ? 0 : direct_ ? table.direct_width : table.packed_width;
-        blocks_ = cut_channels<T>(job_.out.channels, widths(table), widest);
+        blocks_ = cut_channels<T>(job_.out.channels, widths(table), widest, !direct_ && !use_strips_);
         for (const ChannelBlock<T>& block : blocks_) block_lanes_ = std::max(block_lanes_, block.kernels->lanes);
+        bin_rows_ = std::max<int64_t>(1, std::min(job_.out.rows, bins_limit / (job_.out.columns * block_bytes())));
     }
 
     // Strips read each cell from the cache that a whole-map scan of large bins would fetch from memory again and again.
@@ -455,23 +458,48 @@ private:
     void cut_image(int64_t index) {
         const ImageRois& rois = images_[index];
         const int64_t blocks = (int64_t)blocks_.size(), count = rois.end - rois.first;
-        if (blocks == 0) return;
+        const int64_t windows = join_windows_ ? windows_of_row(rois.window) : 1;
+        if (blocks == 0 || windows == 0) return;
         const int64_t wanted = 4 * threads_;
         const bool shared = rois.access == Access::packed_map || rois.access == Access::strips;
         int64_t chunks = threads_ == 1 ? 1 : std::min(count, shared ? (wanted + blocks - 1) / blocks : 4 * wanted);
         if (shared) chunks = std::min(chunks, 1 + rois.touched_cells / (2 * rois.hull_cells() + 1));
         if (rois.access == Access::strips) chunks = std::max(chunks, 1 + count * bins_per_roi() * block_bytes() / strip_bins_limit);
+        if (windows > 1) chunks = std::max(chunks, 1 + count * bins_of_window_row(rois) * block_bytes() / strip_bins_limit);
         const int64_t blocks_per_item = shared || count < wanted ? 1 : blocks;
         for (int64_t b = 0; b < blocks; b += blocks_per_item)
             for (int64_t chunk = 0; chunk < chunks; chunk++)
                 items_.push_back({index, rois.first + count * chunk / chunks, rois.first + count * (chunk + 1) / chunks, b,
-                                  std::min(b + blocks_per_item, blocks)});
+                                  std::min(b + blocks_per_item, blocks), windows});
     }
+
+    // Windows of a row join into one item, so that planes are written by rows of bins and not value by value, as long as that
+    // leaves items for all threads.
+    bool windows_can_join() const {
+        if (job_.windows.size() == 1 || channels_last(job_.out) || argmax_.data) return false;
+        int64_t items = 0;
+        for (const ImageRois& rois : images_) {
+            if (rois.access != Access::packed_map || length(window(rois).bin_rows) > bin_rows_) return false;
+            if (windows_of_row(rois.window) > 0) items += (int64_t)blocks_.size();
+        }
+        return threads_ == 1 || items >= items_per_thread * threads_;
+    }
+
+    // How many windows are in the row that window w begins; 0 if it begins none.
+    int64_t windows_of_row(int64_t w) const {
+        const std::vector<ChannelWindow>& windows = job_.windows;
+        const auto same_row = [&](int64_t other) { return windows[other].y_window == windows[w].y_window; };
+        if (w > 0 && same_row(w - 1)) return 0;
+        int64_t end = w + 1;
+        while (end < (int64_t)windows.size() && same_row(end)) end++;
+        return end - w;
+    }
+
+    int64_t bins_of_window_row(const ImageRois& rois) const { return length(window(rois).bin_rows) * job_.out.columns; }
 
     // --- scratch ---
 
     void plan_scratch() {
-        bin_rows_ = std::max<int64_t>(1, std::min(job_.out.rows, bins_limit / (job_.out.columns * block_bytes())));
         int64_t packed_cells = 0, column_cells = 0, rois_of_bins = 1;
         for (const ImageRois& rois : images_) {
             if (rois.access == Access::packed_map) packed_cells = std::max(packed_cells, rois.hull_cells());
@@ -493,7 +521,12 @@ private:
         const int64_t bins = product(bin_rows_, job_.out.columns, "output_size");
         scratch_.packed = round_up(product(packed_cells, block_bytes(), "features"));
         scratch_.columns = round_up(product(column_cells, block_bytes(), "features") + column_scratch_bytes);
-        scratch_.bins = round_up(product(product(rois_of_bins, bins, "output_size") + block_lanes_, block_bytes(), "output_size"));
+        int64_t waiting_bins = product(rois_of_bins, bins, "output_size");
+        for (const WorkItem& item : items_) {
+            const int64_t rois = item.windows > 1 ? item.end - item.first : 0;
+            waiting_bins = std::max(waiting_bins, rois * bins_of_window_row(images_[item.image_rois]));
+        }
+        scratch_.bins = round_up(product(waiting_bins + block_lanes_, block_bytes(), "output_size"));
         scratch_.staging = round_up(product(bins + block_lanes_, block_bytes(), "output_size"));
         scratch_.offsets = argmax_.data ? round_up(product(bins * block_lanes_, 8, "output_size")) : 0;
         scratch_.rows = streams_rows() ? round_up(streamed_rows() * bin_row_bytes()) : 0;
@@ -536,6 +569,7 @@ private:
                 process_strips(blocks_[b], rois, item, buffers, thread);
             return;
         }
+        if (item.windows > 1) return process_window_row(item, buffers, thread);
         if (streams_rows(rois, item)) return stream_rows(rois, item, buffers, thread);
         MapTile packed{};
         if (rois.access == Access::packed_map)
@@ -685,6 +719,31 @@ private:
         }
     }
 
+    // Window by window of a row over all RoIs of the item; their bins stay in scratch until the last window is done.
+    void process_window_row(const WorkItem& item, const Buffers& buffers, int thread) {
+        const ChannelBlock<T>& block = blocks_[item.first_block];
+        const ImageRois& first = images_[item.image_rois];
+        const int64_t roi_bins = bins_of_window_row(first) * block.kernels->lanes;
+        const int64_t images_per_window = (int64_t)(images_.size() / job_.windows.size());
+        const auto bins_at = [&](int64_t i, int64_t column) {
+            return dense_bins(block, job_.out.columns, buffers.bins + (i - item.first) * roi_bins + column * block.kernels->lanes);
+        };
+        for (int64_t k = 0; k < item.windows; k++) {
+            const ImageRois& rois = images_[item.image_rois + k * images_per_window];
+            const ChannelWindow& w = window(rois);
+            const MapTile map = pack(block, rois, rois.rows, rois.columns, buffers.packed);
+            for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
+                reduction_.reduce(*block.kernels, map, reduction_.y(order_[i], w), reduction_.x(order_[i], w),
+                                  bins_at(i, w.bin_columns.start), buffers.columns);
+                stop_.worked(thread, touched_cells(order_[i], w) + bins_per_roi());
+            }
+        }
+        for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
+            unpack(block, bins_at(i, 0), length(window(first).bin_rows), job_.out.columns,
+                   first_output(block, first, order_[i], job_.out), buffers.staging);
+        }
+    }
+
     // Column strip by column strip over all RoIs of the item; their bins stay in scratch until the last strip is done.
     void process_strips(const ChannelBlock<T>& block, const ImageRois& rois, const WorkItem& item, const Buffers& buffers,
                         int thread) {
@@ -739,7 +798,7 @@ private:
     std::vector<WorkItem> items_;
     ScratchPlan scratch_;
     int threads_ = 1;
-    bool stream_ = false, direct_ = false, use_strips_ = false;
+    bool stream_ = false, direct_ = false, use_strips_ = false, join_windows_ = false;
     int64_t block_lanes_ = 1, bin_rows_ = 1;
 };
 

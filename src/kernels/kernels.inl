@@ -784,11 +784,14 @@ constexpr int narrow_tile = 16 / (int)sizeof(T);
 constexpr ptrdiff_t prefetch_distance = 512;
 
 template <class T, int NV, int R>
-inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t columns, T* dst) {
+inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t channels, int64_t columns,
+                                T* dst) {
     constexpr int tiles_per_line = 64 / (R * (int)sizeof(T));
-    for (int j = 0; j < NV; j++) {
-        const unsigned char* from = row + j * Vec<T>::lanes * channel_stride;
-        unsigned char* to = (unsigned char*)dst + j * (ptrdiff_t)sizeof(Vec<T>);
+    constexpr int W = Vec<T>::lanes;
+    for (int64_t first = 0; first < channels; first += W) {
+        const int64_t lane = smaller(first, channels - W);
+        const unsigned char* from = row + lane * channel_stride;
+        unsigned char* to = (unsigned char*)(dst + lane);
         for (int64_t x = 0; x < columns; x += R) {
             const int64_t at = smaller(x, columns - R);
             // As many planes are read at once as there are lanes: more streams than the hardware follows.
@@ -813,6 +816,15 @@ inline void pack_row_strided(const PlanarBlock& map, const unsigned char* row, i
     }
 }
 
+// Zeroes the vectors of lanes beyond the channels; the last of the channels are written over them.
+template <class T, int NV>
+inline void clear_lanes(int64_t channels, int64_t cells, T* dst) {
+    constexpr int W = Vec<T>::lanes;
+    const Vec<T> zero = Vec<T>::broadcast(0);
+    for (int64_t lane = channels / W * W; lane < Block<T, NV>::lanes; lane += W)
+        for (int64_t i = 0; i < cells; i++) zero.store(dst + i * Block<T, NV>::lanes + lane);
+}
+
 template <class T, int NV>
 void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
     constexpr int lanes = Block<T, NV>::lanes;
@@ -823,12 +835,13 @@ void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
         width *= height;
         height = 1;
     }
-    const bool transposed = contiguous && map.channels == lanes;
+    const bool transposed = contiguous && map.channels >= Vec<T>::lanes;
+    if (transposed) clear_lanes<T, NV>(map.channels, height * width, dst);
     for (int64_t y = 0; y < height; y++, row += map.row_stride, dst += width * lanes) {
         if (transposed && width >= best_tile<T>)
-            pack_row_transposed<T, NV, best_tile<T>>(row, map.channel_stride, width, dst);
+            pack_row_transposed<T, NV, best_tile<T>>(row, map.channel_stride, map.channels, width, dst);
         else if (transposed && width >= narrow_tile<T>)
-            pack_row_transposed<T, NV, narrow_tile<T>>(row, map.channel_stride, width, dst);
+            pack_row_transposed<T, NV, narrow_tile<T>>(row, map.channel_stride, map.channels, width, dst);
         else
             pack_row_strided<T, NV>(map, row, width, dst);
     }
