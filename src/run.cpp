@@ -237,15 +237,18 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
 
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x,
                 const BinTile& bins, T* scratch) const {
-        if (!bins_share_columns(y, x)) return kernels.sum_bins(map, y, x, outside, bins);
+        if (!bins_share_columns(y, x, block_store)) return kernels.sum_bins(map, y, x, outside, bins);
         kernels.sum_taps(map, y, x, outside, bins, scratch);
         finish(kernels, y, x, bins);
     }
-    // Loads of both ways of summing, a store as two: sums of columns are stored and read again, but shared by bins.
-    static bool bins_share_columns(const TapAxis<T>& y, const TapAxis<T>& x) {
+    // What storing a column's sum counts as in loads: a block's stay in the first-level cache, and whole bins also spare a copy.
+    static constexpr int64_t block_store = 0, whole_bin_store = 2;
+
+    // Loads of both ways of summing: sums of columns are stored and read again, but shared by bins.
+    static bool bins_share_columns(const TapAxis<T>& y, const TapAxis<T>& x, int64_t store) {
         const int64_t rows = y.first[y.count] - y.first[0], taps = x.first[x.count] - x.first[0];
         if (rows > 4 * y.count) return true;  // a long list's weights are fetched anew for each column of each bin
-        return rows * taps > rows * x.cell_count + y.count * taps + 2 * y.count * x.cell_count;
+        return rows * taps > rows * x.cell_count + y.count * taps + store * y.count * x.cell_count;
     }
     void finish(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
         if (y.mean) kernels.divide_bins(y, x, bins);
@@ -630,7 +633,7 @@ private:
         if constexpr (std::is_same_v<Reduction, SumOverTaps<T>>) {
             const auto& y = reduction_.y(roi, window(rois));
             const auto& x = reduction_.x(roi, window(rois));
-            if (!has_whole_bins(rois, item) || reduction_.bins_share_columns(y, x)) return false;
+            if (!has_whole_bins(rois, item) || reduction_.bins_share_columns(y, x, Reduction::whole_bin_store)) return false;
             const ChannelBlock<T>& block = blocks_[0];
             const BinTile bins{first_output(block, rois, roi, job_.out), job_.out.row_stride, job_.out.column_stride};
             block.kernels->sum_whole_bins(tile_in_place(block, rois), job_.out.channels, y, x, reduction_.outside, bins, stream_);
