@@ -24,9 +24,11 @@ constexpr int64_t packed_roi_start = 16;           // cells that starting to pac
 constexpr int64_t pack_limit = 64 << 20;           // bytes of packed map per thread
 constexpr int64_t bins_limit = 64 << 10;           // bytes of bins per thread before they are unpacked
 constexpr int64_t strip_bytes = 512 << 10;         // a strip stays in the second-level cache
-constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in strips
+constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in tables, strips or rows of windows
+constexpr int64_t items_per_thread = 3;            // rows of windows make one item each if that leaves as many
 constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
 constexpr int64_t streamed_bytes = 16 << 10;       // of channels-last bin rows that are gathered before they are streamed
+constexpr int64_t shortest_streamed_bin = 512;     // bytes of a bin's channels that are streamed without being gathered
 constexpr int64_t longest_streamed_row = 1 << 20;  // a bin row longer than this is written in place
 constexpr int64_t kept_scratch = 64 << 20;         // a thread keeps its scratch between calls up to this size
 constexpr int64_t cells_between_polls = 100000;
@@ -212,8 +214,18 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
 
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x,
                 const BinTile& bins, T* scratch) const {
+        if (!bins_share_columns(y, x, block_store)) return kernels.sum_bins(map, y, x, outside, bins);
         kernels.sum_taps(map, y, x, outside, bins, scratch);
         finish(kernels, y, x, bins);
+    }
+    // What storing a column's sum counts as in loads: a block's stay in the first-level cache, and whole bins also spare a copy.
+    static constexpr int64_t block_store = 0, whole_bin_store = 2;
+
+    // Loads of both ways of summing: sums of columns are stored and read again, but shared by bins.
+    static bool bins_share_columns(const TapAxis<T>& y, const TapAxis<T>& x, int64_t store) {
+        const int64_t rows = y.first[y.count] - y.first[0], taps = x.first[x.count] - x.first[0];
+        if (rows > 4 * y.count) return true;  // a long list's weights are fetched anew for each column of each bin
+        return rows * taps > rows * x.cell_count + y.count * taps + store * y.count * x.cell_count;
     }
     void finish(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
         if (y.mean) kernels.divide_bins(y, x, bins);
@@ -275,6 +287,7 @@ public:
         for (ImageRois& rois : images_) choose_access(rois);
         choose_threads();
         make_tables();
+        join_windows_ = windows_can_join();
         for (int64_t i = 0; i < (int64_t)images_.size(); i++) cut_image(i);
         plan_scratch();
     }
@@ -357,8 +370,9 @@ private:
         if constexpr (Reduction::tables) choose_tables(table);
         const bool narrow = use_strips_ || (table_choice_.pays && !table_choice_.one_strip);
         const int widest = narrow ? 0 : direct_ && !table_choice_.pays ? table.direct_width : table.packed_width;
-        blocks_ = cut_channels<T>(job_.out.channels, widths(table), widest);
+        blocks_ = cut_channels<T>(job_.out.channels, widths(table), widest, !direct_ && !narrow);
         for (const ChannelBlock<T>& block : blocks_) block_lanes_ = std::max(block_lanes_, block.kernels->lanes);
+        bin_rows_ = std::max<int64_t>(1, std::min(job_.out.rows, bins_limit / (job_.out.columns * block_bytes())));
     }
 
     // Strips read each cell from the cache that a whole-map scan of large bins would fetch from memory again and again.
@@ -374,7 +388,7 @@ private:
     }
 
     void choose_tables(const KernelTable& table) {
-        if (argmax_.data || bins_per_roi() > max_strip_bins) return;
+        if (argmax_.data || job_.windows.size() > 1 || bins_per_roi() > max_strip_bins) return;
         const Scan scan = {!direct_, streams_rows() && !begins_with_lines(job_.out)};
         table_choice_ = fastroi::choose_tables(reduction_.plan.rois(), order_, images_, widths(table)[table.packed_width].lanes * element,
                                                widths(table)[0].lanes * element, scan);
@@ -404,7 +418,7 @@ private:
         } else {
             rois.access = Access::packed_map;
         }
-        if (rois.access == Access::packed_map && map_bytes > cached_block_bytes && job_.windows.size() == 1) sort_by_row(rois);
+        if (job_.windows.size() == 1 && shared_bytes(rois) > cached_block_bytes) sort_by_row(rois);
     }
 
     void sort_by_row(const ImageRois& rois) {
@@ -412,6 +426,12 @@ private:
             const int32_t ya = reduction_.y(a, window(rois)).hull.start, yb = reduction_.y(b, window(rois)).hull.start;
             return ya < yb || (ya == yb && a < b);
         });
+    }
+
+    // Bytes that the RoIs of a work item share: of the map in place, or of a packed block.
+    int64_t shared_bytes(const ImageRois& rois) const {
+        if (rois.access == Access::direct) return rois.hull_cells() * job_.out.channels * element;
+        return rois.access == Access::packed_map ? rois.hull_cells() * block_bytes() : 0;
     }
 
     void choose_threads() {
@@ -426,27 +446,52 @@ private:
     void cut_image(int64_t index) {
         const ImageRois& rois = images_[index];
         const int64_t blocks = (int64_t)blocks_.size(), count = rois.end - rois.first;
-        if (blocks == 0) return;
+        const int64_t windows = join_windows_ ? windows_of_row(rois.window) : 1;
+        if (blocks == 0 || windows == 0) return;
         const int64_t wanted = 4 * threads_;
         const bool shared = rois.access == Access::packed_map || rois.access == Access::strips || rois.access == Access::tables;
         int64_t chunks = threads_ == 1 ? 1 : std::min(count, shared ? (wanted + blocks - 1) / blocks : 4 * wanted);
         if (shared) chunks = std::min(chunks, 1 + rois.touched_cells / (2 * rois.hull_cells() + 1));
         const int64_t waiting = rois.access == Access::strips ? count : rois.access == Access::tables ? waiting_rois(rois.first, rois.end) : 0;
         chunks = std::max(chunks, 1 + waiting * bins_per_roi() * block_bytes() / strip_bins_limit);
+        if (windows > 1) chunks = std::max(chunks, 1 + count * bins_of_window_row(rois) * block_bytes() / strip_bins_limit);
         const int64_t blocks_per_item = shared || count < wanted ? 1 : blocks;
         for (int64_t b = 0; b < blocks; b += blocks_per_item)
             for (int64_t chunk = 0; chunk < chunks; chunk++)
                 items_.push_back({index, rois.first + count * chunk / chunks, rois.first + count * (chunk + 1) / chunks, b,
-                                  std::min(b + blocks_per_item, blocks)});
+                                  std::min(b + blocks_per_item, blocks), windows});
     }
 
     // RoIs of order[first..end) whose bins are not done in one visit to a table.
     int64_t waiting_rois(int64_t first, int64_t end) const { return tables_.waiting_before(end) - tables_.waiting_before(first); }
 
+    // Windows of a row join into one item, so that planes are written by rows of bins and not value by value, as long as that
+    // leaves items for all threads.
+    bool windows_can_join() const {
+        if (job_.windows.size() == 1 || channels_last(job_.out) || argmax_.data) return false;
+        int64_t items = 0;
+        for (const ImageRois& rois : images_) {
+            if (rois.access != Access::packed_map || length(window(rois).bin_rows) > bin_rows_) return false;
+            if (windows_of_row(rois.window) > 0) items += (int64_t)blocks_.size();
+        }
+        return threads_ == 1 || items >= items_per_thread * threads_;
+    }
+
+    // How many windows are in the row that window w begins; 0 if it begins none.
+    int64_t windows_of_row(int64_t w) const {
+        const std::vector<ChannelWindow>& windows = job_.windows;
+        const auto same_row = [&](int64_t other) { return windows[other].y_window == windows[w].y_window; };
+        if (w > 0 && same_row(w - 1)) return 0;
+        int64_t end = w + 1;
+        while (end < (int64_t)windows.size() && same_row(end)) end++;
+        return end - w;
+    }
+
+    int64_t bins_of_window_row(const ImageRois& rois) const { return length(window(rois).bin_rows) * job_.out.columns; }
+
     // --- scratch ---
 
     void plan_scratch() {
-        bin_rows_ = std::max<int64_t>(1, std::min(job_.out.rows, bins_limit / (job_.out.columns * block_bytes())));
         int64_t packed_cells = 0, column_cells = 0, rois_of_bins = 1;
         for (const ImageRois& rois : images_) {
             if (rois.access == Access::packed_map) packed_cells = std::max(packed_cells, rois.hull_cells());
@@ -472,7 +517,12 @@ private:
         const int64_t bins = product(bin_rows_, job_.out.columns, "output_size");
         scratch_.packed = round_up(product(packed_cells, block_bytes(), "features"));
         scratch_.columns = round_up(product(column_cells, block_bytes(), "features") + column_scratch_bytes);
-        scratch_.bins = round_up(product(product(rois_of_bins, bins, "output_size") + block_lanes_, block_bytes(), "output_size"));
+        int64_t waiting_bins = product(rois_of_bins, bins, "output_size");
+        for (const WorkItem& item : items_) {
+            const int64_t rois = item.windows > 1 ? item.end - item.first : 0;
+            waiting_bins = std::max(waiting_bins, rois * bins_of_window_row(images_[item.image_rois]));
+        }
+        scratch_.bins = round_up(product(waiting_bins + block_lanes_, block_bytes(), "output_size"));
         scratch_.staging = round_up(product(bins + block_lanes_, block_bytes(), "output_size"));
         scratch_.offsets = argmax_.data ? round_up(product(bins * block_lanes_, 8, "output_size")) : 0;
         scratch_.rows = streams_rows() ? round_up(streamed_rows() * bin_row_bytes()) : 0;
@@ -519,15 +569,18 @@ private:
         }
         if constexpr (Reduction::tables)
             if (rois.access == Access::tables) return process_tables(rois, item, buffers, thread);
+        if (item.windows > 1) return process_window_row(item, buffers, thread);
         if (streams_rows(rois, item)) return stream_rows(rois, item, buffers, thread);
         MapTile packed{};
         if (rois.access == Access::packed_map)
             packed = pack(blocks_[item.first_block], rois, rois.rows, rois.columns, buffers.packed);
         // RoIs outside, blocks inside: what a RoI reads and writes of all its channels is adjacent where no map is packed.
         for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
-            for (int64_t b = item.first_block; b < item.end_block; b++)
-                process_roi(blocks_[b], rois, order_[i], rois.access == Access::direct ? tile_in_place(blocks_[b], rois) : packed,
-                            buffers);
+            if (!sum_whole_bins(rois, item, order_[i])) {
+                for (int64_t b = item.first_block; b < item.end_block; b++)
+                    process_roi(blocks_[b], rois, order_[i],
+                                rois.access == Access::direct ? tile_in_place(blocks_[b], rois) : packed, buffers);
+            }
             stop_.worked(thread, (touched_cells(order_[i], window(rois)) + bins_per_roi()) * (item.end_block - item.first_block));
         }
     }
@@ -551,7 +604,8 @@ private:
         for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
             const auto& y = reduction_.y(order_[i], w);
             unsigned char* const out = job_.out.data + reduction_.output(order_[i]) * job_.out.image_stride;
-            for (int64_t p = 0; p < y.count; p += streamed_rows()) {
+            const int64_t whole = sum_whole_bins(rois, item, order_[i]) ? y.count : 0;
+            for (int64_t p = whole; p < y.count; p += streamed_rows()) {
                 const int64_t end = std::min(p + streamed_rows(), y.count);
                 for (const ChannelBlock<T>& block : blocks_) {
                     const BinTile bins{(unsigned char*)(buffers.rows + block.first_channel), bin_row_bytes(), column_stride};
@@ -562,6 +616,27 @@ private:
             }
             stop_.worked(thread, (touched_cells(order_[i], w) + bins_per_roi()) * (int64_t)blocks_.size());
         }
+    }
+
+    // Map and output are channels-last, and the item has all channels: a bin is one run of memory.
+    bool has_whole_bins(const ImageRois& rois, const WorkItem& item) const {
+        return rois.access == Access::direct && channels_last(job_.out) &&
+               item.end_block - item.first_block == (int64_t)blocks_.size() &&
+               (!stream_ || job_.out.channels * element >= shortest_streamed_bin);
+    }
+
+    // Writes the RoI bin by bin, all channels of each, if its bins share few columns; says whether it did.
+    bool sum_whole_bins(const ImageRois& rois, const WorkItem& item, int64_t roi) const {
+        if constexpr (std::is_same_v<Reduction, SumOverTaps<T>>) {
+            const auto& y = reduction_.y(roi, window(rois));
+            const auto& x = reduction_.x(roi, window(rois));
+            if (!has_whole_bins(rois, item) || reduction_.bins_share_columns(y, x, Reduction::whole_bin_store)) return false;
+            const ChannelBlock<T>& block = blocks_[0];
+            const BinTile bins{first_output(block, rois, roi, job_.out), job_.out.row_stride, job_.out.column_stride};
+            block.kernels->sum_whole_bins(tile_in_place(block, rois), job_.out.channels, y, x, reduction_.outside, bins, stream_);
+            return true;
+        }
+        return false;
     }
 
     const unsigned char* first_cell(const ChannelBlock<T>& block, const ImageRois& rois) const {
@@ -641,6 +716,31 @@ private:
                     for (int64_t lane = block.first_lane; lane < block.end_lane; lane++)
                         memcpy(plane + lane * argmax_.channel_stride + ph * argmax_.row_stride + pw * argmax_.column_stride,
                                offsets + lane, sizeof *offsets);
+        }
+    }
+
+    // Window by window of a row over all RoIs of the item; their bins stay in scratch until the last window is done.
+    void process_window_row(const WorkItem& item, const Buffers& buffers, int thread) {
+        const ChannelBlock<T>& block = blocks_[item.first_block];
+        const ImageRois& first = images_[item.image_rois];
+        const int64_t roi_bins = bins_of_window_row(first) * block.kernels->lanes;
+        const int64_t images_per_window = (int64_t)(images_.size() / job_.windows.size());
+        const auto bins_at = [&](int64_t i, int64_t column) {
+            return dense_bins(block, job_.out.columns, buffers.bins + (i - item.first) * roi_bins + column * block.kernels->lanes);
+        };
+        for (int64_t k = 0; k < item.windows; k++) {
+            const ImageRois& rois = images_[item.image_rois + k * images_per_window];
+            const ChannelWindow& w = window(rois);
+            const MapTile map = pack(block, rois, rois.rows, rois.columns, buffers.packed);
+            for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
+                reduction_.reduce(*block.kernels, map, reduction_.y(order_[i], w), reduction_.x(order_[i], w),
+                                  bins_at(i, w.bin_columns.start), buffers.columns);
+                stop_.worked(thread, touched_cells(order_[i], w) + bins_per_roi());
+            }
+        }
+        for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
+            unpack(block, bins_at(i, 0), length(window(first).bin_rows), job_.out.columns,
+                   first_output(block, first, order_[i], job_.out), buffers.staging);
         }
     }
 
@@ -748,7 +848,7 @@ private:
     std::vector<WorkItem> items_;
     ScratchPlan scratch_;
     int threads_ = 1;
-    bool stream_ = false, direct_ = false, use_strips_ = false;
+    bool stream_ = false, direct_ = false, use_strips_ = false, join_windows_ = false;
     TableChoice table_choice_{};
     RangeTables tables_;
     int64_t block_lanes_ = 1, bin_rows_ = 1;

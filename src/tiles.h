@@ -9,8 +9,8 @@
 namespace fastroi {
 
 // Channels [first_channel, first_channel + kernels->lanes), of which the lanes [first_lane, end_lane) are this block's to
-// write. A last block that would stick out is moved back over its neighbour; fewer channels than the narrowest block has
-// lanes are padded with zeros, and `channels` says how many exist.
+// write. A last block that would stick out is moved back over its neighbour; where one packed block holds all channels, or the
+// narrowest has more lanes, it is padded with zeros, and `channels` says how many exist.
 template <class T>
 struct ChannelBlock {
     const BlockKernels<T>* kernels;
@@ -18,7 +18,11 @@ struct ChannelBlock {
 };
 
 template <class T>
-std::vector<ChannelBlock<T>> cut_channels(int64_t channels, const BlockKernels<T> (&widths)[block_widths], int widest) {
+std::vector<ChannelBlock<T>> cut_channels(int64_t channels, const BlockKernels<T> (&widths)[block_widths], int widest,
+                                          bool packed) {
+    // One padded block is as many vectors as two halves of it that overlap, and visits each RoI once.
+    if (packed && widest > 0 && channels > widths[widest - 1].lanes && channels < widths[widest].lanes)
+        return {{&widths[widest], 0, channels, 0, channels}};
     std::vector<ChannelBlock<T>> blocks;
     for (int64_t c = 0; c < channels;) {
         const int64_t left = channels - c;
@@ -55,9 +59,10 @@ struct ImageRois {
     int64_t hull_cells() const { return (int64_t)(rows.end - rows.start) * (columns.end - columns.start); }
 };
 
-// What one thread does at a stretch: RoIs order[first..end) on channel blocks [first_block, end_block).
+// What one thread does at a stretch: RoIs order[first..end) on channel blocks [first_block, end_block), in `windows`
+// consecutive windows from that of image_rois on.
 struct WorkItem {
-    int64_t image_rois, first, end, first_block, end_block;
+    int64_t image_rois, first, end, first_block, end_block, windows;
 };
 
 }  // namespace fastroi

@@ -265,6 +265,24 @@ def test_ps_roi_pool(rule, order, isa, layout, dtype):
             assert_within(pooled, *expected)
 
 
+@pytest.mark.parametrize("group", ((7, 7), (3, 4), (9, 9), (7, 1), (1, 7)), ids=str)
+@pytest.mark.parametrize("channels", (1, 4, 10, 15, 16, 17, 21, 31, 33))
+def test_windows_side_by_side(channels, group, isa, dtype, rng):
+    """Planar windows are packed and joined by rows, channels-last ones are neither: the same bits for any threads."""
+    rows, columns = group
+    shape = (2, channels * rows * columns, 19, 23)
+    by_bin = feature_map(rng, shape, dtype)
+    by_class = by_bin.reshape(2, rows * columns, channels, 19, 23).swapaxes(1, 2).reshape(shape)
+    rois = awkward_rois(rng, 80, shape, 1 / 8)
+    for operator in (fastroi.ps_roi_pool, fastroi.ps_roi_align):
+        options = {"group_size": group, "channel_order": "bin"}
+        expected = run(operator, by_bin, rois, 7, 1 / 8, layout="NHWC", **options)
+        for threads in (1, 2, 16):
+            pooled = operator(by_class, rois, 7, 1 / 8, group_size=group, num_threads=threads)
+            assert pooled.tobytes() == np.ascontiguousarray(expected).tobytes()
+        assert operator(by_bin, rois, 7, 1 / 8, **options).tobytes() == pooled.tobytes()
+
+
 @pytest.mark.parametrize("order", ("class", "bin"))
 @pytest.mark.parametrize("ratio", (-1, 2, (1, 3)), ids=str)
 def test_ps_roi_align(ratio, order, isa, layout, dtype):

@@ -76,6 +76,13 @@ struct BlockKernels {
     void (*sum_taps)(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins,
                      T* scratch);
 
+    // The same sum, and its mean, bin by bin from the map: for axes whose bins share few columns.
+    void (*sum_bins)(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins);
+
+    // The same for all `channels`, a cache line of them or more, contiguous in the map and in the bins. stream: past the cache.
+    void (*sum_whole_bins)(const MapTile& map, int64_t channels, const TapAxis<T>& y, const TapAxis<T>& x, T outside,
+                           const BinTile& bins, bool stream);
+
     // The same sum in column strips, ascending: the strip that holds a bin's first tap starts it. A bin without taps is not
     // touched: begin_sums fills it.
     void (*begin_sums)(const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins);

@@ -39,6 +39,10 @@ struct Block {
     void add_product(V weight, const Block& cell) {
         for (int i = 0; i < NV; i++) v[i] = V::multiply_add(weight, cell.v[i], v[i]);
     }
+    void write(void* p, bool stream) const {
+        if (!stream) return store(p);
+        for (int i = 0; i < NV; i++) v[i].stream((char*)p + i * (ptrdiff_t)sizeof(V));
+    }
     Block divided_by(V divisor) const {
         Block b;
         for (int i = 0; i < NV; i++) b.v[i] = V::divide(v[i], divisor);
@@ -501,6 +505,140 @@ void divide_bins(const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) 
         }
 }
 
+// --- sum over taps, bin by bin -----------------------------------------------------------------------------------------
+
+// Where bins share few columns, sums of columns that wait in scratch save little. Each bin is read from the map instead: a
+// column's weighted rows are added in a register, then weighted like any column. Same products, same order, same bits.
+
+// The rows and columns of cells of one bin; N rows, or any number where N is 0.
+template <class T, int N>
+struct BinCells {
+    const unsigned char* origin;
+    ptrdiff_t row_stride, column_stride;
+    const int32_t *rows, *columns;
+    const T *row_weights, *column_weights;
+    int32_t row_count, column_count;
+    bool mean;
+    Vec<T> weight[N > 0 ? N : 1];
+    ptrdiff_t row[N > 0 ? N : 1];
+
+    void take_rows(const MapTile& map, const TapAxis<T>& y, int64_t ph) {
+        origin = map.origin, row_stride = map.row_stride, column_stride = map.column_stride;
+        rows = y.index + y.first[ph], row_weights = y.weight + y.first[ph], row_count = y.first[ph + 1] - y.first[ph];
+        mean = y.mean;
+        for (int t = 0; t < N; t++) weight[t] = Vec<T>::broadcast(row_weights[t]), row[t] = rows[t] * row_stride;
+    }
+    void take_columns(const TapAxis<T>& x, int64_t pw) {
+        columns = x.index + x.first[pw], column_weights = x.weight + x.first[pw], column_count = x.first[pw + 1] - x.first[pw];
+    }
+
+    template <int NV>
+    Block<T, NV> column_sum(const unsigned char* column) const {
+        if constexpr (N > 0) {
+            Block<T, NV> sum = Block<T, NV>::product(weight[0], Block<T, NV>::load(column + row[0]));
+            for (int t = 1; t < N; t++) sum.add_product(weight[t], Block<T, NV>::load(column + row[t]));
+            return sum;
+        } else {
+            const auto cell = [&](int32_t t) { return Block<T, NV>::load(column + rows[t] * row_stride); };
+            Block<T, NV> sum = Block<T, NV>::product(Vec<T>::broadcast(row_weights[0]), cell(0));
+            for (int32_t t = 1; t < row_count; t++) sum.add_product(Vec<T>::broadcast(row_weights[t]), cell(t));
+            return sum;
+        }
+    }
+
+    // The bin's sum for NV vectors of channels, from byte `at` of a cell on.
+    template <int NV>
+    Block<T, NV> sum(ptrdiff_t at) const {
+        const auto column = [&](int32_t t) { return column_sum<NV>(origin + at + columns[t] * column_stride); };
+        Block<T, NV> sum = Block<T, NV>::product(Vec<T>::broadcast(column_weights[0]), column(0));
+        for (int32_t t = 1; t < column_count; t++) sum.add_product(Vec<T>::broadcast(column_weights[t]), column(t));
+        const int64_t taps = (int64_t)row_count * column_count;
+        return mean && taps > 1 ? sum.divided_by(Vec<T>::broadcast((T)taps)) : sum;
+    }
+};
+
+// Calls write(bin, cells) for each bin of the row that has taps, and fill(bin) for the others.
+template <class T, int N, class Write, class Fill>
+inline void each_bin(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins, int64_t ph,
+                     const Write& write, const Fill& fill) {
+    BinCells<T, N> cells;
+    cells.take_rows(map, y, ph);
+    unsigned char* bin = bin_address(bins, ph, 0);
+    for (int64_t pw = 0; pw < x.count; pw++, bin += bins.column_stride) {
+        if (!has_taps(x, pw)) {
+            fill(bin);
+            continue;
+        }
+        cells.take_columns(x, pw);
+        write(bin, cells);
+    }
+}
+
+template <class T, class Write, class Fill>
+inline void sum_bin_by_bin(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins, const Write& write,
+                           const Fill& fill) {
+    for (int64_t ph = 0; ph < y.count; ph++) {
+        switch (y.first[ph + 1] - y.first[ph]) {
+            case 0:
+                for (int64_t pw = 0; pw < x.count; pw++) fill(bin_address(bins, ph, pw));
+                break;
+            case 1: each_bin<T, 1>(map, y, x, bins, ph, write, fill); break;
+            case 2: each_bin<T, 2>(map, y, x, bins, ph, write, fill); break;
+            case 3: each_bin<T, 3>(map, y, x, bins, ph, write, fill); break;
+            case 4: each_bin<T, 4>(map, y, x, bins, ph, write, fill); break;
+            default: each_bin<T, 0>(map, y, x, bins, ph, write, fill);
+        }
+    }
+}
+
+template <class T, int NV>
+void sum_bins(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins) {
+    const Block<T, NV> nothing = Block<T, NV>::filled(outside);
+    sum_bin_by_bin(
+        map, y, x, bins, [](unsigned char* bin, const auto& cells) { cells.template sum<NV>(0).store(bin); },
+        [&](unsigned char* bin) { nothing.store(bin); });
+}
+
+// Vectors of a cache line, and of the most channels whose sums are kept in registers at a time.
+template <class T>
+constexpr int line_vectors = 64 / (int)sizeof(Vec<T>);
+template <class T>
+constexpr int wide_vectors = line_vectors<T> < 4 ? 4 : line_vectors<T>;
+
+// Writes `bytes` of channels, a cache line at least. Streamed: whole lines of the output past the cache, and the ragged ends,
+// which a neighbour shares, the ordinary way.
+template <class T, class Cells>
+inline void write_bin(const Cells& cells, ptrdiff_t bytes, unsigned char* bin, bool stream) {
+    constexpr ptrdiff_t wide = Block<T, wide_vectors<T>>::bytes;
+    alignas(64) unsigned char line[64];
+    ptrdiff_t at = stream ? (ptrdiff_t)(-(uintptr_t)bin & 63) : 0;
+    if (at > 0) {
+        cells.template sum<line_vectors<T>>(0).store(line);
+        memcpy(bin, line, at);
+    }
+    for (; at + wide <= bytes; at += wide) cells.template sum<wide_vectors<T>>(at).write(bin + at, stream);
+    for (; at + 64 <= bytes; at += 64) cells.template sum<line_vectors<T>>(at).write(bin + at, stream);
+    if (at < bytes) {
+        cells.template sum<line_vectors<T>>(bytes - 64).store(line);
+        memcpy(bin + at, line + 64 - (bytes - at), bytes - at);
+    }
+}
+
+template <class T>
+void sum_whole_bins(const MapTile& map, int64_t channels, const TapAxis<T>& y, const TapAxis<T>& x, T outside,
+                    const BinTile& bins, bool stream) {
+    const ptrdiff_t bytes = channels * (ptrdiff_t)sizeof(T);
+    sum_bin_by_bin(
+        map, y, x, bins,
+        [&](unsigned char* bin, const auto& cells) {
+            const bool lines_begin_with_a_channel = (uintptr_t)bin % sizeof(T) == 0;
+            write_bin<T>(cells, bytes, bin, stream && lines_begin_with_a_channel);
+        },
+        [&](unsigned char* bin) {
+            for (int64_t c = 0; c < channels; c++) memcpy(bin + c * sizeof(T), &outside, sizeof(T));
+        });
+}
+
 // --- max over sample points --------------------------------------------------------------------------------------------
 
 // One candidate: weight * cells, or absent.
@@ -639,8 +777,9 @@ void gather(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins) {
 
 // --- planar <-> blocked ----------------------------------------------------------------------------------------------
 
+// Always inlined, or a tile goes through memory: left to itself the compiler stops inlining when the file has grown enough.
 template <class T>
-inline void load_transposed(const unsigned char* from, ptrdiff_t stride, Vec<T> (&v)[16 / sizeof(T)]) {
+__attribute__((always_inline)) inline void load_transposed(const unsigned char* from, ptrdiff_t stride, Vec<T> (&v)[16 / sizeof(T)]) {
     constexpr int R = 16 / sizeof(T);
     for (int i = 0; i < R; i++) v[i] = Vec<T>::load_groups(from + i * stride, R * stride);
     Vec<T>::transpose_groups(v);
@@ -663,11 +802,14 @@ constexpr int narrow_tile = 16 / (int)sizeof(T);
 constexpr ptrdiff_t prefetch_distance = 512;
 
 template <class T, int NV, int R>
-inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t columns, T* dst) {
+inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t channels, int64_t columns,
+                                T* dst) {
     constexpr int tiles_per_line = 64 / (R * (int)sizeof(T));
-    for (int j = 0; j < NV; j++) {
-        const unsigned char* from = row + j * Vec<T>::lanes * channel_stride;
-        unsigned char* to = (unsigned char*)dst + j * (ptrdiff_t)sizeof(Vec<T>);
+    constexpr int W = Vec<T>::lanes;
+    for (int64_t first = 0; first < channels; first += W) {
+        const int64_t lane = smaller(first, channels - W);
+        const unsigned char* from = row + lane * channel_stride;
+        unsigned char* to = (unsigned char*)(dst + lane);
         for (int64_t x = 0; x < columns; x += R) {
             const int64_t at = smaller(x, columns - R);
             // As many planes are read at once as there are lanes: more streams than the hardware follows.
@@ -692,6 +834,15 @@ inline void pack_row_strided(const PlanarBlock& map, const unsigned char* row, i
     }
 }
 
+// Zeroes the vectors of lanes beyond the channels; the last of the channels are written over them.
+template <class T, int NV>
+inline void clear_lanes(int64_t channels, int64_t cells, T* dst) {
+    constexpr int W = Vec<T>::lanes;
+    const Vec<T> zero = Vec<T>::broadcast(0);
+    for (int64_t lane = channels / W * W; lane < Block<T, NV>::lanes; lane += W)
+        for (int64_t i = 0; i < cells; i++) zero.store(dst + i * Block<T, NV>::lanes + lane);
+}
+
 template <class T, int NV>
 void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
     constexpr int lanes = Block<T, NV>::lanes;
@@ -702,12 +853,13 @@ void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
         width *= height;
         height = 1;
     }
-    const bool transposed = contiguous && map.channels == lanes;
+    const bool transposed = contiguous && map.channels >= Vec<T>::lanes;
+    if (transposed) clear_lanes<T, NV>(map.channels, height * width, dst);
     for (int64_t y = 0; y < height; y++, row += map.row_stride, dst += width * lanes) {
         if (transposed && width >= best_tile<T>)
-            pack_row_transposed<T, NV, best_tile<T>>(row, map.channel_stride, width, dst);
+            pack_row_transposed<T, NV, best_tile<T>>(row, map.channel_stride, map.channels, width, dst);
         else if (transposed && width >= narrow_tile<T>)
-            pack_row_transposed<T, NV, narrow_tile<T>>(row, map.channel_stride, width, dst);
+            pack_row_transposed<T, NV, narrow_tile<T>>(row, map.channel_stride, map.channels, width, dst);
         else
             pack_row_strided<T, NV>(map, row, width, dst);
     }
@@ -815,6 +967,8 @@ constexpr BlockKernels<T> block_kernels() {
             max_cells<T, NV>,
             argmax_ranges<T, NV>,
             sum_taps<T, NV>,
+            sum_bins<T, NV>,
+            sum_whole_bins<T>,
             begin_sums<T, NV>,
             add_strip<T, NV>,
             divide_bins<T, NV>,
