@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <tuple>
 
 #include "threads.h"
 
@@ -162,7 +161,8 @@ struct RangeTables::PlacedVisit {
     int row_level, column_level;
     TableVisit visit;
 
-    auto table() const { return std::make_tuple(image_rois, strip, row_level, column_level); }
+    // Levels need four bits, and no axis has 2^27 strips.
+    uint64_t table() const { return (((uint64_t)image_rois << 27 | (uint64_t)strip) << 4 | (uint64_t)row_level) << 4 | (uint64_t)column_level; }
 };
 
 RangeTables::RangeTables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
@@ -177,7 +177,6 @@ RangeTables::RangeTables(const RangeRois& rois, const std::vector<int64_t>& orde
     });
     std::partial_sum(waiting_.begin(), waiting_.end(), waiting_.begin());
     for (int part = 1; part < parts; part++) placed[0].insert(placed[0].end(), placed[part].begin(), placed[part].end());
-    std::stable_sort(placed[0].begin(), placed[0].end(), [](const auto& a, const auto& b) { return a.table() < b.table(); });
     list_readings(placed[0], images, block_bytes);
 }
 
@@ -208,11 +207,15 @@ std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois&
 }
 
 void RangeTables::list_readings(const std::vector<PlacedVisit>& placed, const std::vector<ImageRois>& images, int64_t block_bytes) {
+    // The calling thread does this alone, so keys are sorted and not visits.
+    std::vector<std::pair<uint64_t, size_t>> sorted(placed.size());
+    for (size_t i = 0; i < placed.size(); i++) sorted[i] = {placed[i].table(), i};
+    std::sort(sorted.begin(), sorted.end());
     visits_.reserve(placed.size());
     for (size_t i = 0; i < placed.size(); i++) {
-        const PlacedVisit& p = placed[i];
+        const PlacedVisit& p = placed[sorted[i].second];
         std::vector<TableReading>& readings = readings_[p.image_rois];
-        if (i == 0 || placed[i - 1].table() != p.table()) {
+        if (i == 0 || sorted[i - 1].first != sorted[i].first) {
             const Range columns = images[p.image_rois].columns;
             const int64_t width = table_strip_columns(images[p.image_rois], block_bytes), start = columns.start + p.strip * width;
             const Range strip = {(int32_t)start, (int32_t)std::min<int64_t>(start + width, columns.end)};
