@@ -34,9 +34,9 @@ constexpr int64_t kept_scratch = 64 << 20;         // a thread keeps its scratch
 constexpr int64_t cells_between_polls = 100000;
 constexpr auto poll_interval = std::chrono::milliseconds(20);
 
-constexpr int64_t cache_line = 64;
+constexpr int64_t cache_line = 64, page = 4096;
 
-int64_t round_up(int64_t n) { return (n + cache_line - 1) / cache_line * cache_line; }
+int64_t round_up(int64_t n, int64_t step = cache_line) { return (n + step - 1) / step * step; }
 int64_t length(Range r) { return r.end - r.start; }
 
 Range hull_of(Range a, Range b) {
@@ -47,7 +47,8 @@ Range hull_of(Range a, Range b) {
 
 // --- scratch ---------------------------------------------------------------------------------------------------------
 
-// One allocation per thread, kept for the next call: fresh pages cost more than the work on small calls.
+// One allocation per thread, kept for the next call: fresh pages cost more than the work on small calls. It begins with a page:
+// elsewhere A3 roi_pool took 2.9 ms instead of 1.9, depending on what else the heap held.
 class Scratch {
 public:
     ~Scratch() { std::free(memory_); }
@@ -55,8 +56,8 @@ public:
     unsigned char* reserve(int64_t bytes) {
         if (bytes > size_) {
             std::free(memory_);
-            size_ = round_up(bytes);
-            memory_ = static_cast<unsigned char*>(std::aligned_alloc(cache_line, size_));
+            size_ = round_up(bytes, page);
+            memory_ = static_cast<unsigned char*>(std::aligned_alloc(page, size_));
             if (!memory_) size_ = 0;
         }
         return memory_;
