@@ -834,6 +834,16 @@ inline void pack_row_strided(const PlanarBlock& map, const unsigned char* row, i
     }
 }
 
+// Whole blocks of a channels-last map: one of many lines from each cell, which the hardware does not fetch ahead.
+template <class T, int NV>
+inline void pack_row_of_blocks(const unsigned char* row, ptrdiff_t column_stride, int64_t columns, T* dst) {
+    constexpr int64_t ahead = 24;
+    for (int64_t x = 0; x < columns; x++, row += column_stride, dst += Block<T, NV>::lanes) {
+        for (int line = 0; line < Block<T, NV>::bytes; line += 64) __builtin_prefetch(row + ahead * column_stride + line);
+        Block<T, NV>::load(row).store(dst);
+    }
+}
+
 // Zeroes the vectors of lanes beyond the channels; the last of the channels are written over them.
 template <class T, int NV>
 inline void clear_lanes(int64_t channels, int64_t cells, T* dst) {
@@ -860,6 +870,8 @@ void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
             pack_row_transposed<T, NV, best_tile<T>>(row, map.channel_stride, map.channels, width, dst);
         else if (transposed && width >= narrow_tile<T>)
             pack_row_transposed<T, NV, narrow_tile<T>>(row, map.channel_stride, map.channels, width, dst);
+        else if (map.channel_stride == (ptrdiff_t)sizeof(T) && map.channels == lanes)
+            pack_row_of_blocks<T, NV>(row, map.column_stride, width, dst);
         else
             pack_row_strided<T, NV>(map, row, width, dst);
     }
