@@ -370,10 +370,18 @@ private:
         if constexpr (Reduction::strips) use_strips_ = strips_pay();
         if constexpr (Reduction::tables) choose_tables(table);
         const bool narrow = use_strips_ || (table_choice_.pays && !table_choice_.one_strip);
-        const int widest = narrow ? 0 : direct_ && !table_choice_.pays ? table.direct_width : table.packed_width;
+        const bool wide = !table_choice_.pays && (direct_ || wide_blocks_fit(widths(table)[table.direct_width].lanes));
+        const int widest = narrow ? 0 : wide ? table.direct_width : table.packed_width;
         blocks_ = cut_channels<T>(job_.out.channels, widths(table), widest, !direct_ && !narrow);
         for (const ChannelBlock<T>& block : blocks_) block_lanes_ = std::max(block_lanes_, block.kernels->lanes);
         bin_rows_ = std::max<int64_t>(1, std::min(job_.out.rows, bins_limit / (job_.out.columns * block_bytes())));
+    }
+
+    // Wider blocks look up a bin's cells and weights for more channels, as long as every packed map stays in the cache.
+    bool wide_blocks_fit(int64_t lanes) const {
+        int64_t cells = 0;
+        for (const ImageRois& rois : images_) cells = std::max(cells, rois.hull_cells());
+        return job_.out.channels >= lanes && cells * lanes * element <= cached_block_bytes;
     }
 
     // Strips read each cell from the cache that a whole-map scan of large bins would fetch from memory again and again.
