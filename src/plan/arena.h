@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace fastroi {
@@ -26,9 +27,11 @@ private:
     }
     void add_chunk(size_t size) {
         if (chunk_ < largest_chunk && !chunks_.empty()) chunk_ *= 2;
-        left_ = size > chunk_ ? size : chunk_;
-        chunks_.emplace_back(new unsigned char[left_]);
+        const size_t length = size > chunk_ ? size : chunk_;
+        std::unique_ptr<unsigned char[]> chunk(new unsigned char[length]);
+        chunks_.push_back(std::move(chunk));  // may itself fail: the chunk has an owner already
         next_ = chunks_.back().get();
+        left_ = length;
     }
 
     std::vector<std::unique_ptr<unsigned char[]>> chunks_;

@@ -1,0 +1,178 @@
+// What is done with one RoI on one channel block: a type for each kind of plan, which names its kernels and their costs.
+#pragma once
+#include <stdint.h>
+
+#include <algorithm>
+
+#include "run.h"
+#include "tiles.h"
+
+namespace fastroi {
+
+inline int64_t length(Range r) { return r.end - r.start; }
+
+inline Range hull_of(Range a, Range b) {
+    if (is_empty(a)) return b;
+    if (is_empty(b)) return a;
+    return {std::min(a.start, b.start), std::max(a.end, b.end)};
+}
+
+// What every reduction knows of its plan. `w` is a window; a group is its bin rows [first_bin, end_bin).
+template <class Plan>
+struct PlanView {
+    const Plan& plan;
+
+    int64_t count() const { return (int64_t)plan.rois().size(); }
+    Part all() const { return {0, count()}; }
+    int64_t image(int64_t i) const { return plan.rois()[i].image; }
+    int64_t output(int64_t i) const { return plan.rois()[i].output; }
+    const auto& y(int64_t i, const ChannelWindow& w) const { return plan.rois()[i].y[w.y_window]; }
+    const auto& x(int64_t i, const ChannelWindow& w) const { return plan.rois()[i].x[w.x_window]; }
+};
+
+inline Range rows_of_bins(const RangeAxis& y, int64_t first_bin, int64_t end_bin) {
+    Range hull = {0, 0};
+    for (int64_t p = first_bin; p < end_bin; p++) hull = hull_of(hull, y.bins[p]);
+    return hull;
+}
+
+template <class T>
+Range rows_of_bins(const TapAxis<T>& y, int64_t first_bin, int64_t end_bin) {
+    Range hull = {0, 0};
+    for (int32_t t = y.first[first_bin]; t < y.first[end_bin]; t++) hull = hull_of(hull, {y.index[t], y.index[t] + 1});
+    return hull;
+}
+
+template <class T>
+Range rows_of_bins(const SampleAxis<T>& y, int64_t first_bin, int64_t end_bin) {
+    Range hull = {0, 0};
+    for (int32_t s = y.first[first_bin]; s < y.first[end_bin]; s++) {
+        const int32_t low = y.samples[s].low;
+        if (y.samples[s].weight != 0) hull = hull_of(hull, {low, low + 1});
+        if (y.samples[s].high_weight != 0) hull = hull_of(hull, {low + 1, low + 2});
+    }
+    return hull;
+}
+
+template <class T>
+Range rows_of_bins(const GatherAxis<T>& y, int64_t first_bin, int64_t end_bin) {
+    Range hull = {0, 0};
+    for (int32_t t = y.first[first_bin * y.columns]; t < y.first[end_bin * y.columns]; t++)
+        hull = hull_of(hull, {y.cells[t].row, y.cells[t].row + 1});
+    return hull;
+}
+
+inline RangeAxis bins_of(RangeAxis axis, int64_t first_bin, int64_t end_bin) {
+    axis.bins += first_bin;
+    axis.count = end_bin - first_bin;
+    return axis;
+}
+
+template <class T>
+TapAxis<T> bins_of(TapAxis<T> axis, int64_t first_bin, int64_t end_bin) {
+    axis.first += first_bin;
+    axis.count = end_bin - first_bin;
+    return axis;
+}
+
+template <class T>
+SampleAxis<T> bins_of(SampleAxis<T> axis, int64_t first_bin, int64_t end_bin) {
+    axis.first += first_bin;
+    axis.absent += first_bin;
+    axis.count = end_bin - first_bin;
+    return axis;
+}
+
+template <class T>
+GatherAxis<T> bins_of(GatherAxis<T> axis, int64_t first_bin, int64_t end_bin) {
+    axis.first += first_bin * axis.columns;
+    axis.count = end_bin - first_bin;
+    return axis;
+}
+
+template <class T>
+struct MaxOverRanges : PlanView<RangePlan> {
+    int64_t map_columns;
+
+    static constexpr bool strips = false;
+    static constexpr bool tables = true;
+
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
+                T* scratch) const {
+        kernels.max_ranges(map, y, x, bins, scratch);
+    }
+    void argmax(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
+                int64_t* offsets) const {
+        kernels.argmax_ranges(map, y, x, bins, map_columns, offsets);
+    }
+};
+
+template <class T>
+struct SumOverTaps : PlanView<TapPlan<T>> {
+    T outside;
+
+    static constexpr bool strips = true;
+    static constexpr bool tables = false;
+
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x,
+                const BinTile& bins, T* scratch) const {
+        if (!bins_share_columns(y, x, block_store)) return kernels.sum_bins(map, y, x, outside, bins);
+        kernels.sum_taps(map, y, x, outside, bins, scratch);
+        finish(kernels, y, x, bins);
+    }
+    // What storing a column's sum counts as in loads: a block's stay in the first-level cache, and whole bins also spare a copy.
+    static constexpr int64_t block_store = 0, whole_bin_store = 2;
+
+    // Loads of both ways of summing: sums of columns are stored and read again, but shared by bins.
+    static bool bins_share_columns(const TapAxis<T>& y, const TapAxis<T>& x, int64_t store) {
+        const int64_t rows = y.first[y.count] - y.first[0], taps = x.first[x.count] - x.first[0];
+        if (rows > 4 * y.count) return true;  // a long list's weights are fetched anew for each column of each bin
+        return rows * taps > rows * x.cell_count + y.count * taps + store * y.count * x.cell_count;
+    }
+    void finish(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
+        if (y.mean) kernels.divide_bins(y, x, bins);
+    }
+    void begin(const BlockKernels<T>& kernels, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins) const {
+        kernels.begin_sums(y, x, outside, bins);
+    }
+    void reduce_strip(const BlockKernels<T>& kernels, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x,
+                      Range strip, const BinTile& bins, T* scratch) const {
+        kernels.add_strip(map, y, x, strip, bins, scratch);
+    }
+
+    // Costs in tenths of a cell that a direct scan reads; fitted, see docs/performance.md.
+    int64_t direct_cost(int64_t i, const ChannelWindow& w) const {
+        const TapAxis<T>& rows = this->y(i, w);
+        return 10 * (int64_t)rows.first[rows.count] * this->x(i, w).cell_count;
+    }
+    int64_t strip_cost(int64_t i, const ChannelWindow& w) const {
+        return direct_cost(i, w) * 8 / 10 + 220 * this->y(i, w).count * this->x(i, w).count;
+    }
+    static int64_t packed_strip_cost(int64_t cells) { return 10 * cells; }
+};
+
+template <class T>
+struct MaxOverSamples : PlanView<SamplePlan<T>> {
+    SampleMaximum mode;
+
+    static constexpr bool strips = false;
+    static constexpr bool tables = false;
+
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x,
+                const BinTile& bins, T* scratch) const {
+        kernels.max_samples(map, y, x, mode, bins, scratch);
+    }
+};
+
+template <class T>
+struct SumOverCells : PlanView<GatherPlan<T>> {
+    static constexpr bool strips = false;
+    static constexpr bool tables = false;
+
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const GatherAxis<T>& y, const GatherAxis<T>&,
+                const BinTile& bins, T*) const {
+        kernels.gather(map, y, bins);
+    }
+};
+
+}  // namespace fastroi

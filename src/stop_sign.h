@@ -1,0 +1,52 @@
+// How a call is stopped from outside, or by a thread without memory.
+#pragma once
+#include <stdint.h>
+
+#include <atomic>
+#include <chrono>
+
+#include "refusal.h"
+#include "run.h"
+
+namespace fastroi {
+
+constexpr int64_t cells_between_polls = 100000;
+constexpr auto poll_interval = std::chrono::milliseconds(20);
+
+// Lets the calling thread ask the caller now and then, and every thread see the answer.
+class StopSign {
+public:
+    explicit StopSign(const Execution& execution)
+        : cancel_(execution.cancel), context_(execution.cancel_context), next_poll_(clock::now() + poll_interval) {}
+
+    bool raised() const { return status_.load(std::memory_order_relaxed) != FASTROI_OK; }
+    void raise(fastroi_status status) { status_.store(status, std::memory_order_relaxed); }
+
+    // Called by each thread after `cells` more cells; only thread 0 polls.
+    void worked(int thread, int64_t cells) {
+        if (thread != 0 || !cancel_) return;
+        cells_ += cells;
+        if (cells_ < cells_between_polls) return;
+        cells_ = 0;
+        const auto now = clock::now();
+        if (now < next_poll_) return;
+        next_poll_ = now + poll_interval;
+        if (cancel_(context_)) raise(FASTROI_CANCELLED);
+    }
+
+    void throw_if_raised() const {
+        const int status = status_.load();
+        if (status == FASTROI_CANCELLED) refuse(FASTROI_CANCELLED, -1, "cancelled; out is partly written");
+        if (status == FASTROI_OUT_OF_MEMORY) refuse(FASTROI_OUT_OF_MEMORY, -1, "scratch memory could not be allocated");
+    }
+
+private:
+    using clock = std::chrono::steady_clock;
+    int (*cancel_)(void*);
+    void* context_;
+    clock::time_point next_poll_;
+    int64_t cells_ = 0;
+    std::atomic<int> status_{FASTROI_OK};
+};
+
+}  // namespace fastroi
