@@ -30,7 +30,7 @@ from benchmarks.cases import Case
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK_BYTES = 128
-"""Of channels that are packed together; 64 in strips."""
+"""Of channels that are packed together; 64 in strips, 256 where a small map allows it and no table is made of it."""
 UNFINISHED = 4 << 20
 """Bytes of bins that wait for another strip, table or window, and what a thread needs for any map."""
 CAP = 64 << 20

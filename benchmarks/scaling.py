@@ -161,14 +161,18 @@ def _annotated(profile: Path) -> tuple[int, int, int]:
 
 
 def counted(library: Path, index: int, threads: int) -> Share:
-    """Return the instructions of a call: thread 1 is the caller, the others run nothing but bodies."""
+    """Return the instructions of a call: thread 1 is the caller, the others run nothing but bodies.
+
+    NumPy's BLAS may keep threads of its own, which sleep through the call.
+    """
     with tempfile.TemporaryDirectory(prefix="fastroi-scaling-") as folder:
         out = Path(folder) / "out"
         options = f"--instr-atstart=no --separate-threads=yes --fair-sched=yes --callgrind-out-file={out}".split()
         _run(["valgrind", "--tool=callgrind", *options], "_count_call", str(library), index, threads)
         caller, *others = (_annotated(profile) for profile in sorted(out.parent.glob("out-*")))
     total, regions, body = caller
-    return Share(total - regions, (body, *(body for _, _, body in others)) if regions else ())
+    team = (body, *(body for total, _, body in others if total))
+    return Share(total - regions, team if regions else ())
 
 
 def amdahl(serial: float, threads: int) -> float:

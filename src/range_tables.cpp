@@ -25,8 +25,6 @@ constexpr double visit_cost = 60;         // a RoI at a table
 constexpr double scan_cost = 150;         // a RoI without tables
 constexpr double ragged_cost = 25;        // a bin whose channels end inside of a cache line, written to memory
 
-int64_t length(Range r) { return r.end - r.start; }
-
 template <class Visit>
 void for_each_strip(Range columns, int64_t width, Range hull, const Visit& visit) {
     for (int64_t start = columns.start; start < columns.end; start += width) {

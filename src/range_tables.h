@@ -14,11 +14,6 @@
 
 namespace fastroi {
 
-// RoIs [first, end).
-struct Part {
-    int64_t first, end;
-};
-
 using RangeRois = std::vector<PlannedRoi<RangeAxis>>;
 
 // Limits of the levels, and the strips of columns in which an image is taken: one strip if its two tables fit into the cache.

@@ -9,8 +9,6 @@
 
 namespace fastroi {
 
-inline int64_t length(Range r) { return r.end - r.start; }
-
 inline Range hull_of(Range a, Range b) {
     if (is_empty(a)) return b;
     if (is_empty(b)) return a;

@@ -19,7 +19,8 @@ namespace {
 // Fitted on a 2-core Zen 5 machine; docs/performance.md says how.
 constexpr int64_t bytes_per_thread = 384 << 10;    // less work than this is not worth waking a thread for
 constexpr int64_t stream_threshold = 12 << 20;     // outputs larger than this bypass the cache
-constexpr int64_t cached_block_bytes = 512 << 10;  // a packed block larger than this wants its RoIs sorted by row
+// Up to this a packed map may have wide blocks; above it wants its RoIs sorted by row.
+constexpr int64_t cached_block_bytes = 512 << 10;
 constexpr int64_t packed_roi_cost = 3;             // a cell packed for one RoI against one packed for all: short rows
 constexpr int64_t packed_roi_start = 16;           // cells that starting to pack for a RoI costs
 constexpr int64_t pack_limit = 64 << 20;           // bytes of packed map per thread
@@ -358,8 +359,8 @@ private:
     // A channels-last result larger than the cache: a bin row of all channels is one run of memory.
     bool streams_rows() const {
         const Tensor& out = job_.out;
-        return stream_ && direct_ && !use_strips_ && !table_choice_.pays && !argmax_.data && channels_last(out) && bin_row_bytes() <= longest_streamed_row &&
-               out.column_stride == out.channels * element && out.row_stride == bin_row_bytes();
+        return stream_ && direct_ && !use_strips_ && !table_choice_.pays && !argmax_.data && channels_last(out) &&
+               bin_row_bytes() <= longest_streamed_row && out.column_stride == out.channels * element && out.row_stride == bin_row_bytes();
     }
     bool streams_rows(const ImageRois& rois, const WorkItem& item) const {
         return streams_rows() && rois.access == Access::direct && item.end_block - item.first_block == (int64_t)blocks_.size();

@@ -8,6 +8,13 @@
 
 namespace fastroi {
 
+inline int64_t length(Range r) { return r.end - r.start; }
+
+// RoIs [first, end).
+struct Part {
+    int64_t first, end;
+};
+
 // Channels [first_channel, first_channel + kernels->lanes), of which the lanes [first_lane, end_lane) are this block's to
 // write. A last block that would stick out is moved back over its neighbour; where one packed block holds all channels, or the
 // narrowest has more lanes, it is padded with zeros, and `channels` says how many exist.
@@ -56,7 +63,7 @@ struct ImageRois {
     int64_t touched_cells;  // summed over the RoIs
     Access access;
 
-    int64_t hull_cells() const { return (int64_t)(rows.end - rows.start) * (columns.end - columns.start); }
+    int64_t hull_cells() const { return length(rows) * length(columns); }
 };
 
 // What one thread does at a stretch: RoIs order[first..end) on channel blocks [first_block, end_block), in `windows`
