@@ -8,8 +8,10 @@
 namespace fastroi {
 namespace {
 
-// Fitted on a 2-core Zen 4 machine; docs/performance.md says how.
+// Fitted on 2-core Zen 4 and Zen 5 machines; docs/performance.md says how.
 constexpr int64_t table_bytes = 8 << 20;     // the two tables of a strip stay in the last-level cache
+constexpr int64_t near_bytes = 1 << 20;      // what stays in the second-level cache
+constexpr int64_t far_bytes = 16 << 20;      // and in the last
 constexpr int64_t narrowest_strip = 16;      // columns: below it, bins fall into too many pieces
 constexpr int highest_level = 8;             // runs of 256 cells
 constexpr int64_t sampled_rois = 24;         // a few tell the cost of all
@@ -17,13 +19,17 @@ constexpr int64_t visits_at_once = 1 << 17;  // listed before any is made: some 
 constexpr int64_t rois_per_thread = 256;     // visits of fewer are not worth a thread
 
 // Cycles a 64-byte vector of channels.
-constexpr double cell_cost = 1.2;         // a cell read
-constexpr double reduced_cost = 3;        // a column or a bin written
-constexpr double doubling_cost = 4.5;     // a cell of a table, a level
-constexpr double packing_cost = 3;        // a cell packed only for tables
-constexpr double visit_cost = 60;         // a RoI at a table
-constexpr double scan_cost = 150;         // a RoI without tables
-constexpr double ragged_cost = 25;        // a bin whose channels end inside of a cache line, written to memory
+struct CellCost {
+    double near, far, memory;
+    double of(int64_t bytes) const { return bytes <= near_bytes ? near : bytes <= far_bytes ? far : memory; }
+};
+constexpr CellCost scanned_cell_cost = {1.2, 2, 4};  // a cell read beside its neighbours
+constexpr CellCost table_cell_cost = {1.7, 3.5, 3.5};    // a cell read out of a table
+constexpr CellCost packing_cost = {3, 6, 20};        // a cell packed
+constexpr double reduced_cost = 3;                   // a column or a bin written
+constexpr double doubling_cost = 2.5;                 // a cell of a table, a level
+constexpr double visit_cost = 60;                    // a RoI at a table
+constexpr double scan_cost = 100;                    // a RoI without tables
 
 template <class Visit>
 void for_each_strip(Range columns, int64_t width, Range hull, const Visit& visit) {
@@ -48,10 +54,10 @@ void add_cost(RunCoverer& coverer, const RangeAxis& axis, Range window, int limi
         });
 }
 
-double cost_of_scan(const RangeAxis& y, const RangeAxis& x) {
+double cost_of_scan(const RangeAxis& y, const RangeAxis& x, double cell_cost) {
     const double width = (double)length(x.hull), bins = (double)(y.count * x.count);
     const double columns = width * (double)y.count * ((double)y.longest * cell_cost + reduced_cost);
-    return scan_cost + columns + bins * ((double)x.longest * cell_cost + reduced_cost);
+    return scan_cost + columns + bins * ((double)x.longest * scanned_cell_cost.near + reduced_cost);
 }
 
 // Costs are estimated on a few RoIs, spread over the order.
@@ -76,9 +82,13 @@ std::vector<SampledRoi> sample(const RangeRois& rois, const std::vector<int64_t>
     return samples;
 }
 
-double cost_of_scans(const std::vector<SampledRoi>& samples) {
+// RoIs are scanned in the order of their rows, so a RoI finds the rows of the map near that the one before it has touched.
+double cost_of_scans(const std::vector<SampledRoi>& samples, int64_t cell_bytes) {
     double cost = 0;
-    for (const SampledRoi& s : samples) cost += cost_of_scan(*s.y, *s.x);
+    for (const SampledRoi& s : samples) {
+        const int64_t touched_rows_bytes = length(s.y->hull) * length(s.image->columns) * cell_bytes;
+        cost += cost_of_scan(*s.y, *s.x, scanned_cell_cost.of(touched_rows_bytes));
+    }
     return cost;
 }
 
@@ -88,7 +98,7 @@ int levels_worth_considering(const std::vector<SampledRoi>& samples) {
     return std::min(highest_level, floor_log2(longest));
 }
 
-double cost_of_visits(const std::vector<SampledRoi>& samples, int row_limit, int column_limit) {
+double cost_of_visits(const std::vector<SampledRoi>& samples, int row_limit, int column_limit, double cell_cost) {
     double cost = 0;
     for (const SampledRoi& s : samples)
         cost += s.y_cost.cells[row_limit] * s.x_cost.cells[column_limit] * cell_cost + s.bins() * reduced_cost +
@@ -96,12 +106,14 @@ double cost_of_visits(const std::vector<SampledRoi>& samples, int row_limit, int
     return cost;
 }
 
-// Doublings a cell: one a row level, and for each row level that is read one a column level.
+// Doublings a cell: one a row level, and for each row level that is read one a column level, whose first one leaves the first
+// table as it is and takes half as much again for touching the other.
 double doublings(const std::vector<SampledRoi>& samples, int row_limit, int column_limit) {
     uint32_t rows = 0, columns = 0;
     for (const SampledRoi& s : samples) rows |= s.y_cost.levels[row_limit], columns |= s.x_cost.levels[column_limit];
     if (rows == 0 || columns == 0) return 0;
-    return floor_log2(rows) + __builtin_popcount(rows) * floor_log2(columns);
+    const double in_other_table = columns > 1 ? 0.5 + floor_log2(columns) : 0;
+    return floor_log2(rows) + __builtin_popcount(rows) * in_other_table;
 }
 
 }  // namespace
@@ -122,30 +134,34 @@ int64_t table_strip_columns(const ImageRois& rois, int64_t block_bytes) {
 TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
                           int64_t wide_block_bytes, int64_t narrow_block_bytes, const Scan& scan) {
     TableChoice choice{false, true, 0, 0};
-    double cells = 0;
+    int64_t cells = 0, most_cells = 0;
     for (const ImageRois& image : images) {
         choice.one_strip = choice.one_strip && table_strip_columns(image, wide_block_bytes) >= length(image.columns);
-        cells += (double)image.hull_cells();
+        cells += image.hull_cells();
+        most_cells = std::max(most_cells, image.hull_cells());
     }
     std::vector<SampledRoi> samples = sample(rois, order, images);
     if (samples.empty()) return choice;
+    const int64_t block_bytes = choice.one_strip ? wide_block_bytes : narrow_block_bytes;
     const double share = (double)order.size() / (double)samples.size();
-    double best = cost_of_scans(samples) * share;
-    const double fixed = (scan.packs ? 0 : packing_cost * cells) +
-                         (scan.writes_lines ? ragged_cost * samples[0].bins() * (double)order.size() : 0);
-    if (best < fixed + doubling_cost * cells) return choice;
+    const double packing = packing_cost.of(most_cells * scan.map_cell_bytes);
+    double best = cost_of_scans(samples, scan.read_cell_bytes) * share + packing * scan.packed_cells;
+    const double pieces = scan.streaming_saves * samples[0].bins() * (double)order.size();
+    const double fixed = packing * (double)cells + pieces, level = doubling_cost * (double)cells;
+    if (best < fixed + level) return choice;
 
     const int limits = levels_worth_considering(samples);
     RunCoverer coverer;
     for (SampledRoi& s : samples) {
         add_cost(coverer, *s.y, s.y->hull, limits, s.y_cost);
-        const int64_t width = table_strip_columns(*s.image, choice.one_strip ? wide_block_bytes : narrow_block_bytes);
+        const int64_t width = table_strip_columns(*s.image, block_bytes);
         for_each_strip(s.image->columns, width, s.x->hull,
                        [&](Range strip, int64_t) { add_cost(coverer, *s.x, strip, limits, s.x_cost); });
     }
+    const double cell_cost = table_cell_cost.of(std::min(table_bytes, 2 * most_cells * block_bytes));
     for (int r = 0; r <= limits; r++)
         for (int c = 0; c <= limits; c++) {
-            const double cost = fixed + cost_of_visits(samples, r, c) * share + doubling_cost * cells * doublings(samples, r, c);
+            const double cost = fixed + cost_of_visits(samples, r, c, cell_cost) * share + level * doublings(samples, r, c);
             if (cost >= best) continue;
             best = cost;
             choice.pays = true, choice.row_levels = r, choice.column_levels = c;

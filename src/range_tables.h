@@ -43,10 +43,12 @@ int64_t rois_listed_at_once(const RangeRois& rois, int64_t map_rows);
 // Columns of a strip of this image whose two tables fit into the cache.
 int64_t table_strip_columns(const ImageRois& rois, int64_t block_bytes);
 
-// What a scan without tables does as well, or better.
+// What a scan without tables would do.
 struct Scan {
-    bool packs;         // the map
-    bool writes_lines;  // whole cache lines past the cache, where bins out of tables would begin and end inside of one
+    int64_t map_cell_bytes;   // of all channels
+    int64_t read_cell_bytes;  // of the channels that it reads together
+    double packed_cells;      // of all images
+    double streaming_saves;   // cycles a bin and 64-byte vector of channels
 };
 
 TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,

@@ -32,6 +32,8 @@ constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is no
 constexpr int64_t streamed_bytes = 16 << 10;       // of channels-last bin rows that are gathered before they are streamed
 constexpr int64_t shortest_streamed_bin = 512;     // bytes of a bin's channels that are streamed without being gathered
 constexpr int64_t longest_streamed_row = 1 << 20;  // a bin row longer than this is written in place
+constexpr double pieces_cost = 6;                  // cycles for 64 bytes of a bin that are streamed apart from their neighbours
+constexpr double ragged_pieces_cost = 25;          // the same where they are no cache line
 
 // --- the run ---------------------------------------------------------------------------------------------------------
 
@@ -157,9 +159,22 @@ private:
 
     void choose_tables(const KernelTable& table) {
         if (argmax_.data || job_.windows.size() > 1 || bins_per_roi() > max_strip_bins) return;
-        const Scan scan = {!direct_, streams_rows() && !begins_with_lines(job_.out)};
-        table_choice_ = fastroi::choose_tables(reduction_.plan.rois(), order_, images_, widths(table)[table.packed_width].lanes * element,
-                                               widths(table)[0].lanes * element, scan);
+        const int64_t wide = widths(table)[table.packed_width].lanes * element, narrow = widths(table)[0].lanes * element;
+        table_choice_ = fastroi::choose_tables(reduction_.plan.rois(), order_, images_, wide, narrow, scan(wide));
+    }
+
+    // What a scan of all images would do, in blocks of so many bytes where it packs.
+    Scan scan(int64_t block_bytes) const {
+        const int64_t cell_bytes = job_.out.channels * element;
+        Scan all = {cell_bytes, direct_ ? cell_bytes : block_bytes, 0, 0};
+        for (const ImageRois& rois : images_) {
+            const Access access = scan_access(rois, block_bytes);
+            if (access == Access::packed_map) all.packed_cells += (double)rois.hull_cells();
+            if (access == Access::packed_roi) all.packed_cells += (double)packed_roi_cells(rois);
+        }
+        // Whole bins go past the cache at once. Out of tables they would do so in pieces, which may begin and end inside of a line.
+        if (streams_rows()) all.streaming_saves = begins_with_lines(job_.out) ? pieces_cost : ragged_pieces_cost;
+        return all;
     }
 
     // Whether the channels of every bin do.
@@ -173,20 +188,19 @@ private:
     }
 
     void choose_access(ImageRois& rois) {
-        const int64_t map_bytes = rois.hull_cells() * block_bytes();
-        if (use_strips_) {
-            rois.access = Access::strips;
-        } else if (table_choice_.pays) {
-            rois.access = Access::tables;
-        } else if (direct_) {
-            rois.access = Access::direct;
-        } else if (packed_roi_cost * (rois.touched_cells + packed_roi_start * (rois.end - rois.first)) < rois.hull_cells() ||
-                   map_bytes > pack_limit) {
-            rois.access = Access::packed_roi;
-        } else {
-            rois.access = Access::packed_map;
-        }
+        rois.access = use_strips_ ? Access::strips : table_choice_.pays ? Access::tables : scan_access(rois, block_bytes());
         if (job_.windows.size() == 1 && shared_bytes(rois) > cached_block_bytes) sort_by_row(rois);
+    }
+
+    Access scan_access(const ImageRois& rois, int64_t block_bytes) const {
+        if (direct_) return Access::direct;
+        const bool map_is_large = packed_roi_cells(rois) < rois.hull_cells() || rois.hull_cells() * block_bytes > pack_limit;
+        return map_is_large ? Access::packed_roi : Access::packed_map;
+    }
+
+    // What packing for each RoI costs, in cells of a map that is packed once.
+    static int64_t packed_roi_cells(const ImageRois& rois) {
+        return packed_roi_cost * (rois.touched_cells + packed_roi_start * (rois.end - rois.first));
     }
 
     void sort_by_row(const ImageRois& rois) {
@@ -439,13 +453,21 @@ private:
                w.bin_rows.start * t.row_stride + w.bin_columns.start * t.column_stride;
     }
 
+    bool writes_in_place(const ChannelBlock<T>& block) const {
+        return channels_last(job_.out) && block.first_lane == 0 && block.end_lane == block.kernels->lanes;
+    }
+
+    BinTile bins_in_place(const ChannelBlock<T>& block, const ImageRois& rois, int64_t i) const {
+        return {first_output(block, rois, order_[i], job_.out), job_.out.row_stride, job_.out.column_stride};
+    }
+
     void process_roi(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi, const MapTile& map,
                      const Buffers& buffers) {
         const ChannelWindow& w = window(rois);
         const auto& y = reduction_.y(roi, w);
         const auto& x = reduction_.x(roi, w);
         unsigned char* const out = first_output(block, rois, roi, job_.out);
-        const bool in_place = channels_last(job_.out) && block.first_lane == 0 && block.end_lane == block.kernels->lanes;
+        const bool in_place = writes_in_place(block);
         const int64_t step = in_place && rois.access != Access::packed_roi && !argmax_.data ? y.count : bin_rows_;
         for (int64_t p = 0; p < y.count; p += step) {
             const int64_t end = std::min(p + step, y.count);
@@ -581,6 +603,8 @@ private:
             const auto write = [&](int64_t i, const BinTile& bins) {
                 unpack(block, bins, job_.out.rows, job_.out.columns, first_output(block, rois, order_[i], job_.out), buffers.staging);
             };
+            const bool in_place = writes_in_place(block) && !stream_;
+            const auto bins_alone = [&](int64_t i) { return in_place ? bins_in_place(block, rois, i) : bins_at(0); };
             const auto begin = [&](int64_t i, const BinTile& bins) {
                 block.kernels->begin_maxima(reduction_.y(order_[i], w), reduction_.x(order_[i], w), bins);
             };
@@ -594,10 +618,10 @@ private:
                 stop_.worked(thread, length(rois.rows) * length(reading.strip));
                 for (; v < reading.end && tables_.visit(v).index < item.end; v++) {
                     const TableVisit& visit = tables_.visit(v);
-                    const BinTile bins = visit.alone ? bins_at(0) : waiting_bins(visit.index);
+                    const BinTile bins = visit.alone ? bins_alone(visit.index) : waiting_bins(visit.index);
                     if (visit.alone && visit.y.count * visit.x.count < bins_per_roi()) begin(visit.index, bins);
                     block.kernels->raise_to_runs(maxima, visit.y, visit.x, visit.alone, bins);
-                    if (visit.alone) write(visit.index, bins);
+                    if (visit.alone && !in_place) write(visit.index, bins);
                     stop_.worked(thread, bins_per_roi());
                 }
             }
