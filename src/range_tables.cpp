@@ -16,7 +16,7 @@ constexpr int64_t narrowest_strip = 16;      // columns: below it, bins fall int
 constexpr int highest_level = 8;             // runs of 256 cells
 constexpr int64_t sampled_rois = 24;         // a few tell the cost of all
 constexpr int64_t visits_at_once = 1 << 17;  // listed before any is made: some 100 ms, 16 MiB
-constexpr int64_t rois_per_thread = 256;     // visits of fewer are not worth a thread
+constexpr int64_t rois_per_thread = 64;      // visits of fewer are not worth a thread
 
 // Cycles a 64-byte vector of channels.
 struct CellCost {
@@ -179,25 +179,55 @@ struct RangeTables::PlacedVisit {
     uint64_t table() const { return (((uint64_t)image_rois << 27 | (uint64_t)strip) << 4 | (uint64_t)row_level) << 4 | (uint64_t)column_level; }
 };
 
+// What one thread places: visits in the order of the RoIs, and their order by table.
+struct RangeTables::PlacedPart {
+    std::vector<PlacedVisit> visits;
+    std::vector<std::pair<uint64_t, size_t>> sorted;
+
+    void sort_by_table() {
+        sorted.reserve(visits.size());
+        for (size_t i = 0; i < visits.size(); i++) sorted.emplace_back(visits[i].table(), i);
+        std::sort(sorted.begin(), sorted.end());
+    }
+};
+
+// Visits of one part to one table: its sorted[first, end), which go to visits_ from `place` on.
+struct RangeTables::Group {
+    uint64_t table;
+    int part;
+    size_t first, end;
+    int64_t place;
+
+    bool operator<(const Group& other) const { return table < other.table || (table == other.table && part < other.part); }
+};
+
 RangeTables::RangeTables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
                          const TableChoice& choice, int64_t block_bytes, int threads)
     : readings_(images.size()), waiting_(order.size() + 1) {
     const int64_t count = (int64_t)order.size();
     const int parts = (int)std::max<int64_t>(1, std::min<int64_t>(threads, count / rois_per_thread));
     arenas_.resize(parts);
-    std::vector<std::vector<PlacedVisit>> placed(parts);
+    std::vector<PlacedPart> placed(parts);
     run_on_threads(parts, [&](int part) {
-        placed[part] = place_visits(rois, order, images, choice, block_bytes, {count * part / parts, count * (part + 1) / parts}, arenas_[part]);
+        placed[part].visits =
+            place_visits(rois, order, images, choice, block_bytes, {count * part / parts, count * (part + 1) / parts}, arenas_[part]);
+        placed[part].sort_by_table();
     });
     std::partial_sum(waiting_.begin(), waiting_.end(), waiting_.begin());
-    for (int part = 1; part < parts; part++) placed[0].insert(placed[0].end(), placed[part].begin(), placed[part].end());
-    list_readings(placed[0], images, block_bytes);
+    const std::vector<Group> groups = list_readings(placed, images, block_bytes);
+    run_on_threads(parts, [&](int part) {
+        for (const Group& group : groups)
+            if (group.part == part)
+                for (size_t i = group.first; i < group.end; i++)
+                    visits_[group.place + (int64_t)(i - group.first)] = placed[part].visits[placed[part].sorted[i].second].visit;
+    });
 }
 
 std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois& rois, const std::vector<int64_t>& order,
                                                                 const std::vector<ImageRois>& images, const TableChoice& choice,
                                                                 int64_t block_bytes, Part part, Arena& arena) {
     std::vector<PlacedVisit> placed;
+    placed.reserve((size_t)(part.end - part.first));
     RunCoverer coverer;
     std::vector<RunCover> rows;
     int64_t image = 0;
@@ -220,29 +250,41 @@ std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois&
     return placed;
 }
 
-void RangeTables::list_readings(const std::vector<PlacedVisit>& placed, const std::vector<ImageRois>& images, int64_t block_bytes) {
-    // The calling thread does this alone, so keys are sorted and not visits.
-    std::vector<std::pair<uint64_t, size_t>> sorted(placed.size());
-    for (size_t i = 0; i < placed.size(); i++) sorted[i] = {placed[i].table(), i};
-    std::sort(sorted.begin(), sorted.end());
-    visits_.reserve(placed.size());
-    for (size_t i = 0; i < placed.size(); i++) {
-        const PlacedVisit& p = placed[sorted[i].second];
+// The calling thread does this alone, so it goes through groups and not visits.
+std::vector<RangeTables::Group> RangeTables::list_readings(const std::vector<PlacedPart>& placed, const std::vector<ImageRois>& images,
+                                                           int64_t block_bytes) {
+    std::vector<Group> groups;
+    for (int part = 0; part < (int)placed.size(); part++) {
+        const auto& sorted = placed[part].sorted;
+        for (size_t i = 0; i < sorted.size(); i++) {
+            if (i == 0 || sorted[i - 1].first != sorted[i].first) groups.push_back({sorted[i].first, part, i, i, 0});
+            groups.back().end = i + 1;
+        }
+    }
+    std::sort(groups.begin(), groups.end());
+    int64_t count = 0;
+    for (size_t g = 0; g < groups.size(); g++) {
+        Group& group = groups[g];
+        const PlacedVisit& p = placed[group.part].visits[placed[group.part].sorted[group.first].second];
         std::vector<TableReading>& readings = readings_[p.image_rois];
-        if (i == 0 || sorted[i - 1].first != sorted[i].first) {
+        if (g == 0 || groups[g - 1].table != group.table) {
             const Range columns = images[p.image_rois].columns;
             const int64_t width = table_strip_columns(images[p.image_rois], block_bytes), start = columns.start + p.strip * width;
             const Range strip = {(int32_t)start, (int32_t)std::min<int64_t>(start + width, columns.end)};
-            readings.push_back({strip, p.row_level, p.column_level, (int64_t)i, (int64_t)i});
+            readings.push_back({strip, p.row_level, p.column_level, count, count});
         }
-        readings.back().end = (int64_t)i + 1;
-        visits_.push_back(p.visit);
+        group.place = count;
+        count += (int64_t)(group.end - group.first);
+        readings.back().end = count;
     }
+    visits_.reset(new TableVisit[(size_t)count]);
+    return groups;
 }
 
 int64_t RangeTables::first_visit_of(const TableReading& reading, int64_t index) const {
-    const auto first = visits_.begin() + reading.first, end = visits_.begin() + reading.end;
-    return std::lower_bound(first, end, index, [](const TableVisit& visit, int64_t i) { return visit.index < i; }) - visits_.begin();
+    const TableVisit *const first = &visits_[reading.first], *const end = &visits_[reading.end];
+    return reading.first +
+           (std::lower_bound(first, end, index, [](const TableVisit& visit, int64_t i) { return visit.index < i; }) - first);
 }
 
 }  // namespace fastroi

@@ -6,6 +6,7 @@
 #pragma once
 #include <stdint.h>
 
+#include <memory>
 #include <vector>
 
 #include "plan/roi_plan.h"
@@ -69,13 +70,15 @@ public:
 
 private:
     struct PlacedVisit;
+    struct PlacedPart;
+    struct Group;
 
     std::vector<PlacedVisit> place_visits(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
                                           const TableChoice& choice, int64_t block_bytes, Part part, Arena& arena);
-    void list_readings(const std::vector<PlacedVisit>& placed, const std::vector<ImageRois>& images, int64_t block_bytes);
+    std::vector<Group> list_readings(const std::vector<PlacedPart>& placed, const std::vector<ImageRois>& images, int64_t block_bytes);
 
     std::vector<Arena> arenas_;
-    std::vector<TableVisit> visits_;
+    std::unique_ptr<TableVisit[]> visits_;
     std::vector<std::vector<TableReading>> readings_;
     std::vector<int64_t> waiting_;
 };

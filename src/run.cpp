@@ -43,7 +43,8 @@ public:
     Run(const Reduction& reduction, const Job& job, const Tensor& argmax, Part rois)
         : reduction_(reduction), job_(job), argmax_(argmax), stop_(job.execution) {
         order_by_image(rois);
-        for (int64_t w = 0; w < (int64_t)job_.windows.size(); w++) touch_window(w);
+        list_images();
+        touch_cells();
         stream_ = (int64_t)order_.size() * bins_per_roi() * job.out.channels * element > stream_threshold;
         choose_blocks();
         for (ImageRois& rois : images_) choose_access(rois);
@@ -110,18 +111,35 @@ private:
                              [&](int64_t a, int64_t b) { return reduction_.image(a) < reduction_.image(b); });
     }
 
-    void touch_window(int64_t w) {
+    // The same images for every window.
+    void list_images() {
         for (int64_t i = 0; i < (int64_t)order_.size(); i++) {
-            const int64_t roi = order_[i], image = reduction_.image(roi);
-            if (i == 0 || images_.back().image != image) images_.push_back({image, w, i, i, {0, 0}, {0, 0}, 0, Access::direct});
-            ImageRois& rois = images_.back();
-            rois.end = i + 1;
-            const Range rows = reduction_.y(roi, job_.windows[w]).hull, columns = reduction_.x(roi, job_.windows[w]).hull;
-            if (is_empty(rows) || is_empty(columns)) continue;
-            rois.rows = hull_of(rois.rows, rows);
-            rois.columns = hull_of(rois.columns, columns);
-            rois.touched_cells += length(rows) * length(columns);
+            const int64_t image = reduction_.image(order_[i]);
+            if (i == 0 || images_.back().image != image) images_.push_back({image, 0, i, i, {0, 0}, {0, 0}, 0, Access::direct});
+            images_.back().end = i + 1;
         }
+        const int64_t count = (int64_t)images_.size(), windows = (int64_t)job_.windows.size();
+        images_.resize(count * windows);
+        for (int64_t i = count; i < count * windows; i++) {
+            images_[i] = images_[i - count];
+            images_[i].window++;
+        }
+    }
+
+    // RoIs outside, windows inside: the axes of a RoI lie together.
+    void touch_cells() {
+        const int64_t windows = (int64_t)job_.windows.size(), count = (int64_t)images_.size() / windows;
+        for (int64_t k = 0; k < count; k++)
+            for (int64_t i = images_[k].first; i < images_[k].end; i++)
+                for (int64_t w = 0; w < windows; w++) touch(images_[w * count + k], order_[i]);
+    }
+
+    void touch(ImageRois& rois, int64_t roi) const {
+        const Range rows = reduction_.y(roi, window(rois)).hull, columns = reduction_.x(roi, window(rois)).hull;
+        if (is_empty(rows) || is_empty(columns)) return;
+        rois.rows = hull_of(rois.rows, rows);
+        rois.columns = hull_of(rois.columns, columns);
+        rois.touched_cells += length(rows) * length(columns);
     }
 
     void choose_blocks() {
@@ -233,7 +251,7 @@ private:
         const int64_t wanted = 4 * threads_;
         const bool shared = rois.access == Access::packed_map || rois.access == Access::strips || rois.access == Access::tables;
         int64_t chunks = threads_ == 1 ? 1 : std::min(count, shared ? (wanted + blocks - 1) / blocks : 4 * wanted);
-        if (shared) chunks = std::min(chunks, 1 + rois.touched_cells / (2 * rois.hull_cells() + 1));
+        if (shared) chunks = std::min(chunks, 1 + cells_read(rois) / (2 * rois.hull_cells() + 1));
         const int64_t waiting = rois.access == Access::strips ? count : rois.access == Access::tables ? waiting_rois(rois.first, rois.end) : 0;
         chunks = std::max(chunks, 1 + waiting * bins_per_roi() * block_bytes() / strip_bins_limit);
         if (windows > 1) chunks = std::max(chunks, 1 + count * bins_of_window_row(rois) * block_bytes() / strip_bins_limit);
@@ -242,6 +260,11 @@ private:
             for (int64_t chunk = 0; chunk < chunks; chunk++)
                 items_.push_back({index, rois.first + count * chunk / chunks, rois.first + count * (chunk + 1) / chunks, b,
                                   std::min(b + blocks_per_item, blocks), windows});
+    }
+
+    // By all RoIs of an image: out of tables, at most four a bin.
+    int64_t cells_read(const ImageRois& rois) const {
+        return rois.access == Access::tables ? 4 * (rois.end - rois.first) * bins_per_roi() : rois.touched_cells;
     }
 
     // RoIs of order[first..end) whose bins are not done in one visit to a table.

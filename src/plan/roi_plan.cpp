@@ -127,8 +127,8 @@ RangeAxis plan_range_axis(RangeRule rule, double lo, double hi, double scale, in
     return {out, bins, hull, longest};
 }
 
-// Building a plan costs about this many nanoseconds a bin; a thread is worth waking for a hundred thousand.
-constexpr int64_t bins_per_thread = 8192;
+// A thread is worth waking for some 10 microseconds of planning.
+constexpr int64_t bins_per_thread = 1024;
 
 }  // namespace
 

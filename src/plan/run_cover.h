@@ -18,29 +18,20 @@ inline Range intersection(Range a, Range b) {
 
 class RunCoverer {
 public:
-    // Covers what lies in `window` of all bins, by runs of at most 2^level_limit cells: emit(level, bins, runs a bin) for each
-    // set of bins that share a level, the shortest first.
+    // Covers what lies in `window` of all bins, by runs of at most 2^level_limit cells: emit(level, number of bins, runs a bin)
+    // for each set of bins that share a level, the shortest first.
     template <class Emit>
     void group(const RangeAxis& axis, Range window, int level_limit, const Emit& emit) {
-        list_pieces(axis, window);
-        while (!pieces_.empty()) {
-            int32_t shortest = pieces_.front().length;
-            for (const Piece& piece : pieces_) shortest = std::min(shortest, piece.length);
-            const int level = std::min(floor_log2(shortest), level_limit);
-            const int64_t longest_of_level = level == level_limit ? INT64_MAX : (int64_t)2 << level;
-            const auto rest = std::stable_partition(pieces_.begin(), pieces_.end(),
-                                                    [&](const Piece& piece) { return piece.length <= longest_of_level; });
-            int32_t longest = 0;
-            for (auto piece = pieces_.begin(); piece != rest; ++piece) longest = std::max(longest, piece->length);
-            emit(level, (int64_t)(rest - pieces_.begin()), runs_of(longest, level));
-            pieces_.erase(pieces_.begin(), rest);
-        }
+        group_pieces(axis, window, level_limit,
+                     [&](int level, const Piece*, int64_t count, int64_t runs) { emit(level, count, runs); });
     }
 
     // The same, with the covers themselves in the arena: take(cover).
     template <class Take>
     void cover(Arena& arena, const RangeAxis& axis, Range window, int level_limit, const Take& take) {
-        group(axis, window, level_limit, [&](int level, int64_t count, int64_t runs) { take(build(arena, level, count, runs)); });
+        group_pieces(axis, window, level_limit, [&](int level, const Piece* pieces, int64_t count, int64_t runs) {
+            take(build(arena, pieces, level, count, runs));
+        });
     }
 
 private:
@@ -49,6 +40,28 @@ private:
     };
 
     static int64_t runs_of(int64_t length, int level) { return (length + ((int64_t)1 << level) - 1) >> level; }
+
+    template <class Emit>
+    void group_pieces(const RangeAxis& axis, Range window, int level_limit, const Emit& emit) {
+        list_pieces(axis, window);
+        auto first = pieces_.begin();
+        while (first != pieces_.end()) {
+            int32_t shortest = first->length, longest = first->length;
+            for (auto piece = first; piece != pieces_.end(); ++piece) {
+                shortest = std::min(shortest, piece->length);
+                longest = std::max(longest, piece->length);
+            }
+            const int level = std::min(floor_log2(shortest), level_limit);
+            const int64_t longest_of_level = level == level_limit ? INT64_MAX : (int64_t)2 << level;
+            auto rest = pieces_.end();
+            if (longest > longest_of_level) {
+                rest = std::stable_partition(first, pieces_.end(), [&](const Piece& piece) { return piece.length <= longest_of_level; });
+                longest = std::max_element(first, rest, [](const Piece& a, const Piece& b) { return a.length < b.length; })->length;
+            }
+            emit(level, &*first, (int64_t)(rest - first), runs_of(longest, level));
+            first = rest;
+        }
+    }
 
     void list_pieces(const RangeAxis& axis, Range window) {
         pieces_.clear();
@@ -59,11 +72,11 @@ private:
     }
 
     // The last run ends with the bin; those of a shorter bin that would pass it repeat it.
-    RunCover build(Arena& arena, int level, int64_t count, int64_t runs) const {
+    static RunCover build(Arena& arena, const Piece* pieces, int level, int64_t count, int64_t runs) {
         int32_t* const bins = arena.allocate<int32_t>(count);
         int32_t* const starts = arena.allocate<int32_t>(count * runs);
         for (int64_t i = 0; i < count; i++) {
-            const Piece& piece = pieces_[i];
+            const Piece& piece = pieces[i];
             const int32_t last = piece.length - (1 << level);
             bins[i] = piece.bin;
             for (int64_t r = 0; r < runs; r++) starts[i * runs + r] = piece.start + (int32_t)std::min<int64_t>(r << level, last);

@@ -125,7 +125,7 @@ public:
     const std::vector<PlannedRoi<Axis>>& rois() const { return rois_; }
 
 private:
-    static constexpr int64_t rois_per_thread = 128;
+    static constexpr int64_t rois_per_thread = 32;
 
     std::vector<Arena> arenas_;
     std::vector<PlannedRoi<Axis>> rois_;
