@@ -146,7 +146,7 @@ private:
         const KernelTable& table = *job_.execution.kernels;
         direct_ = job_.out.channels >= widths(table)[0].lanes;
         for (const Tensor& map : job_.maps) direct_ = direct_ && channels_last(map) && job_.windows[0].step == 1;
-        if constexpr (Reduction::strips) use_strips_ = strips_pay();
+        if constexpr (Reduction::strips) use_strips_ = strips_pay(widths(table)[table.packed_width].lanes * element);
         if constexpr (Reduction::tables) choose_tables(table);
         const bool narrow = use_strips_ || (table_choice_.pays && !table_choice_.one_strip);
         const bool wide = !table_choice_.pays && (direct_ || wide_blocks_fit(widths(table)[table.direct_width].lanes));
@@ -163,16 +163,18 @@ private:
         return job_.out.channels >= lanes && cells * lanes * element <= cached_block_bytes;
     }
 
-    // Strips read each cell from the cache that a whole-map scan of large bins would fetch from memory again and again.
-    bool strips_pay() const {
+    // Strips read each cell from the cache that a whole-map scan of large bins would fetch from memory again and again. And they
+    // hold part of a RoI that would be packed whole.
+    bool strips_pay(int64_t block_bytes) const {
         if (order_.empty() || job_.windows.size() > 1 || job_.out.rows * job_.out.columns > max_strip_bins) return false;
-        int64_t direct = 0, in_strips = 0;
+        int64_t direct = 0, in_strips = 0, most_cells = 0;
         for (int64_t i : order_) {
             direct += reduction_.direct_cost(i, job_.windows[0]);
             in_strips += reduction_.strip_cost(i, job_.windows[0]);
+            most_cells = std::max(most_cells, touched_cells(i, job_.windows[0]));
         }
         for (const ImageRois& rois : images_) in_strips += Reduction::packed_strip_cost(rois.hull_cells());
-        return direct > in_strips;
+        return direct > in_strips || (!direct_ && most_cells * block_bytes > pack_limit);
     }
 
     void choose_tables(const KernelTable& table) {
@@ -251,7 +253,7 @@ private:
         const int64_t wanted = 4 * threads_;
         const bool shared = rois.access == Access::packed_map || rois.access == Access::strips || rois.access == Access::tables;
         int64_t chunks = threads_ == 1 ? 1 : std::min(count, shared ? (wanted + blocks - 1) / blocks : 4 * wanted);
-        if (shared) chunks = std::min(chunks, 1 + cells_read(rois) / (2 * rois.hull_cells() + 1));
+        if (shared) chunks = std::min(chunks, std::max(1 + cells_read(rois) / (2 * rois.hull_cells() + 1), chunks_for_idle_threads(rois)));
         const int64_t waiting = rois.access == Access::strips ? count : rois.access == Access::tables ? waiting_rois(rois.first, rois.end) : 0;
         chunks = std::max(chunks, 1 + waiting * bins_per_roi() * block_bytes() / strip_bins_limit);
         if (windows > 1) chunks = std::max(chunks, 1 + count * bins_of_window_row(rois) * block_bytes() / strip_bins_limit);
@@ -260,6 +262,12 @@ private:
             for (int64_t chunk = 0; chunk < chunks; chunk++)
                 items_.push_back({index, rois.first + count * chunk / chunks, rois.first + count * (chunk + 1) / chunks, b,
                                   std::min(b + blocks_per_item, blocks), windows});
+    }
+
+    // Tables take longer to make than to read: only a thread without a block of its own makes those of another again.
+    int64_t chunks_for_idle_threads(const ImageRois& rois) const {
+        const int64_t blocks = (int64_t)blocks_.size();
+        return rois.access == Access::tables ? (threads_ + blocks - 1) / blocks : 1;
     }
 
     // By all RoIs of an image: out of tables, at most four a bin.

@@ -30,6 +30,14 @@ def test_scratch_is_a_block_of_channels_for_each_thread(op, workload, threads):
     assert 0 < counted.scratch <= memory.scratch_bound(case, threads)
 
 
+@pytest.mark.parametrize("op", ["roi_pool", "roi_align"])
+def test_a_roi_larger_than_the_cap_is_taken_in_strips(op):
+    case = next(case for case in memory.EDGES if (case.workload, case.op) == ("huge", op))
+    cells = case.map_shape[2] * case.map_shape[3]
+    assert cells * memory.BLOCK_BYTES > memory.CAP
+    assert 0 < memory.measure(case, 1).scratch <= memory.CAP
+
+
 @pytest.mark.parametrize("op, workload", [("roi_pool", "E"), ("roi_align", "A7")])
 def test_scratch_does_not_grow_with_channels_or_rois(op, workload):
     case = cases.find(op, workload).reduced(100)
