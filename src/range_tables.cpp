@@ -23,13 +23,13 @@ struct CellCost {
     double near, far, memory;
     double of(int64_t bytes) const { return bytes <= near_bytes ? near : bytes <= far_bytes ? far : memory; }
 };
-constexpr CellCost scanned_cell_cost = {1.2, 2, 4};  // a cell read beside its neighbours
-constexpr CellCost table_cell_cost = {1.7, 3.5, 3.5};    // a cell read out of a table
-constexpr CellCost packing_cost = {3, 6, 20};        // a cell packed
-constexpr double reduced_cost = 3;                   // a column or a bin written
-constexpr double doubling_cost = 2.5;                 // a cell of a table, a level
-constexpr double visit_cost = 60;                    // a RoI at a table
-constexpr double scan_cost = 100;                    // a RoI without tables
+constexpr CellCost scanned_cell_cost = {1.2, 2, 4};    // a cell read beside its neighbours
+constexpr CellCost table_cell_cost = {1.7, 3.5, 3.5};  // a cell read out of a table
+constexpr CellCost packing_cost = {3, 6, 20};          // a cell packed
+constexpr double reduced_cost = 3;                     // a column or a bin written
+constexpr double doubling_cost = 2.5;                  // a cell of a table, a level
+constexpr double visit_cost = 60;                      // a RoI at a table
+constexpr double scan_cost = 100;                      // a RoI without tables
 
 template <class Visit>
 void for_each_strip(Range columns, int64_t width, Range hull, const Visit& visit) {
@@ -179,18 +179,6 @@ struct RangeTables::PlacedVisit {
     uint64_t table() const { return (((uint64_t)image_rois << 27 | (uint64_t)strip) << 4 | (uint64_t)row_level) << 4 | (uint64_t)column_level; }
 };
 
-// What one thread places: visits in the order of the RoIs, and their order by table.
-struct RangeTables::PlacedPart {
-    std::vector<PlacedVisit> visits;
-    std::vector<std::pair<uint64_t, size_t>> sorted;
-
-    void sort_by_table() {
-        sorted.reserve(visits.size());
-        for (size_t i = 0; i < visits.size(); i++) sorted.emplace_back(visits[i].table(), i);
-        std::sort(sorted.begin(), sorted.end());
-    }
-};
-
 // Visits of one part to one table: its sorted[first, end), which go to visits_ from `place` on.
 struct RangeTables::Group {
     uint64_t table;
@@ -199,6 +187,24 @@ struct RangeTables::Group {
     int64_t place;
 
     bool operator<(const Group& other) const { return table < other.table || (table == other.table && part < other.part); }
+};
+
+// What one thread places: visits in the order of the RoIs, their order by table, and the groups of that order.
+struct RangeTables::PlacedPart {
+    std::vector<PlacedVisit> visits;
+    std::vector<std::pair<uint64_t, size_t>> sorted;
+    std::vector<Group> groups;
+
+    void group_by_table(int part) {
+        sorted.reserve(visits.size());
+        for (size_t i = 0; i < visits.size(); i++) sorted.emplace_back(visits[i].table(), i);
+        std::sort(sorted.begin(), sorted.end());
+        for (size_t i = 0; i < sorted.size(); i++) {
+            if (i == 0 || sorted[i - 1].first != sorted[i].first) groups.push_back({sorted[i].first, part, i, i, 0});
+            groups.back().end = i + 1;
+        }
+    }
+    const PlacedVisit& in_order(size_t i) const { return visits[sorted[i].second]; }
 };
 
 RangeTables::RangeTables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
@@ -211,7 +217,7 @@ RangeTables::RangeTables(const RangeRois& rois, const std::vector<int64_t>& orde
     run_on_threads(parts, [&](int part) {
         placed[part].visits =
             place_visits(rois, order, images, choice, block_bytes, {count * part / parts, count * (part + 1) / parts}, arenas_[part]);
-        placed[part].sort_by_table();
+        placed[part].group_by_table(part);
     });
     std::partial_sum(waiting_.begin(), waiting_.end(), waiting_.begin());
     const std::vector<Group> groups = list_readings(placed, images, block_bytes);
@@ -219,7 +225,7 @@ RangeTables::RangeTables(const RangeRois& rois, const std::vector<int64_t>& orde
         for (const Group& group : groups)
             if (group.part == part)
                 for (size_t i = group.first; i < group.end; i++)
-                    visits_[group.place + (int64_t)(i - group.first)] = placed[part].visits[placed[part].sorted[i].second].visit;
+                    visits_[group.place + (int64_t)(i - group.first)] = placed[part].in_order(i).visit;
     });
 }
 
@@ -254,18 +260,12 @@ std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois&
 std::vector<RangeTables::Group> RangeTables::list_readings(const std::vector<PlacedPart>& placed, const std::vector<ImageRois>& images,
                                                            int64_t block_bytes) {
     std::vector<Group> groups;
-    for (int part = 0; part < (int)placed.size(); part++) {
-        const auto& sorted = placed[part].sorted;
-        for (size_t i = 0; i < sorted.size(); i++) {
-            if (i == 0 || sorted[i - 1].first != sorted[i].first) groups.push_back({sorted[i].first, part, i, i, 0});
-            groups.back().end = i + 1;
-        }
-    }
+    for (const PlacedPart& part : placed) groups.insert(groups.end(), part.groups.begin(), part.groups.end());
     std::sort(groups.begin(), groups.end());
     int64_t count = 0;
     for (size_t g = 0; g < groups.size(); g++) {
         Group& group = groups[g];
-        const PlacedVisit& p = placed[group.part].visits[placed[group.part].sorted[group.first].second];
+        const PlacedVisit& p = placed[group.part].in_order(group.first);
         std::vector<TableReading>& readings = readings_[p.image_rois];
         if (g == 0 || groups[g - 1].table != group.table) {
             const Range columns = images[p.image_rois].columns;
@@ -282,9 +282,8 @@ std::vector<RangeTables::Group> RangeTables::list_readings(const std::vector<Pla
 }
 
 int64_t RangeTables::first_visit_of(const TableReading& reading, int64_t index) const {
-    const TableVisit *const first = &visits_[reading.first], *const end = &visits_[reading.end];
-    return reading.first +
-           (std::lower_bound(first, end, index, [](const TableVisit& visit, int64_t i) { return visit.index < i; }) - first);
+    const TableVisit *const all = visits_.get(), *const first = all + reading.first, *const end = all + reading.end;
+    return std::lower_bound(first, end, index, [](const TableVisit& visit, int64_t i) { return visit.index < i; }) - all;
 }
 
 }  // namespace fastroi
