@@ -169,64 +169,24 @@ TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& ord
     return choice;
 }
 
-// Which table a visit reads, in the order in which tables are made.
 struct RangeTables::PlacedVisit {
-    int64_t image_rois, strip;
-    int row_level, column_level;
+    TableKey table;
     TableVisit visit;
-
-    // Levels need four bits, and no axis has 2^27 strips.
-    uint64_t table() const { return (((uint64_t)image_rois << 27 | (uint64_t)strip) << 4 | (uint64_t)row_level) << 4 | (uint64_t)column_level; }
 };
 
-// Visits of one part to one table: its sorted[first, end), which go to visits_ from `place` on.
-struct RangeTables::Group {
-    uint64_t table;
-    int part;
-    size_t first, end;
-    int64_t place;
-
-    bool operator<(const Group& other) const { return table < other.table || (table == other.table && part < other.part); }
-};
-
-// What one thread places: visits in the order of the RoIs, their order by table, and the groups of that order.
-struct RangeTables::PlacedPart {
-    std::vector<PlacedVisit> visits;
-    std::vector<std::pair<uint64_t, size_t>> sorted;
-    std::vector<Group> groups;
-
-    void group_by_table(int part) {
-        sorted.reserve(visits.size());
-        for (size_t i = 0; i < visits.size(); i++) sorted.emplace_back(visits[i].table(), i);
-        std::sort(sorted.begin(), sorted.end());
-        for (size_t i = 0; i < sorted.size(); i++) {
-            if (i == 0 || sorted[i - 1].first != sorted[i].first) groups.push_back({sorted[i].first, part, i, i, 0});
-            groups.back().end = i + 1;
-        }
-    }
-    const PlacedVisit& in_order(size_t i) const { return visits[sorted[i].second]; }
-};
-
+// All threads place and sort; what is left to the calling thread goes through groups and not visits.
 RangeTables::RangeTables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
                          const TableChoice& choice, int64_t block_bytes, int threads)
     : readings_(images.size()), waiting_(order.size() + 1) {
     const int64_t count = (int64_t)order.size();
     const int parts = (int)std::max<int64_t>(1, std::min<int64_t>(threads, count / rois_per_thread));
-    arenas_.resize(parts);
-    std::vector<PlacedPart> placed(parts);
+    parts_.resize(parts);
     run_on_threads(parts, [&](int part) {
-        placed[part].visits =
-            place_visits(rois, order, images, choice, block_bytes, {count * part / parts, count * (part + 1) / parts}, arenas_[part]);
-        placed[part].group_by_table(part);
+        const Part own = {count * part / parts, count * (part + 1) / parts};
+        sort_by_table(place_visits(rois, order, images, choice, block_bytes, own, parts_[part].arena), parts_[part]);
     });
     std::partial_sum(waiting_.begin(), waiting_.end(), waiting_.begin());
-    const std::vector<Group> groups = list_readings(placed, images, block_bytes);
-    run_on_threads(parts, [&](int part) {
-        for (const Group& group : groups)
-            if (group.part == part)
-                for (size_t i = group.first; i < group.end; i++)
-                    visits_[group.place + (int64_t)(i - group.first)] = placed[part].in_order(i).visit;
-    });
+    list_readings(images, block_bytes);
 }
 
 std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois& rois, const std::vector<int64_t>& order,
@@ -246,7 +206,7 @@ std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois&
         const int64_t width = table_strip_columns(images[image], block_bytes);
         for_each_strip(images[image].columns, width, x.hull, [&](Range strip, int64_t s) {
             coverer.cover(arena, x, strip, choice.column_levels, [&](const RunCover& columns) {
-                for (const RunCover& row : rows) placed.push_back({image, s, row.level, columns.level, {i, row, columns, false}});
+                for (const RunCover& row : rows) placed.push_back({{image, s, row.level, columns.level}, {i, row, columns, false}});
             });
         });
         const bool alone = placed.size() == before + 1;
@@ -256,34 +216,52 @@ std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois&
     return placed;
 }
 
-// The calling thread does this alone, so it goes through groups and not visits.
-std::vector<RangeTables::Group> RangeTables::list_readings(const std::vector<PlacedPart>& placed, const std::vector<ImageRois>& images,
-                                                           int64_t block_bytes) {
-    std::vector<Group> groups;
-    for (const PlacedPart& part : placed) groups.insert(groups.end(), part.groups.begin(), part.groups.end());
-    std::sort(groups.begin(), groups.end());
-    int64_t count = 0;
-    for (size_t g = 0; g < groups.size(); g++) {
-        Group& group = groups[g];
-        const PlacedVisit& p = placed[group.part].in_order(group.first);
-        std::vector<TableReading>& readings = readings_[p.image_rois];
-        if (g == 0 || groups[g - 1].table != group.table) {
-            const Range columns = images[p.image_rois].columns;
-            const int64_t width = table_strip_columns(images[p.image_rois], block_bytes), start = columns.start + p.strip * width;
-            const Range strip = {(int32_t)start, (int32_t)std::min<int64_t>(start + width, columns.end)};
-            readings.push_back({strip, p.row_level, p.column_level, count, count});
-        }
-        group.place = count;
-        count += (int64_t)(group.end - group.first);
-        readings.back().end = count;
+void RangeTables::sort_by_table(const std::vector<PlacedVisit>& placed, PlacedPart& part) {
+    std::vector<std::pair<uint64_t, size_t>> sorted;
+    sorted.reserve(placed.size());
+    for (size_t i = 0; i < placed.size(); i++) sorted.emplace_back(placed[i].table.number(), i);
+    std::sort(sorted.begin(), sorted.end());
+    part.visits.resize(placed.size());
+    for (size_t i = 0; i < sorted.size(); i++) {
+        const TableVisit* const visit = &(part.visits[i] = placed[sorted[i].second].visit);
+        if (i == 0 || sorted[i - 1].first != sorted[i].first) part.groups.push_back({placed[sorted[i].second].table, {visit, visit}});
+        part.groups.back().visits.last = visit + 1;
     }
-    visits_.reset(new TableVisit[(size_t)count]);
-    return groups;
 }
 
-int64_t RangeTables::first_visit_of(const TableReading& reading, int64_t index) const {
-    const TableVisit *const all = visits_.get(), *const first = all + reading.first, *const end = all + reading.end;
-    return std::lower_bound(first, end, index, [](const TableVisit& visit, int64_t i) { return visit.index < i; }) - all;
+void RangeTables::list_readings(const std::vector<ImageRois>& images, int64_t block_bytes) {
+    std::vector<Group> groups;
+    for (const PlacedPart& part : parts_) groups.insert(groups.end(), part.groups.begin(), part.groups.end());
+    std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.table.number() < b.table.number(); });
+    spans_.reserve(groups.size());
+    for (size_t g = 0; g < groups.size(); g++) {
+        const TableKey& table = groups[g].table;
+        std::vector<TableReading>& readings = readings_[table.image_rois];
+        const int64_t span = (int64_t)g;
+        if (g == 0 || groups[g - 1].table.number() != table.number()) {
+            const Range columns = images[table.image_rois].columns;
+            const int64_t width = table_strip_columns(images[table.image_rois], block_bytes), start = columns.start + table.strip * width;
+            const Range strip = {(int32_t)start, (int32_t)std::min<int64_t>(start + width, columns.end)};
+            readings.push_back({strip, table.row_level, table.column_level, span, span});
+        }
+        readings.back().end_span = span + 1;
+        spans_.push_back(groups[g].visits);
+    }
+}
+
+VisitSpan VisitSpan::between(int64_t first_index, int64_t end_index) const {
+    const auto bound = [&](int64_t index) {
+        return std::lower_bound(first, last, index, [](const TableVisit& visit, int64_t i) { return visit.index < i; });
+    };
+    return {bound(first_index), bound(end_index)};
+}
+
+bool RangeTables::is_read_by(const TableReading& reading, int64_t first, int64_t end) const {
+    const auto reads = [&](const VisitSpan& span) {
+        const VisitSpan own = span.between(first, end);
+        return own.first != own.last;
+    };
+    return std::any_of(spans_.begin() + reading.first_span, spans_.begin() + reading.end_span, reads);
 }
 
 }  // namespace fastroi

@@ -6,7 +6,6 @@
 #pragma once
 #include <stdint.h>
 
-#include <memory>
 #include <vector>
 
 #include "plan/roi_plan.h"
@@ -31,11 +30,20 @@ struct TableVisit {
     bool alone;
 };
 
-// The visits [first, end) to one table of one strip of one image.
+// Visits in the order of their index.
+struct VisitSpan {
+    const TableVisit *first, *last;
+
+    const TableVisit* begin() const { return first; }
+    const TableVisit* end() const { return last; }
+    VisitSpan between(int64_t first_index, int64_t end_index) const;
+};
+
+// The visits to one table of one strip of one image: the spans [first_span, end_span).
 struct TableReading {
     Range strip;
     int row_level, column_level;
-    int64_t first, end;
+    int64_t first_span, end_span;
 };
 
 // Visits of so many RoIs are listed in a moment and in little memory, whatever the strips.
@@ -62,23 +70,48 @@ public:
                 const TableChoice& choice, int64_t block_bytes, int threads);
 
     const std::vector<TableReading>& readings(int64_t image_rois) const { return readings_[image_rois]; }
-    const TableVisit& visit(int64_t i) const { return visits_[i]; }
-    int64_t first_visit_of(const TableReading& reading, int64_t index) const;
+
+    // Calls visit(v) for each visit to the table by RoIs order[first..end).
+    template <class Visit>
+    void for_each_visit(const TableReading& reading, int64_t first, int64_t end, const Visit& visit) const {
+        for (int64_t s = reading.first_span; s < reading.end_span; s++)
+            for (const TableVisit& v : spans_[s].between(first, end)) visit(v);
+    }
+    bool is_read_by(const TableReading& reading, int64_t first, int64_t end) const;
 
     // RoIs before order[index] whose bins wait for more than one visit, or have none.
     int64_t waiting_before(int64_t index) const { return waiting_[index]; }
 
 private:
     struct PlacedVisit;
-    struct PlacedPart;
-    struct Group;
+    // Which table is read: numbers ascend in the order in which tables are made. Levels need four bits, and no axis has 2^27
+    // strips.
+    struct TableKey {
+        int64_t image_rois, strip;
+        int row_level, column_level;
+
+        uint64_t number() const {
+            return (((uint64_t)image_rois << 27 | (uint64_t)strip) << 4 | (uint64_t)row_level) << 4 | (uint64_t)column_level;
+        }
+    };
+    struct Group {
+        TableKey table;
+        VisitSpan visits;
+    };
+    // What one thread places, by table.
+    struct PlacedPart {
+        Arena arena;
+        std::vector<TableVisit> visits;
+        std::vector<Group> groups;
+    };
 
     std::vector<PlacedVisit> place_visits(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
                                           const TableChoice& choice, int64_t block_bytes, Part part, Arena& arena);
-    std::vector<Group> list_readings(const std::vector<PlacedPart>& placed, const std::vector<ImageRois>& images, int64_t block_bytes);
+    static void sort_by_table(const std::vector<PlacedVisit>& placed, PlacedPart& part);
+    void list_readings(const std::vector<ImageRois>& images, int64_t block_bytes);
 
-    std::vector<Arena> arenas_;
-    std::unique_ptr<TableVisit[]> visits_;
+    std::vector<PlacedPart> parts_;
+    std::vector<VisitSpan> spans_;
     std::vector<std::vector<TableReading>> readings_;
     std::vector<int64_t> waiting_;
 };

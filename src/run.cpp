@@ -643,18 +643,16 @@ private:
                 if (waits(i)) begin(i, waiting_bins(i));
             StripTables tables{*this, block, rois, buffers.packed};
             for (const TableReading& reading : tables_.readings(item.image_rois)) {
-                int64_t v = tables_.first_visit_of(reading, item.first);
-                if (v == reading.end || tables_.visit(v).index >= item.end || stop_.raised()) continue;
+                if (stop_.raised() || !tables_.is_read_by(reading, item.first, item.end)) continue;
                 const MapTile maxima = tables.at(reading);
                 stop_.worked(thread, length(rois.rows) * length(reading.strip));
-                for (; v < reading.end && tables_.visit(v).index < item.end; v++) {
-                    const TableVisit& visit = tables_.visit(v);
+                tables_.for_each_visit(reading, item.first, item.end, [&](const TableVisit& visit) {
                     const BinTile bins = visit.alone ? bins_alone(visit.index) : waiting_bins(visit.index);
                     if (visit.alone && visit.y.count * visit.x.count < bins_per_roi()) begin(visit.index, bins);
                     block.kernels->raise_to_runs(maxima, visit.y, visit.x, visit.alone, bins);
                     if (visit.alone && !in_place) write(visit.index, bins);
                     stop_.worked(thread, bins_per_roi());
-                }
+                });
             }
             for (int64_t i = item.first; i < item.end && !stop_.raised(); i++)
                 if (waits(i)) write(i, waiting_bins(i));
