@@ -232,7 +232,8 @@ void RangeTables::sort_by_table(const std::vector<PlacedVisit>& placed, PlacedPa
 void RangeTables::list_readings(const std::vector<ImageRois>& images, int64_t block_bytes) {
     std::vector<Group> groups;
     for (const PlacedPart& part : parts_) groups.insert(groups.end(), part.groups.begin(), part.groups.end());
-    std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.table.number() < b.table.number(); });
+    if (parts_.size() > 1)  // each part is in order already
+        std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.table.number() < b.table.number(); });
     spans_.reserve(groups.size());
     for (size_t g = 0; g < groups.size(); g++) {
         const TableKey& table = groups[g].table;
