@@ -68,6 +68,14 @@ inline unsigned char* bin_address(const BinTile& bins, int64_t ph, int64_t pw) {
     return bins.data + ph * bins.row_stride + pw * bins.column_stride;
 }
 
+// p + offset in one register. Left to itself the compiler adds the place of each vector in a block to every offset of a loop
+// beforehand, and keeps more sums than there are registers.
+inline const unsigned char* at_offset(const unsigned char* p, ptrdiff_t offset) {
+    p += offset;
+    asm("" : "+r"(p));
+    return p;
+}
+
 // --- max over ranges -------------------------------------------------------------------------------------------------
 
 template <class T, int NV>
@@ -535,8 +543,8 @@ struct BinCells {
     template <int NV>
     Block<T, NV> column_sum(const unsigned char* column) const {
         if constexpr (N > 0) {
-            Block<T, NV> sum = Block<T, NV>::product(weight[0], Block<T, NV>::load(column + row[0]));
-            for (int t = 1; t < N; t++) sum.add_product(weight[t], Block<T, NV>::load(column + row[t]));
+            Block<T, NV> sum = Block<T, NV>::product(weight[0], Block<T, NV>::load(at_offset(column, row[0])));
+            for (int t = 1; t < N; t++) sum.add_product(weight[t], Block<T, NV>::load(at_offset(column, row[t])));
             return sum;
         } else {
             const auto cell = [&](int32_t t) { return Block<T, NV>::load(column + rows[t] * row_stride); };

@@ -140,9 +140,11 @@ FASTROI_RULE double farthest_in_steps(double coordinate, double step) {
 }
 
 // The points that may lie on the map, a little generously: an adaptive grid can have 10^30 of them elsewhere. Where there is
-// none, the empty span stands at the end of the grid if all points come before the map, else at its beginning.
+// none in a span cut short, the empty span stands at the end of the grid if all points come before the map, else at its beginning.
 template <class Real>
 FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int64_t extent) {
+    constexpr int64_t few = 4;  // sooner tried than found
+    if (a.grid <= few) return {0, a.grid};
     const double step = (double)a.bin / (double)a.grid;
     const double origin = (double)a.start + (double)p * (double)a.bin;
     double first = (-2 - origin) / step - 2, end = ((double)extent + 1 - origin) / step + 2;
