@@ -69,11 +69,15 @@ RangeRule checked_rule(int32_t rule) {
     return (RangeRule)rule;
 }
 
-auto range_mean(RangeRule rule, double lo, double hi, double scale, int64_t bins, int64_t extent) {
+auto ranges_of(RangeRule rule, double lo, double hi, double scale, int64_t bins, int64_t extent) {
     const QuantisedAxis axis = quantise(rule, lo, hi, scale);
-    return [=](int64_t p, auto&& sink) {
-        if (!axis.outside) range_mean_taps(clipped(range_of_bin(rule, axis, p, bins), extent), sink);
-    };
+    return [=](int64_t p) { return axis.outside ? Range{0, 0} : clipped(range_of_bin(rule, axis, p, bins), extent); };
+}
+
+// The same as taps of a mean.
+template <class Ranges>
+auto mean_taps_of(const Ranges& ranges) {
+    return [=](int64_t p, auto&& sink) { range_mean_taps(ranges(p), sink); };
 }
 
 }  // namespace
@@ -92,14 +96,13 @@ void roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const 
         if (offsets.rows != call.out.rows || offsets.columns != call.out.columns)
             refuse(FASTROI_INVALID_VALUE, -1, "argmax: its shape differs from out's");
     }
+    const auto y = [&](const Box& b) { return ranges_of(rule, b.coordinate[1], b.coordinate[3], p.scale_h, call.out.rows, call.map.rows); };
+    const auto x = [&](const Box& b) { return ranges_of(rule, b.coordinate[0], b.coordinate[2], p.scale_w, call.out.columns, call.map.columns); };
     if (p.reduce == FASTROI_REDUCE_MEAN)
         return run_taps(
-            call, Finish::mean, 0,
-            [&](const Box& b) { return range_mean(rule, b.coordinate[1], b.coordinate[3], p.scale_h, call.out.rows, call.map.rows); },
-            [&](const Box& b) { return range_mean(rule, b.coordinate[0], b.coordinate[2], p.scale_w, call.out.columns, call.map.columns); });
+            call, Finish::mean, 0, [&](const Box& b) { return mean_taps_of(y(b)); }, [&](const Box& b) { return mean_taps_of(x(b)); });
     for_each_batch((int64_t)call.rois.size(), call.out, [&](int64_t first, int64_t count) {
-        const RangePlan plan(rule, call.rois.data(), first, count, {call.map.rows, call.map.columns},
-                             {call.out.rows, call.out.columns}, p.scale_h, p.scale_w, call.threads());
+        const RangePlan plan(call.rois.data(), first, count, {call.out.rows, call.out.columns}, call.threads(), y, x);
         with_element_type(call.dtype, [&](auto element) { run_max_ranges<decltype(element)>(plan, call.job(), offsets); });
     });
 }
@@ -277,41 +280,22 @@ std::vector<ChannelWindow> channel_windows(const Groups& groups, const Tensor& o
     return windows;
 }
 
-// One axis per group, each of the group's bins.
+// One axis per group, each of the group's bins: what a window visits lies together, which pays for collecting it by itself.
 template <class T, class BinTaps>
-const TapAxis<T>* collect_groups(Collector<T>& collector, Arena& arena, int64_t groups, int64_t bins, Finish finish,
-                                 const BinTaps& taps) {
+const TapAxis<T>* collect_groups(Collector<T>& collector, Arena& arena, int64_t groups, int64_t bins, const BinTaps& taps) {
     TapAxis<T>* const axes = arena.allocate<TapAxis<T>>(groups);
     for (int64_t g = 0; g < groups; g++) {
         const Range group = bins_of_group(g, groups, bins);
         axes[g] = collector.collect(arena, std::max(0, group.end - group.start),
-                                    [&](int64_t p, auto&& sink) { taps(group.start + p, sink); }, finish == Finish::mean);
+                                    [&](int64_t p, auto&& sink) { taps(group.start + p, sink); });
     }
     return axes;
 }
 
-template <class YTaps, class XTaps>
-void run_position_sensitive(const Call& call, const Groups& groups, Finish finish, const YTaps& y_taps, const XTaps& x_taps) {
-    const Job job = call.job(channel_windows(groups, call.out));
-    with_element_type(call.dtype, [&](auto element) {
-        using T = decltype(element);
-        for_each_batch((int64_t)call.rois.size(), call.out, [&](int64_t first, int64_t count) {
-            const auto plan = TapPlan<T>::template build<T>(
-                call.rois.data(), first, count, call.threads(), [&](Collector<T>& collector, Arena& arena, const Box& box) {
-                    const TapAxis<T>* y = collect_groups(collector, arena, groups.rows, call.out.rows, finish, y_taps(box));
-                    return std::make_pair(y, collect_groups(collector, arena, groups.columns, call.out.columns, finish, x_taps(box)));
-                });
-            run_sum_taps<T>(plan, job, 0);
-        });
-    });
-}
-
 template <class Real>
-auto ps_mean(PsRule rule, double lo, double hi, double scale, int64_t bins, int64_t extent) {
+auto ps_ranges_of(PsRule rule, double lo, double hi, double scale, int64_t bins, int64_t extent) {
     const PsAxis<Real> axis = ps_axis<Real>(rule, lo, hi, scale, bins);
-    return [=](int64_t p, auto&& sink) {
-        if (!axis.outside) range_mean_taps(ps_bin(rule, axis, p, extent), sink);
-    };
+    return [=](int64_t p) { return axis.outside ? Range{0, 0} : ps_bin(rule, axis, p, extent); };
 }
 
 }  // namespace
@@ -327,10 +311,16 @@ void ps_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, con
     const PsRule rule = (PsRule)p.rule;
     with_element_type(p.arithmetic == FASTROI_ARITHMETIC_F32 ? FASTROI_FLOAT32 : FASTROI_FLOAT64, [&](auto real) {
         using Real = decltype(real);
-        run_position_sensitive(
-            call, groups, Finish::mean,
-            [&](const Box& b) { return ps_mean<Real>(rule, b.coordinate[1], b.coordinate[3], p.scale_h, call.out.rows, call.map.rows); },
-            [&](const Box& b) { return ps_mean<Real>(rule, b.coordinate[0], b.coordinate[2], p.scale_w, call.out.columns, call.map.columns); });
+        const Job job = call.job(channel_windows(groups, call.out));
+        for_each_batch((int64_t)call.rois.size(), call.out, [&](int64_t first, int64_t count) {
+            const RangePlan plan(
+                call.rois.data(), first, count, {call.out.rows, call.out.columns}, call.threads(),
+                [&](const Box& b) { return ps_ranges_of<Real>(rule, b.coordinate[1], b.coordinate[3], p.scale_h, call.out.rows, call.map.rows); },
+                [&](const Box& b) {
+                    return ps_ranges_of<Real>(rule, b.coordinate[0], b.coordinate[2], p.scale_w, call.out.columns, call.map.columns);
+                });
+            with_element_type(call.dtype, [&](auto element) { run_mean_ranges<decltype(element)>(plan, job); });
+        });
     });
 }
 
@@ -347,15 +337,24 @@ void ps_roi_align(const fastroi_tensor* features, const fastroi_boxes* boxes, co
     const AlignRule rule = align_rule(p.coordinates);
     with_element_type(p.arithmetic == FASTROI_ARITHMETIC_F32 ? FASTROI_FLOAT32 : FASTROI_FLOAT64, [&](auto real) {
         using Real = decltype(real);
-        run_position_sensitive(
-            call, groups, Finish::sum,
-            [&](const Box& b) {
-                return align_taps_of<Real>(rule, b.coordinate[1], b.coordinate[3], p.scale_h, p.sampling_h, call.out.rows, call.map.rows);
-            },
-            [&](const Box& b) {
-                return align_taps_of<Real>(rule, b.coordinate[0], b.coordinate[2], p.scale_w, p.sampling_w, call.out.columns,
-                                           call.map.columns);
+        const auto y = [&](const Box& b) {
+            return align_taps_of<Real>(rule, b.coordinate[1], b.coordinate[3], p.scale_h, p.sampling_h, call.out.rows, call.map.rows);
+        };
+        const auto x = [&](const Box& b) {
+            return align_taps_of<Real>(rule, b.coordinate[0], b.coordinate[2], p.scale_w, p.sampling_w, call.out.columns, call.map.columns);
+        };
+        const Job job = call.job(channel_windows(groups, call.out));
+        with_element_type(call.dtype, [&](auto element) {
+            using T = decltype(element);
+            for_each_batch((int64_t)call.rois.size(), call.out, [&](int64_t first, int64_t count) {
+                const auto plan = TapPlan<T>::template build<T>(
+                    call.rois.data(), first, count, call.threads(), [&](Collector<T>& collector, Arena& arena, const Box& box) {
+                        const TapAxis<T>* y_axes = collect_groups(collector, arena, groups.rows, call.out.rows, y(box));
+                        return std::make_pair(y_axes, collect_groups(collector, arena, groups.columns, call.out.columns, x(box)));
+                    });
+                run_sum_taps<T>(plan, job, 0);
             });
+        });
     });
 }
 

@@ -105,6 +105,28 @@ struct MaxOverRanges : PlanView<RangePlan> {
     }
 };
 
+// Of position-sensitive operators: an axis is the window's share of the RoI's bins.
+template <class T>
+struct MeanOverRanges : PlanView<RangePlan> {
+    static constexpr bool strips = false;
+    static constexpr bool tables = false;
+
+    RangeAxis y(int64_t i, const ChannelWindow& w) const { return share_of(*plan.rois()[i].y, w.bin_rows); }
+    RangeAxis x(int64_t i, const ChannelWindow& w) const { return share_of(*plan.rois()[i].x, w.bin_columns); }
+
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
+                T*) const {
+        kernels.mean_ranges(map, y, x, bins);
+    }
+
+private:
+    static RangeAxis share_of(const RangeAxis& axis, Range bins) {
+        RangeAxis share = bins_of(axis, bins.start, bins.end);
+        share.hull = rows_of_bins(share, 0, share.count);
+        return share;
+    }
+};
+
 template <class T>
 struct SumOverTaps : PlanView<TapPlan<T>> {
     T outside;

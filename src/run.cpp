@@ -115,7 +115,7 @@ private:
     void list_images() {
         for (int64_t i = 0; i < (int64_t)order_.size(); i++) {
             const int64_t image = reduction_.image(order_[i]);
-            if (i == 0 || images_.back().image != image) images_.push_back({image, 0, i, i, {0, 0}, {0, 0}, 0, Access::direct});
+            if (i == 0 || images_.back().image != image) images_.push_back({image, 0, i, i, {0, 0}, {0, 0}, 0, 0, Access::direct});
             images_.back().end = i + 1;
         }
         const int64_t count = (int64_t)images_.size(), windows = (int64_t)job_.windows.size();
@@ -131,15 +131,22 @@ private:
         const int64_t windows = (int64_t)job_.windows.size(), count = (int64_t)images_.size() / windows;
         for (int64_t k = 0; k < count; k++)
             for (int64_t i = images_[k].first; i < images_[k].end; i++)
-                for (int64_t w = 0; w < windows; w++) touch(images_[w * count + k], order_[i]);
+                touch_windows(k, order_[i]);
     }
 
-    void touch(ImageRois& rois, int64_t roi) const {
-        const Range rows = reduction_.y(roi, window(rois)).hull, columns = reduction_.x(roi, window(rois)).hull;
-        if (is_empty(rows) || is_empty(columns)) return;
-        rois.rows = hull_of(rois.rows, rows);
-        rois.columns = hull_of(rois.columns, columns);
-        rois.touched_cells += length(rows) * length(columns);
+    void touch_windows(int64_t image, int64_t roi) {
+        const int64_t windows = (int64_t)job_.windows.size(), count = (int64_t)images_.size() / windows;
+        Range rows = {0, 0};
+        for (int64_t w = 0; w < windows; w++) {
+            if (w == 0 || !same_row(w - 1, w)) rows = reduction_.y(roi, job_.windows[w]).hull;
+            const Range columns = reduction_.x(roi, job_.windows[w]).hull;
+            ImageRois& rois = images_[w * count + image];
+            rois.widest = std::max(rois.widest, length(columns));
+            if (is_empty(rows) || is_empty(columns)) continue;
+            rois.rows = hull_of(rois.rows, rows);
+            rois.columns = hull_of(rois.columns, columns);
+            rois.touched_cells += length(rows) * length(columns);
+        }
     }
 
     void choose_blocks() {
@@ -292,13 +299,13 @@ private:
 
     // How many windows are in the row that window w begins; 0 if it begins none.
     int64_t windows_of_row(int64_t w) const {
-        const std::vector<ChannelWindow>& windows = job_.windows;
-        const auto same_row = [&](int64_t other) { return windows[other].y_window == windows[w].y_window; };
-        if (w > 0 && same_row(w - 1)) return 0;
+        if (w > 0 && same_row(w - 1, w)) return 0;
         int64_t end = w + 1;
-        while (end < (int64_t)windows.size() && same_row(end)) end++;
+        while (end < (int64_t)job_.windows.size() && same_row(w, end)) end++;
         return end - w;
     }
+
+    bool same_row(int64_t w, int64_t other) const { return job_.windows[w].y_window == job_.windows[other].y_window; }
 
     int64_t bins_of_window_row(const ImageRois& rois) const { return length(window(rois).bin_rows) * job_.out.columns; }
 
@@ -313,12 +320,11 @@ private:
                 column_cells = std::max(column_cells, job_.out.rows * strip_width(rois));
             }
             if (rois.access == Access::tables) packed_cells = std::max(packed_cells, 2 * table_cells(rois));
-            for (int64_t i = rois.first; i < rois.end; i++) {
-                if (rois.access == Access::packed_roi)
-                    packed_cells = std::max(packed_cells, tallest_rows(order_[i], window(rois)) *
-                                                              length(reduction_.x(order_[i], window(rois)).hull));
-                column_cells = std::max(column_cells, length(reduction_.x(order_[i], window(rois)).hull));
-            }
+            column_cells = std::max(column_cells, rois.widest);
+            if (rois.access != Access::packed_roi) continue;
+            for (int64_t i = rois.first; i < rois.end; i++)
+                packed_cells = std::max(packed_cells, tallest_rows(order_[i], window(rois)) *
+                                                          length(reduction_.x(order_[i], window(rois)).hull));
         }
         if (use_strips_) {
             bin_rows_ = job_.out.rows;
@@ -529,7 +535,7 @@ private:
     template <class Axis>
     void write_argmax(const ChannelBlock<T>& block, const ImageRois& rois, const MapTile& map, int64_t roi, int64_t first_bin,
                       const Axis& y, const Axis& x, const BinTile& bins, int64_t* offsets) const {
-        if constexpr (std::is_same_v<Axis, RangeAxis>) {
+        if constexpr (std::is_same_v<Reduction, MaxOverRanges<T>>) {
             reduction_.argmax(*block.kernels, map, y, x, bins, offsets);
             unsigned char* const plane = first_output(block, rois, roi, argmax_) + first_bin * argmax_.row_stride;
             for (int64_t ph = 0; ph < y.count; ph++)
@@ -690,6 +696,12 @@ void run_max_ranges(const RangePlan& plan, const Job& job, const Tensor& argmax)
 }
 
 template <class T>
+void run_mean_ranges(const RangePlan& plan, const Job& job) {
+    const MeanOverRanges<T> reduction{{plan}};
+    Run<T, MeanOverRanges<T>>(reduction, job, Tensor{}, reduction.all())();
+}
+
+template <class T>
 void run_sum_taps(const TapPlan<T>& plan, const Job& job, T outside) {
     const SumOverTaps<T> reduction{{plan}, outside};
     Run<T, SumOverTaps<T>>(reduction, job, Tensor{}, reduction.all())();
@@ -711,6 +723,8 @@ template void run_gather<float>(const GatherPlan<float>&, const Job&);
 template void run_gather<double>(const GatherPlan<double>&, const Job&);
 template void run_max_ranges<float>(const RangePlan&, const Job&, const Tensor&);
 template void run_max_ranges<double>(const RangePlan&, const Job&, const Tensor&);
+template void run_mean_ranges<float>(const RangePlan&, const Job&);
+template void run_mean_ranges<double>(const RangePlan&, const Job&);
 template void run_sum_taps<float>(const TapPlan<float>&, const Job&, float);
 template void run_sum_taps<double>(const TapPlan<double>&, const Job&, double);
 template void run_max_samples<float>(const SamplePlan<float>&, const Job&, SampleMaximum);

@@ -47,6 +47,10 @@ std::vector<ChannelWindow> whole_window(const Tensor& out);
 template <class T>
 void run_max_ranges(const RangePlan& plan, const Job& job, const Tensor& argmax);
 
+// out = mean over the plan's ranges, 0 for empty bins; each window takes its bins of the RoI's axes.
+template <class T>
+void run_mean_ranges(const RangePlan& plan, const Job& job);
+
 // out = sum over the plan's taps, `outside` for bins without any.
 template <class T>
 void run_sum_taps(const TapPlan<T>& plan, const Job& job, T outside);

@@ -61,6 +61,7 @@ struct ImageRois {
     int64_t image, window, first, end;
     Range rows, columns;
     int64_t touched_cells;  // summed over the RoIs
+    int64_t widest;         // columns, of one RoI
     Access access;
 
     int64_t hull_cells() const { return length(rows) * length(columns); }

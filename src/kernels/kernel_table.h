@@ -67,6 +67,9 @@ struct BlockKernels {
     // is made of that of 2^j by its cells and those 2^j rows (columns) on.
     void (*max_cells)(const T* a, const T* b, T* dst, int64_t cells);
 
+    // bins = mean over y x x; an empty bin gets 0.
+    void (*mean_ranges)(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins);
+
     // offsets[bin * lanes + lane]: y * map_width + x of the first cell equal to the bin's maximum, -1 if none.
     void (*argmax_ranges)(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
                           int64_t map_width, int64_t* offsets);

@@ -36,6 +36,9 @@ struct Block {
     void raise_to(const Block& candidate) {
         for (int i = 0; i < NV; i++) v[i] = V::max(candidate.v[i], v[i]);
     }
+    void add(const Block& cell) {
+        for (int i = 0; i < NV; i++) v[i] = V::add(v[i], cell.v[i]);
+    }
     void add_product(V weight, const Block& cell) {
         for (int i = 0; i < NV; i++) v[i] = V::multiply_add(weight, cell.v[i], v[i]);
     }
@@ -274,6 +277,34 @@ void max_cells(const T* a, const T* b, T* dst, int64_t cells) {
         best.raise_to(Block<T, NV>::load(b + i));
         best.store(dst + i);
     }
+}
+
+// --- mean over ranges --------------------------------------------------------------------------------------------------
+
+template <class T, int NV>
+inline Block<T, NV> sum_of(const unsigned char* first, ptrdiff_t step, int64_t count) {
+    Block<T, NV> sum = Block<T, NV>::load(first);
+    for (int64_t i = 1; i < count; i++) sum.add(Block<T, NV>::load(first + i * step));
+    return sum;
+}
+
+template <class T, int NV>
+inline Block<T, NV> mean_of(const MapTile& map, Range rows, Range columns) {
+    const int64_t height = rows.end - rows.start, width = columns.end - columns.start;
+    const unsigned char* const first = cell_address(map, rows.start, columns.start);
+    Block<T, NV> sum = sum_of<T, NV>(first, map.row_stride, height);
+    for (int64_t i = 1; i < width; i++) sum.add(sum_of<T, NV>(first + i * map.column_stride, map.row_stride, height));
+    return sum.divided_by(Vec<T>::broadcast((T)(height * width)));
+}
+
+template <class T, int NV>
+void mean_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins) {
+    const Block<T, NV> nothing = Block<T, NV>::filled(0);
+    for (int64_t ph = 0; ph < y.count; ph++)
+        for (int64_t pw = 0; pw < x.count; pw++) {
+            const bool empty = is_empty(y.bins[ph]) || is_empty(x.bins[pw]);
+            (empty ? nothing : mean_of<T, NV>(map, y.bins[ph], x.bins[pw])).store(bin_address(bins, ph, pw));
+        }
 }
 
 // --- argmax ----------------------------------------------------------------------------------------------------------
@@ -904,10 +935,15 @@ void stream(const T* src, unsigned char* dst, int64_t count) {
 
 template <class T>
 inline void copy_run(const T* src, unsigned char* dst, int64_t count, bool stream) {
-    if (stream)
-        stream_copy<T>(src, dst, count * (int64_t)sizeof(T));
-    else
-        memcpy(dst, src, count * sizeof(T));
+    const int64_t bytes = count * (int64_t)sizeof(T);
+    if (stream) {
+        stream_copy<T>(src, dst, bytes);
+    } else if (bytes >= 16 && bytes <= 32) {  // a row of 4 to 8 floats, of which there are thousands
+        memcpy(dst, src, 16);
+        memcpy(dst + bytes - 16, (const unsigned char*)src + bytes - 16, 16);
+    } else {
+        memcpy(dst, src, bytes);
+    }
 }
 
 // planes[lane * count + bin]. With fewer bins than lanes a tile spills into the next plane's start, which is written after it.
@@ -985,6 +1021,7 @@ constexpr BlockKernels<T> block_kernels() {
             begin_maxima<T, NV>,
             raise_to_runs<T, NV>,
             max_cells<T, NV>,
+            mean_ranges<T, NV>,
             argmax_ranges<T, NV>,
             sum_taps<T, NV>,
             sum_bins<T, NV>,

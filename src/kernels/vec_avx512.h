@@ -22,6 +22,7 @@ struct Vec<float> {
     static Vec broadcast(float x) { return {_mm512_set1_ps(x)}; }
     // NaN in `candidate` leaves `best`.
     static Vec max(Vec candidate, Vec best) { return {_mm512_max_ps(candidate.n, best.n)}; }
+    static Vec add(Vec a, Vec b) { return {_mm512_add_ps(a.n, b.n)}; }
     static Vec divide(Vec a, Vec b) { return {_mm512_div_ps(a.n, b.n)}; }
     static Vec multiply(Vec a, Vec b) { return {_mm512_mul_ps(a.n, b.n)}; }
     static Vec multiply_add(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.n, b.n, c.n)}; }
@@ -55,6 +56,7 @@ struct Vec<double> {
     void stream(void* p) const { _mm512_stream_pd((double*)p, n); }
     static Vec broadcast(double x) { return {_mm512_set1_pd(x)}; }
     static Vec max(Vec candidate, Vec best) { return {_mm512_max_pd(candidate.n, best.n)}; }
+    static Vec add(Vec a, Vec b) { return {_mm512_add_pd(a.n, b.n)}; }
     static Vec divide(Vec a, Vec b) { return {_mm512_div_pd(a.n, b.n)}; }
     static Vec multiply(Vec a, Vec b) { return {_mm512_mul_pd(a.n, b.n)}; }
     static Vec multiply_add(Vec a, Vec b, Vec c) { return {_mm512_fmadd_pd(a.n, b.n, c.n)}; }

@@ -40,6 +40,11 @@ struct Vec16Bytes {
         v.n = a.n * b.n + c.n;
         return v;
     }
+    static V add(V a, V b) {
+        V v;
+        v.n = a.n + b.n;
+        return v;
+    }
     static V divide(V a, V b) {
         V v;
         v.n = a.n / b.n;

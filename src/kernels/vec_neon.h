@@ -22,6 +22,7 @@ struct Vec<float> {
     static Vec broadcast(float x) { return {vdupq_n_f32(x)}; }
     // NaN in `candidate` leaves `best`; a compare and select, since FMAXNM turns a signalling NaN into a result.
     static Vec max(Vec candidate, Vec best) { return {vbslq_f32(vcgtq_f32(candidate.n, best.n), candidate.n, best.n)}; }
+    static Vec add(Vec a, Vec b) { return {vaddq_f32(a.n, b.n)}; }
     static Vec divide(Vec a, Vec b) { return {vdivq_f32(a.n, b.n)}; }
     static Vec multiply(Vec a, Vec b) { return {vmulq_f32(a.n, b.n)}; }
     static Vec multiply_add(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.n, a.n, b.n)}; }
@@ -50,6 +51,7 @@ struct Vec<double> {
     void stream(void* p) const { store(p); }
     static Vec broadcast(double x) { return {vdupq_n_f64(x)}; }
     static Vec max(Vec candidate, Vec best) { return {vbslq_f64(vcgtq_f64(candidate.n, best.n), candidate.n, best.n)}; }
+    static Vec add(Vec a, Vec b) { return {vaddq_f64(a.n, b.n)}; }
     static Vec divide(Vec a, Vec b) { return {vdivq_f64(a.n, b.n)}; }
     static Vec multiply(Vec a, Vec b) { return {vmulq_f64(a.n, b.n)}; }
     static Vec multiply_add(Vec a, Vec b, Vec c) { return {vfmaq_f64(c.n, a.n, b.n)}; }

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "../refusal.h"
-#include "../threads.h"
 
 namespace fastroi {
 namespace {
@@ -108,47 +107,6 @@ std::vector<Box> read_boxes(const fastroi_boxes& boxes, int coordinates, int64_t
                                       "batch_indices", k);
     }
     return result;
-}
-
-namespace {
-
-RangeAxis plan_range_axis(RangeRule rule, double lo, double hi, double scale, int64_t bins, int64_t extent, Range* out) {
-    const QuantisedAxis axis = quantise(rule, lo, hi, scale);
-    Range hull = {0, 0};
-    int64_t longest = 0;
-    for (int64_t p = 0; p < bins; p++) {
-        out[p] = axis.outside ? Range{0, 0} : clipped(range_of_bin(rule, axis, p, bins), extent);
-        if (is_empty(out[p])) continue;
-        if (is_empty(hull)) hull = out[p];
-        if (out[p].start < hull.start) hull.start = out[p].start;
-        if (out[p].end > hull.end) hull.end = out[p].end;
-        if (out[p].end - out[p].start > longest) longest = out[p].end - out[p].start;
-    }
-    return {out, bins, hull, longest};
-}
-
-// Some 20 microseconds. A thread that is woken for less costs as much on an idle machine, and a time slice on a busy one.
-constexpr int64_t bins_per_thread = 2560;
-
-}  // namespace
-
-RangePlan::RangePlan(RangeRule rule, const Box* boxes, int64_t first, int64_t count, MapSize map, OutputSize output,
-                     double scale_y, double scale_x, int threads)
-    : ranges_(product(count, output.rows + output.columns, "output_size")), axes_(2 * count), rois_(count) {
-    const int64_t per_roi = output.rows + output.columns;
-    const int64_t worth = count * per_roi / bins_per_thread;
-    const int parts = (int)(worth < 1 ? 1 : worth < threads ? worth : threads);
-    run_on_threads(parts, [&](int part) {
-        for (int64_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
-            const Box& box = boxes[first + i];
-            Range* const ranges = ranges_.data() + i * per_roi;
-            const double* const c = box.coordinate;
-            RangeAxis* const axes = axes_.data() + 2 * i;
-            axes[0] = plan_range_axis(rule, c[1], c[3], scale_y, output.rows, map.rows, ranges);
-            axes[1] = plan_range_axis(rule, c[0], c[2], scale_x, output.columns, map.columns, ranges + output.rows);
-            rois_[i] = {box.image, first + i, axes, axes + 1};
-        }
-    });
 }
 
 }  // namespace fastroi

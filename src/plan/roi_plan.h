@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "../../fastroi/include/fastroi.h"
+#include "../refusal.h"
+#include "../threads.h"
 #include "axis_plan.h"
 #include "rules.h"
 
@@ -30,23 +32,55 @@ struct PlannedRoi {
     const Axis *y, *x;
 };
 
-struct MapSize {
-    int64_t rows, columns;
-};
-
 struct OutputSize {
     int64_t rows, columns;
 };
 
-// RoIPool: ranges for boxes [first, first + count). Owns what the axes point to.
+// The axis of the bins whose cells, clipped to the map, cells(p) gives; they are written to `bins`.
+template <class BinCells>
+RangeAxis range_axis(int64_t count, const BinCells& cells, Range* bins) {
+    Range hull = {0, 0};
+    int64_t longest = 0;
+    for (int64_t p = 0; p < count; p++) {
+        bins[p] = cells(p);
+        if (is_empty(bins[p])) continue;
+        if (is_empty(hull)) hull = bins[p];
+        if (bins[p].start < hull.start) hull.start = bins[p].start;
+        if (bins[p].end > hull.end) hull.end = bins[p].end;
+        if (bins[p].end - bins[p].start > longest) longest = bins[p].end - bins[p].start;
+    }
+    return {bins, count, hull, longest};
+}
+
+// RoIs whose bins are ranges of rows times ranges of columns, for boxes [first, first + count). Owns what the axes point to.
 class RangePlan {
 public:
-    RangePlan(RangeRule rule, const Box* boxes, int64_t first, int64_t count, MapSize map, OutputSize output,
-              double scale_y, double scale_x, int threads);
+    // y_cells(box) and x_cells(box) return what range_axis takes.
+    template <class YCells, class XCells>
+    RangePlan(const Box* boxes, int64_t first, int64_t count, OutputSize output, int threads, const YCells& y_cells,
+              const XCells& x_cells)
+        : ranges_(product(count, output.rows + output.columns, "output_size")), axes_(2 * count), rois_(count) {
+        const int64_t per_roi = output.rows + output.columns;
+        const int64_t worth = count * per_roi / bins_per_thread;
+        const int parts = (int)(worth < 1 ? 1 : worth < threads ? worth : threads);
+        run_on_threads(parts, [&](int part) {
+            for (int64_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
+                const Box& box = boxes[first + i];
+                Range* const ranges = ranges_.data() + i * per_roi;
+                RangeAxis* const axes = axes_.data() + 2 * i;
+                axes[0] = range_axis(output.rows, y_cells(box), ranges);
+                axes[1] = range_axis(output.columns, x_cells(box), ranges + output.rows);
+                rois_[i] = {box.image, first + i, axes, axes + 1};
+            }
+        });
+    }
 
     const std::vector<PlannedRoi<RangeAxis>>& rois() const { return rois_; }
 
 private:
+    // Some 20 microseconds. A thread that is woken for less costs as much on an idle machine, and a time slice on a busy one.
+    static constexpr int64_t bins_per_thread = 2560;
+
     std::vector<Range> ranges_;
     std::vector<RangeAxis> axes_;
     std::vector<PlannedRoi<RangeAxis>> rois_;
