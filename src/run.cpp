@@ -52,6 +52,7 @@ public:
         make_tables();
         join_windows_ = windows_can_join();
         for (int64_t i = 0; i < (int64_t)images_.size(); i++) cut_image(i);
+        if (join_windows_) divide_last_rows();
         plan_scratch();
     }
 
@@ -118,29 +119,26 @@ private:
             if (i == 0 || images_.back().image != image) images_.push_back({image, 0, i, i, {0, 0}, {0, 0}, 0, 0, Access::direct});
             images_.back().end = i + 1;
         }
-        const int64_t count = (int64_t)images_.size(), windows = (int64_t)job_.windows.size();
-        images_.resize(count * windows);
-        for (int64_t i = count; i < count * windows; i++) {
-            images_[i] = images_[i - count];
+        images_per_window_ = (int64_t)images_.size();
+        images_.resize(images_per_window_ * job_.windows.size());
+        for (size_t i = images_per_window_; i < images_.size(); i++) {
+            images_[i] = images_[i - images_per_window_];
             images_[i].window++;
         }
     }
 
     // RoIs outside, windows inside: the axes of a RoI lie together.
     void touch_cells() {
-        const int64_t windows = (int64_t)job_.windows.size(), count = (int64_t)images_.size() / windows;
-        for (int64_t k = 0; k < count; k++)
-            for (int64_t i = images_[k].first; i < images_[k].end; i++)
-                touch_windows(k, order_[i]);
+        for (int64_t k = 0; k < images_per_window_; k++)
+            for (int64_t i = images_[k].first; i < images_[k].end; i++) touch_windows(k, order_[i]);
     }
 
     void touch_windows(int64_t image, int64_t roi) {
-        const int64_t windows = (int64_t)job_.windows.size(), count = (int64_t)images_.size() / windows;
         Range rows = {0, 0};
-        for (int64_t w = 0; w < windows; w++) {
+        for (int64_t w = 0; w < (int64_t)job_.windows.size(); w++) {
             if (w == 0 || !same_row(w - 1, w)) rows = reduction_.y(roi, job_.windows[w]).hull;
             const Range columns = reduction_.x(roi, job_.windows[w]).hull;
-            ImageRois& rois = images_[w * count + image];
+            ImageRois& rois = images_[w * images_per_window_ + image];
             rois.widest = std::max(rois.widest, length(columns));
             if (is_empty(rows) || is_empty(columns)) continue;
             rois.rows = hull_of(rois.rows, rows);
@@ -269,6 +267,25 @@ private:
             for (int64_t chunk = 0; chunk < chunks; chunk++)
                 items_.push_back({index, rois.first + count * chunk / chunks, rois.first + count * (chunk + 1) / chunks, b,
                                   std::min(b + blocks_per_item, blocks), windows});
+    }
+
+    // The rows of windows that are left over when every thread has had as many.
+    void divide_last_rows() {
+        const int64_t left = (int64_t)items_.size() % threads_;
+        if (left == 0) return;
+        const std::vector<WorkItem> last(items_.end() - left, items_.end());
+        items_.resize(items_.size() - left);
+        for (const WorkItem& item : last) divide_row(item, std::min(threads_ / left, item.windows));
+    }
+
+    void divide_row(const WorkItem& row, int64_t parts) {
+        for (int64_t part = 0; part < parts; part++) {
+            WorkItem item = row;
+            const int64_t first = row.windows * part / parts;
+            item.image_rois += first * images_per_window_;
+            item.windows = row.windows * (part + 1) / parts - first;
+            items_.push_back(item);
+        }
     }
 
     // Tables take longer to make than to read: only a thread without a block of its own makes those of another again.
@@ -546,17 +563,19 @@ private:
         }
     }
 
-    // Window by window of a row over all RoIs of the item; their bins stay in scratch until the last window is done.
+    // Window by window of a row, or of part of one, over all RoIs of the item; their bins stay in scratch until the last window is done.
     void process_window_row(const WorkItem& item, const Buffers& buffers, int thread) {
         const ChannelBlock<T>& block = blocks_[item.first_block];
         const ImageRois& first = images_[item.image_rois];
-        const int64_t roi_bins = bins_of_window_row(first) * block.kernels->lanes;
-        const int64_t images_per_window = (int64_t)(images_.size() / job_.windows.size());
+        const ImageRois& last = images_[item.image_rois + (item.windows - 1) * images_per_window_];
+        const int64_t first_column = window(first).bin_columns.start, columns = window(last).bin_columns.end - first_column;
+        const int64_t roi_bins = length(window(first).bin_rows) * columns;
         const auto bins_at = [&](int64_t i, int64_t column) {
-            return dense_bins(block, job_.out.columns, buffers.bins + (i - item.first) * roi_bins + column * block.kernels->lanes);
+            const int64_t bin = (i - item.first) * roi_bins + column - first_column;
+            return dense_bins(block, columns, buffers.bins + bin * block.kernels->lanes);
         };
         for (int64_t k = 0; k < item.windows; k++) {
-            const ImageRois& rois = images_[item.image_rois + k * images_per_window];
+            const ImageRois& rois = images_[item.image_rois + k * images_per_window_];
             const ChannelWindow& w = window(rois);
             const MapTile map = pack(block, rois, rois.rows, rois.columns, buffers.packed);
             for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
@@ -566,7 +585,7 @@ private:
             }
         }
         for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
-            unpack(block, bins_at(i, 0), length(window(first).bin_rows), job_.out.columns,
+            unpack(block, bins_at(i, first_column), length(window(first).bin_rows), columns,
                    first_output(block, first, order_[i], job_.out), buffers.staging);
         }
     }
@@ -678,7 +697,7 @@ private:
     bool stream_ = false, direct_ = false, use_strips_ = false, join_windows_ = false;
     TableChoice table_choice_{};
     RangeTables tables_;
-    int64_t block_lanes_ = 1, bin_rows_ = 1;
+    int64_t images_per_window_ = 0, block_lanes_ = 1, bin_rows_ = 1;
 };
 
 }  // namespace

@@ -61,7 +61,7 @@ public:
               const XCells& x_cells)
         : ranges_(product(count, output.rows + output.columns, "output_size")), axes_(2 * count), rois_(count) {
         const int64_t per_roi = output.rows + output.columns;
-        const int64_t worth = count * per_roi / bins_per_thread;
+        const int64_t worth = (count * per_roi + bins_per_thread / 2) / bins_per_thread;
         const int parts = (int)(worth < 1 ? 1 : worth < threads ? worth : threads);
         run_on_threads(parts, [&](int part) {
             for (int64_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
