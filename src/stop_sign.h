@@ -7,6 +7,7 @@
 
 #include "refusal.h"
 #include "run.h"
+#include "scratch.h"
 
 namespace fastroi {
 
@@ -44,9 +45,10 @@ private:
     using clock = std::chrono::steady_clock;
     int (*cancel_)(void*);
     void* context_;
-    clock::time_point next_poll_;
-    int64_t cells_ = 0;
     std::atomic<int> status_{FASTROI_OK};
+    // Written with every RoI: on cache lines that no other thread reads.
+    alignas(2 * cache_line) int64_t cells_ = 0;
+    clock::time_point next_poll_;
 };
 
 }  // namespace fastroi

@@ -73,7 +73,8 @@ inline Chunk new_chunk(size_t bytes) {
     return {static_cast<unsigned char*>(kept ? kept : ::operator new(bytes)), ReturnChunk{bytes}};
 }
 
-class Arena {
+// Two cache lines of its own: threads fill arenas that lie side by side.
+class alignas(128) Arena {
 public:
     template <class Item>
     Item* allocate(size_t count) {
