@@ -13,6 +13,7 @@ constexpr int64_t table_bytes = 8 << 20;     // the two tables of a strip stay i
 constexpr int64_t near_bytes = 1 << 20;      // what stays in the second-level cache
 constexpr int64_t far_bytes = 16 << 20;      // and in the last
 constexpr int64_t narrowest_strip = 16;      // columns: below it, bins fall into too many pieces
+constexpr int64_t most_table_bytes = 48 << 20;  // narrower still where the rows are so many
 constexpr int highest_level = 8;             // runs of 256 cells
 constexpr int64_t sampled_rois = 24;         // a few tell the cost of all
 constexpr int64_t visits_at_once = 1 << 17;  // listed before any is made: some 100 ms, 16 MiB
@@ -116,19 +117,23 @@ double doublings(const std::vector<SampledRoi>& samples, int row_limit, int colu
     return floor_log2(rows) + __builtin_popcount(rows) * in_other_table;
 }
 
+int64_t strip_columns(int64_t rows, int64_t block_bytes) {
+    const int64_t column_bytes = 2 * block_bytes * std::max<int64_t>(1, rows);
+    return std::max({(int64_t)1, std::min(narrowest_strip, most_table_bytes / column_bytes), table_bytes / column_bytes});
+}
+
 }  // namespace
 
 int64_t rois_listed_at_once(const RangeRois& rois, int64_t map_rows) {
-    const int64_t strip = std::max(narrowest_strip, table_bytes / (2 * 64 * std::max<int64_t>(1, map_rows)));
+    const int64_t strip = strip_columns(map_rows, 64);
     int64_t widest = 0;
     for (const auto& roi : rois) widest = std::max(widest, length(roi.x->hull));
     return std::max<int64_t>(1, visits_at_once / (2 + widest / strip));
 }
 
 int64_t table_strip_columns(const ImageRois& rois, int64_t block_bytes) {
-    const int64_t cells = table_bytes / (2 * block_bytes);
-    if (rois.hull_cells() <= cells) return std::max<int64_t>(1, length(rois.columns));
-    return std::min<int64_t>(length(rois.columns), std::max(narrowest_strip, cells / length(rois.rows)));
+    if (2 * block_bytes * rois.hull_cells() <= table_bytes) return std::max<int64_t>(1, length(rois.columns));
+    return std::min(length(rois.columns), strip_columns(length(rois.rows), block_bytes));
 }
 
 TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,

@@ -30,9 +30,9 @@ def test_scratch_is_a_block_of_channels_for_each_thread(op, workload, threads):
     assert 0 < counted.scratch <= memory.scratch_bound(case, threads)
 
 
-@pytest.mark.parametrize("op", ["roi_pool", "roi_align"])
-def test_a_roi_larger_than_the_cap_is_taken_in_strips(op):
-    case = next(case for case in memory.EDGES if (case.workload, case.op) == ("huge", op))
+@pytest.mark.parametrize("workload, op", [("huge", "roi_pool"), ("huge", "roi_align"), ("tall", "roi_pool")])
+def test_a_roi_larger_than_the_cap_is_taken_in_strips(workload, op):
+    case = next(case for case in memory.EDGES if (case.workload, case.op) == (workload, op))
     cells = case.map_shape[2] * case.map_shape[3]
     assert cells * memory.BLOCK_BYTES > memory.CAP
     assert 0 < memory.measure(case, 1).scratch <= memory.CAP
