@@ -1,0 +1,205 @@
+// Planar <-> blocked: packing maps, unpacking bins, streaming.
+#pragma once
+#include <string.h>
+
+#include "block.inl"
+
+namespace fastroi {
+namespace {
+
+// Always inlined, or a tile goes through memory: left to itself the compiler stops inlining when the file has grown enough.
+template <class T>
+__attribute__((always_inline)) inline void load_transposed(const unsigned char* from, ptrdiff_t stride, Vec<T> (&v)[16 / sizeof(T)]) {
+    constexpr int R = 16 / sizeof(T);
+    for (int i = 0; i < R; i++) v[i] = Vec<T>::load_groups(from + i * stride, R * stride);
+    Vec<T>::transpose_groups(v);
+}
+
+// Reads V::lanes rows of `columns` elements, `from_stride` bytes apart; writes a vector for each column, `to_stride` apart.
+template <class T, int columns>
+inline void transpose_tile(const unsigned char* from, ptrdiff_t from_stride, unsigned char* to, ptrdiff_t to_stride) {
+    Vec<T> v[columns];
+    load_transposed(from, from_stride, v);
+    for (int i = 0; i < columns; i++) v[i].store(to + i * to_stride);
+}
+
+// Columns of the tile that an instruction set transposes best, and of the narrowest one it has.
+template <class T>
+constexpr int best_tile = Vec<T>::wide_tile ? 2 * 16 / (int)sizeof(T) : 16 / (int)sizeof(T);
+template <class T>
+constexpr int narrow_tile = 16 / (int)sizeof(T);
+
+constexpr ptrdiff_t prefetch_distance = 512;
+
+template <class T, int NV, int R>
+inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t channels, int64_t columns,
+                                T* dst) {
+    constexpr int tiles_per_line = 64 / (R * (int)sizeof(T));
+    constexpr int W = Vec<T>::lanes;
+    for (int64_t first = 0; first < channels; first += W) {
+        const int64_t lane = smaller(first, channels - W);
+        const unsigned char* from = row + lane * channel_stride;
+        unsigned char* to = (unsigned char*)(dst + lane);
+        for (int64_t x = 0; x < columns; x += R) {
+            const int64_t at = smaller(x, columns - R);
+            // As many planes are read at once as there are lanes: more streams than the hardware follows.
+            for (int64_t c = at / R % tiles_per_line; c < Vec<T>::lanes; c += tiles_per_line)
+                __builtin_prefetch(from + c * channel_stride + at * (ptrdiff_t)sizeof(T) + prefetch_distance);
+            transpose_tile<T, R>(from + at * (ptrdiff_t)sizeof(T), channel_stride, to + at * Block<T, NV>::bytes,
+                              Block<T, NV>::bytes);
+        }
+    }
+}
+
+template <class T, int NV>
+inline void pack_row_strided(const PlanarBlock& map, const unsigned char* row, int64_t columns, T* dst) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    for (int64_t x = 0; x < columns; x++, row += map.column_stride, dst += lanes) {
+        if (map.channel_stride == (ptrdiff_t)sizeof(T)) {
+            memcpy(dst, row, map.channels * sizeof(T));
+        } else {
+            for (int64_t c = 0; c < map.channels; c++) memcpy(dst + c, row + c * map.channel_stride, sizeof(T));
+        }
+        for (int64_t c = map.channels; c < lanes; c++) dst[c] = 0;
+    }
+}
+
+// Whole blocks of a channels-last map: one of many lines from each cell, which the hardware does not fetch ahead.
+template <class T, int NV>
+inline void pack_row_of_blocks(const unsigned char* row, ptrdiff_t column_stride, int64_t columns, T* dst) {
+    constexpr int64_t ahead = 24;
+    for (int64_t x = 0; x < columns; x++, row += column_stride, dst += Block<T, NV>::lanes) {
+        for (int line = 0; line < Block<T, NV>::bytes; line += 64) __builtin_prefetch(row + ahead * column_stride + line);
+        Block<T, NV>::load(row).store(dst);
+    }
+}
+
+// Zeroes the vectors of lanes beyond the channels; the last of the channels are written over them.
+template <class T, int NV>
+inline void clear_lanes(int64_t channels, int64_t cells, T* dst) {
+    constexpr int W = Vec<T>::lanes;
+    const Vec<T> zero = Vec<T>::broadcast(0);
+    for (int64_t lane = channels / W * W; lane < Block<T, NV>::lanes; lane += W)
+        for (int64_t i = 0; i < cells; i++) zero.store(dst + i * Block<T, NV>::lanes + lane);
+}
+
+template <class T, int NV>
+void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    int64_t height = rows.end - rows.start, width = columns.end - columns.start;
+    const unsigned char* row = map.data + rows.start * map.row_stride + columns.start * map.column_stride;
+    const bool contiguous = map.column_stride == (ptrdiff_t)sizeof(T);
+    if (contiguous && map.row_stride == width * (ptrdiff_t)sizeof(T)) {
+        width *= height;
+        height = 1;
+    }
+    const bool transposed = contiguous && map.channels >= Vec<T>::lanes;
+    if (transposed) clear_lanes<T, NV>(map.channels, height * width, dst);
+    for (int64_t y = 0; y < height; y++, row += map.row_stride, dst += width * lanes) {
+        if (transposed && width >= best_tile<T>)
+            pack_row_transposed<T, NV, best_tile<T>>(row, map.channel_stride, map.channels, width, dst);
+        else if (transposed && width >= narrow_tile<T>)
+            pack_row_transposed<T, NV, narrow_tile<T>>(row, map.channel_stride, map.channels, width, dst);
+        else if (map.channel_stride == (ptrdiff_t)sizeof(T) && map.channels == lanes)
+            pack_row_of_blocks<T, NV>(row, map.column_stride, width, dst);
+        else
+            pack_row_strided<T, NV>(map, row, width, dst);
+    }
+}
+
+// Whole cache lines past the cache; the ragged ends, which a neighbour shares, the ordinary way.
+template <class T>
+inline void stream_copy(const T* src, unsigned char* dst, int64_t bytes) {
+    const unsigned char* from = (const unsigned char*)src;
+    const int64_t head = smaller(bytes, (int64_t)(-(uintptr_t)dst & 63));
+    memcpy(dst, from, head);
+    int64_t at = head;
+    for (; at + 64 <= bytes; at += 64)
+        for (int i = 0; i < 64; i += (int)sizeof(Vec<T>)) Vec<T>::load(from + at + i).stream(dst + at + i);
+    memcpy(dst + at, from + at, bytes - at);
+}
+
+template <class T>
+void stream(const T* src, unsigned char* dst, int64_t count) {
+    stream_copy<T>(src, dst, count * (int64_t)sizeof(T));
+}
+
+template <class T>
+inline void copy_run(const T* src, unsigned char* dst, int64_t count, bool stream) {
+    const int64_t bytes = count * (int64_t)sizeof(T);
+    if (stream) {
+        stream_copy<T>(src, dst, bytes);
+    } else if (bytes >= 16 && bytes <= 32) {  // a row of 4 to 8 floats, of which there are thousands
+        memcpy(dst, src, 16);
+        memcpy(dst + bytes - 16, (const unsigned char*)src + bytes - 16, 16);
+    } else {
+        memcpy(dst, src, bytes);
+    }
+}
+
+// planes[lane * count + bin]. With fewer bins than lanes a tile spills into the next plane's start, which is written after it.
+template <class T, int NV>
+inline void transpose_bins(const unsigned char* bins, int64_t count, T* planes) {
+    constexpr int R = best_tile<T>;
+    constexpr int W = Vec<T>::lanes;
+    constexpr int64_t few = 2;  // bins over (49 = 3 * 16 + 1) that are cheaper one by one than as another row of tiles
+    const int64_t in_tiles = count > W && count % W <= few ? count - count % W : count;
+    for (int lane = 0; lane < Block<T, NV>::lanes; lane += R)
+        for (int64_t b = 0; b < in_tiles; b += W) {
+            const int64_t at = count < W ? 0 : smaller(b, in_tiles - W);
+            transpose_tile<T, R>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T), Block<T, NV>::bytes,
+                              (unsigned char*)(planes + lane * count + at), count * (ptrdiff_t)sizeof(T));
+        }
+    for (int64_t b = in_tiles; b < count; b++)
+        for (int lane = 0; lane < Block<T, NV>::lanes; lane++) planes[lane * count + b] = ((const T*)(bins + b * Block<T, NV>::bytes))[lane];
+}
+
+// Lanes that stay neighbours: bin by bin.
+template <class T, int NV>
+inline void copy_bins(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out) {
+    const bool whole = out.first_lane == 0 && out.end_lane == Block<T, NV>::lanes;
+    for (int64_t ph = 0; ph < rows; ph++)
+        for (int64_t pw = 0; pw < columns; pw++) {
+            const T* bin = (const T*)bin_address(bins, ph, pw);
+            unsigned char* to = out.data + ph * out.row_stride + pw * out.column_stride;
+            if (whole && out.stream && ((uintptr_t)to & 63) == 0)
+                for (int i = 0; i < NV; i++) Vec<T>::load((const char*)bin + i * sizeof(Vec<T>)).stream(to + i * sizeof(Vec<T>));
+            else if (whole)
+                Block<T, NV>::load(bin).store(to);
+            else
+                memcpy(to + out.first_lane * sizeof(T), bin + out.first_lane, (out.end_lane - out.first_lane) * sizeof(T));
+        }
+}
+
+template <class T, int NV>
+inline void scatter_bins(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out) {
+    for (int64_t ph = 0; ph < rows; ph++)
+        for (int64_t pw = 0; pw < columns; pw++) {
+            const T* bin = (const T*)bin_address(bins, ph, pw);
+            unsigned char* to = out.data + ph * out.row_stride + pw * out.column_stride;
+            for (int64_t lane = out.first_lane; lane < out.end_lane; lane++)
+                memcpy(to + lane * out.channel_stride, bin + lane, sizeof(T));
+        }
+}
+
+template <class T, int NV>
+void unpack(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging) {
+    const int64_t count = rows * columns, plane = count * (int64_t)sizeof(T);
+    if (out.channel_stride == (ptrdiff_t)sizeof(T)) return copy_bins<T, NV>(bins, rows, columns, out);
+    if (count < (int64_t)(16 / sizeof(T)) || out.column_stride != (ptrdiff_t)sizeof(T) || (rows > 1 && out.row_stride != columns * (ptrdiff_t)sizeof(T)))
+        return scatter_bins<T, NV>(bins, rows, columns, out);
+    const bool one_run = out.channel_stride == plane, whole = out.first_lane == 0 && out.end_lane == Block<T, NV>::lanes;
+    if (one_run && whole && !out.stream && count >= Vec<T>::lanes && (uintptr_t)out.data % sizeof(T) == 0)
+        return transpose_bins<T, NV>(bins.data, count, (T*)out.data);
+    transpose_bins<T, NV>(bins.data, count, staging);
+    if (one_run) {
+        copy_run<T>(staging + out.first_lane * count, out.data + out.first_lane * plane,
+                    (out.end_lane - out.first_lane) * count, out.stream);
+    } else {
+        for (int64_t lane = out.first_lane; lane < out.end_lane; lane++)
+            copy_run<T>(staging + lane * count, out.data + lane * out.channel_stride, count, out.stream);
+    }
+}
+
+}  // namespace
+}  // namespace fastroi
