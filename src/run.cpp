@@ -225,9 +225,10 @@ private:
             const ChannelWindow& w = work_.window(rois);
             const MapTile map = pack(block, rois, rois.rows, rois.columns, buffers.packed);
             for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
-                reduction_.reduce(*block.kernels, map, reduction_.y(work_.order[i], w), reduction_.x(work_.order[i], w),
-                                  bins_at(i, w.bin_columns.start), buffers.columns);
-                stop_.worked(thread, work_.touched_cells(work_.order[i], w) + work_.bins_per_roi());
+                const auto& y = reduction_.y(work_.order[i], w);
+                const auto& x = reduction_.x(work_.order[i], w);
+                reduction_.reduce(*block.kernels, map, y, x, bins_at(i, w.bin_columns.start), buffers.columns);
+                stop_.worked(thread, length(y.hull) * length(x.hull) + y.count * x.count);
             }
         }
         for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 #include "../refusal.h"
 
@@ -27,21 +28,32 @@ double read_float16(const unsigned char* p) {
 
 using NumberReader = double (*)(const unsigned char*);
 
-NumberReader reader_of(int32_t dtype) {
+template <NumberReader reader>
+using Constant = std::integral_constant<NumberReader, reader>;
+
+// Calls body with the reader of a dtype, as a constant that inlines; says whether there is one.
+template <class Body>
+bool with_reader(int32_t dtype, const Body& body) {
     switch (dtype) {
-        case FASTROI_FLOAT32: return read_as_double<float>;
-        case FASTROI_FLOAT64: return read_as_double<double>;
-        case FASTROI_FLOAT16: return read_float16;
-        case FASTROI_INT8: return read_as_double<int8_t>;
-        case FASTROI_INT16: return read_as_double<int16_t>;
-        case FASTROI_INT32: return read_as_double<int32_t>;
-        case FASTROI_INT64: return read_as_double<int64_t>;
-        case FASTROI_UINT8: return read_as_double<uint8_t>;
-        case FASTROI_UINT16: return read_as_double<uint16_t>;
-        case FASTROI_UINT32: return read_as_double<uint32_t>;
-        case FASTROI_UINT64: return read_as_double<uint64_t>;
-        default: return nullptr;
+        case FASTROI_FLOAT32: return body(Constant<read_as_double<float>>{}), true;
+        case FASTROI_FLOAT64: return body(Constant<read_as_double<double>>{}), true;
+        case FASTROI_FLOAT16: return body(Constant<read_float16>{}), true;
+        case FASTROI_INT8: return body(Constant<read_as_double<int8_t>>{}), true;
+        case FASTROI_INT16: return body(Constant<read_as_double<int16_t>>{}), true;
+        case FASTROI_INT32: return body(Constant<read_as_double<int32_t>>{}), true;
+        case FASTROI_INT64: return body(Constant<read_as_double<int64_t>>{}), true;
+        case FASTROI_UINT8: return body(Constant<read_as_double<uint8_t>>{}), true;
+        case FASTROI_UINT16: return body(Constant<read_as_double<uint16_t>>{}), true;
+        case FASTROI_UINT32: return body(Constant<read_as_double<uint32_t>>{}), true;
+        case FASTROI_UINT64: return body(Constant<read_as_double<uint64_t>>{}), true;
+        default: return false;
     }
+}
+
+NumberReader reader_of(int32_t dtype) {
+    NumberReader reader = nullptr;
+    with_reader(dtype, [&](auto read) { reader = read; });
+    return reader;
 }
 
 bool is_integer(int32_t dtype) { return dtype >= FASTROI_INT8 && dtype <= FASTROI_UINT64; }
@@ -91,21 +103,22 @@ void check_box_table(const fastroi_boxes& boxes, int coordinates, int64_t images
 
 std::vector<Box> read_boxes(const fastroi_boxes& boxes, int coordinates, int64_t images) {
     check_box_table(boxes, coordinates, images);
-    const NumberReader read = reader_of(boxes.dtype);
     const NumberReader read_index = boxes.batch_indices ? reader_of(boxes.batch_dtype) : nullptr;
     const int skipped = boxes.columns - coordinates;
     std::vector<Box> result(boxes.count);
-    for (int64_t k = 0; k < boxes.count; k++) {
-        const unsigned char* row = (const unsigned char*)boxes.data + k * boxes.strides[0];
-        Box& box = result[k];
-        for (int i = 0; i < coordinates; i++)
-            box.coordinate[i] = checked_coordinate(read(row + (i + skipped) * boxes.strides[1]), coordinates, i, k);
-        if (skipped)
-            box.image = checked_image(read(row), images, "rois", k);
-        else if (read_index)
-            box.image = checked_image(read_index((const unsigned char*)boxes.batch_indices + k * boxes.batch_stride), images,
-                                      "batch_indices", k);
-    }
+    with_reader(boxes.dtype, [&](auto read) {
+        for (int64_t k = 0; k < boxes.count; k++) {
+            const unsigned char* row = (const unsigned char*)boxes.data + k * boxes.strides[0];
+            Box& box = result[k];
+            for (int i = 0; i < coordinates; i++)
+                box.coordinate[i] = checked_coordinate(read(row + (i + skipped) * boxes.strides[1]), coordinates, i, k);
+            if (skipped)
+                box.image = checked_image(read(row), images, "rois", k);
+            else if (read_index)
+                box.image = checked_image(read_index((const unsigned char*)boxes.batch_indices + k * boxes.batch_stride), images,
+                                          "batch_indices", k);
+        }
+    });
     return result;
 }
 
