@@ -1,6 +1,7 @@
 """Fixtures that run a test on every instruction set, layout and dtype, and count what was run."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ _possible = {
     "layouts": LAYOUTS,
     "dtypes": DTYPES,
 }
+
+# A shell starts background jobs with Ctrl-C ignored, which children inherit: tests that send it would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=fastroi.simd.supported())
