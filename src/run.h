@@ -1,4 +1,4 @@
-// From a plan to results: tiles, scratch memory, threads, cancellation. Knows no rule and no instruction.
+// From a plan to results, on all threads and until cancelled. Knows no rule and no instruction.
 #pragma once
 #include <stdint.h>
 
@@ -27,7 +27,7 @@ struct Execution {
 // Which channels a window of bins reads: source channel = first + c * step for output channel c.
 struct ChannelWindow {
     int64_t first, step;
-    int64_t y_window, x_window;  // index of the axes in the planned RoI
+    int64_t y_window, x_window;  // index of the axes in the planned RoI, where each window has its own
     Range bin_rows, bin_columns;
 };
 

@@ -139,8 +139,8 @@ FASTROI_RULE double farthest_in_steps(double coordinate, double step) {
     return steps < 0 ? -steps : steps;
 }
 
-// The points that may lie on the map, a little generously: an adaptive grid can have 10^30 of them elsewhere. Where there is
-// none in a span cut short, the empty span stands at the end of the grid if all points come before the map, else at its beginning.
+// The points that may lie on the map, a little generously: an adaptive grid can have 10^30 of them elsewhere. An empty span
+// stands at the end of the grid if all points come before the map, else at its beginning.
 template <class Real>
 FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int64_t extent) {
     constexpr int64_t few = 4;  // sooner tried than found
