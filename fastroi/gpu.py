@@ -35,7 +35,8 @@ _MAX_GATHER_SAMPLING = 1 << 10
 _CHANNEL_BLOCK = 32
 _STAGED_CHANNELS = 128
 _BLOCKS_WANTED = 4096
-_OUTPUTS_PER_THREAD = 4
+_OUTPUTS_PER_THREAD = 8  # at most; fewer where there would be too few blocks
+_TILE_SIDE = 64  # cells and channels that a block packs
 _PASTED_ROWS, _PASTE_TAP_BYTES = 16, 24
 
 _KINDS_OF_MAXIMUM = {1: (0, 1, 0), 2: (1, 1, 0), 3: (0, 1, 1), 4: (0, 0, 0)}  # corners, absent_is_zero, from_zero
@@ -389,6 +390,8 @@ class _Call:
     def _check(self, boxes, batch_indices):
         """What the core checks on the host, in its words."""
         images = self.maps[0].shape[0]
+        if max(self.maps[0].shape[1], self.out.shape[1]) > _MAX_ITEMS:
+            raise OverflowError(f"features: {self.maps[0].shape[1]} channels; at most 2^30 on a GPU")
         for array in self.maps:
             rows, columns = array.shape[2:]
             if max(rows, columns) > _MAX_AXIS:
@@ -467,7 +470,7 @@ class _Call:
         cells = max([level.rows * level.columns for level in self.levels])
         often = 4 * self.count * plane >= launch.images * launch.level_count * cells
         short = cells * (launch.channels + 16) < 2**31
-        first, channel_bytes, block = _aligned(plan_bytes), plane * self.item_size, _STAGED_CHANNELS
+        first, channel_bytes, block = _aligned(plan_bytes), (plane | 1) * self.item_size, _STAGED_CHANNELS
         while block > 32 and first + block * channel_bytes > _SHARED_PREFERRED:
             block //= 2
         launch.channel_block, stage = block, first + block * channel_bytes
@@ -488,8 +491,9 @@ class _Call:
             self.levels[i] = packing.levels[0] = _Level(
                 device.pointer(copy), rows * row, 1, row, channels, rows, columns, level.scale_h, level.scale_w
             )
-            blocks = images * -(-cells // 32) * -(-channels // 32)
-            device.launch(self.element, "pack", blocks, device.threads, 32 * 33 * self.item_size, packing)
+            blocks = images * -(-cells // _TILE_SIDE) * -(-channels // _TILE_SIDE)
+            shared_bytes = _TILE_SIDE * (_TILE_SIDE + 1) * self.item_size
+            device.launch(self.element, "pack", blocks, device.threads, shared_bytes, packing)
         self._pass_levels()
 
     def listing_kernel(self, family):
@@ -509,10 +513,16 @@ class _Call:
             return
         launch, device = self.launch, self.device
         self._divide_work(False, name)
-        step = max(1, _MAX_AXIS // launch.slices)
-        for first in range(0, self.count, step):
-            launch.first, launch.count = first, min(step, self.count - first)
+        for _ in self._turns(_MAX_AXIS // launch.slices):
             device.launch(self.element, name, launch.count * launch.slices, device.threads, 0, launch)
+
+    def _turns(self, step):
+        """Sets the RoIs and bins of one launch after the other, at most `step` RoIs and as many bins as are planned at once."""
+        launch, bins = self.launch, self.launch.planned_bins
+        for first, bin_ in itertools.product(range(0, self.count, step), range(0, self.bins, bins)):
+            launch.first, launch.count = first, min(step, self.count - first)
+            launch.first_bin, launch.planned_bins = bin_, min(bins, self.bins - bin_)
+            yield
 
     def run_points(self):
         """Rotated boxes of many points: a block a bin, its cells in shared memory or, where they do not fit, in scratch."""
@@ -565,10 +575,7 @@ class _Call:
             setattr(launch, field, address)
             address += size
         plan_threads = min(device.plan_threads, -(-self.plan_items // 32) * 32)
-        bins_at_once = launch.planned_bins
-        for first, bin_ in itertools.product(range(0, self.count, step), range(0, self.bins, bins_at_once)):
-            launch.first, launch.count = first, min(step, self.count - first)
-            launch.first_bin, launch.planned_bins = bin_, min(bins_at_once, self.bins - bin_)
+        for _ in self._turns(step):
             device.launch(self.element, plan_name, launch.count, plan_threads, plan_threads * 8, launch)
             device.launch(self.element, name, launch.count * launch.slices, threads, shared_bytes, launch)
 
@@ -584,9 +591,15 @@ class _Call:
             launch.channel_block, launch.slices = block, -(-launch.channels // block)
             return
         launch.channels_fastest = launch.out_strides[1] == 1 and launch.channels > 1
-        width = 16 // self.item_size if name.endswith("_wide") else 1
-        outputs = launch.channels // width * launch.planned_bins
-        launch.slices = max(1, min(-(-outputs // (self.device.threads * _OUTPUTS_PER_THREAD)), 1 << 16))
+        width = 1
+        if name.endswith("_wide"):
+            width = 16 // self.item_size
+        else:
+            launch.planned_bins = min(launch.planned_bins, _MAX_ITEMS // launch.channels)
+        outputs, threads = launch.channels // width * launch.planned_bins, self.device.threads
+        blocks = self.count * -(-outputs // threads)
+        per_thread = max(1, min(blocks // (_BLOCKS_WANTED // 2), _OUTPUTS_PER_THREAD))
+        launch.slices = min(-(-outputs // (threads * per_thread)), 1 << 16)
 
 
 class _MaskCall(_Call):

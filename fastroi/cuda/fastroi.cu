@@ -111,7 +111,24 @@ __device__ inline uint16_t half_bits_of_float(float v) {
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(v));
     return bits;
 }
+
+// The same pointer, which the compiler no longer takes apart: an access at 32 bits behind it costs one instruction.
+template <class T>
+__device__ inline const T* opaque(const T* p) {
+    asm("" : "+l"(p));
+    return p;
+}
+
+// One access each: the compiler splits assignments.
+__device__ inline void put(uint2* to, uint2 v) { asm volatile("st.global.v2.u32 [%0], {%1, %2};" : : "l"(to), "r"(v.x), "r"(v.y)); }
+__device__ inline void put(uint4* to, uint4 v) {
+    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" : : "l"(to), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w));
+}
 #endif
+template <class Word>
+__device__ inline void put(Word* to, Word v) {
+    *to = v;
+}
 
 __device__ inline float widened(float v) { return v; }
 __device__ inline double widened(double v) { return v; }
@@ -158,15 +175,70 @@ __device__ inline A minus_infinity() {
     return -(A)__int_as_float(0x7f800000);
 }
 
+// What a sum starts from: a fused product added to a negative zero is the product, sign and all.
+template <class A>
+constexpr A no_sum = -(A)0;
+
+template <class A, int V>
+__device__ inline void set_all(A (&values)[V], A value) {
+#pragma unroll
+    for (int c = 0; c < V; c++) values[c] = value;
+}
+
+template <class A, int V>
+__device__ inline void add_product(A (&sum)[V], A weight, const A (&v)[V]) {
+#pragma unroll
+    for (int c = 0; c < V; c++) sum[c] = fused(weight, v[c], sum[c]);
+}
+
 // V consecutive channels, moved in one access of V * sizeof(T) bytes.
 template <class T, int V>
 struct alignas(V * sizeof(T)) Pack {
     T v[V];
 };
 
+// The built-in type of so many bytes.
+template <int bytes>
+struct Access;
+template <>
+struct Access<2> {
+    using Type = uint16_t;
+};
+template <>
+struct Access<4> {
+    using Type = uint32_t;
+};
+template <>
+struct Access<8> {
+    using Type = uint2;
+};
+template <>
+struct Access<16> {
+    using Type = uint4;
+};
+
+// From global memory that no thread of the kernel writes.
+template <class Value>
+__device__ inline Value loaded(const Value* from) {
+    using Word = typename Access<sizeof(Value)>::Type;
+    const Word word = __ldg((const Word*)from);
+    Value value;
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+// To global memory.
+template <class Value>
+__device__ inline void stored(Value* to, const Value& value) {
+    using Word = typename Access<sizeof(Value)>::Type;
+    Word word;
+    memcpy(&word, &value, sizeof word);
+    put((Word*)to, word);
+}
+
 template <class T, int V>
 __device__ inline void load(const T* from, Sum<T> (&to)[V]) {
-    const Pack<T, V> pack = *(const Pack<T, V>*)from;
+    const Pack<T, V> pack = loaded((const Pack<T, V>*)from);
 #pragma unroll
     for (int i = 0; i < V; i++) to[i] = widened(pack.v[i]);
 }
@@ -176,7 +248,7 @@ __device__ inline void store(T* to, const Sum<T> (&from)[V]) {
     Pack<T, V> pack;
 #pragma unroll
     for (int i = 0; i < V; i++) pack.v[i] = narrowed<T>(from[i]);
-    *(Pack<T, V>*)to = pack;
+    stored((Pack<T, V>*)to, pack);
 }
 
 // --- reading boxes ---------------------------------------------------------------------------------------------------
@@ -477,18 +549,22 @@ __device__ inline void plan_samples(const Launch& launch) {
 
 // --- walking over items ----------------------------------------------------------------------------------------------
 
+// Divisions are of 32 bits wherever the host sees to it that they fit: those of 64 take a hundred instructions.
+__device__ inline int64_t roi_of_block(const Launch& launch) { return blockIdx.x / (uint32_t)launch.slices; }
+__device__ inline int64_t slice_of_block(const Launch& launch) { return blockIdx.x % (uint32_t)launch.slices; }
+
 // Three digits that count up by a fixed step: what item / n % m would give, without a division per item.
 struct Odometer {
     int32_t high, middle, low;
     int32_t step_high, step_middle, step_low, middles, lows;
 
-    __device__ Odometer(int32_t item, int32_t step, int32_t middles_, int32_t lows_) : middles(middles_), lows(lows_) {
-        low = item % lows;
-        middle = item / lows % middles;
-        high = item / lows / middles;
-        step_low = step % lows;
-        step_middle = step / lows % middles;
-        step_high = step / lows / middles;
+    __device__ Odometer(uint32_t item, uint32_t step, uint32_t middles_, uint32_t lows_) : middles(middles_), lows(lows_) {
+        low = item % lows_;
+        middle = item / lows_ % middles_;
+        high = item / lows_ / middles_;
+        step_low = step % lows_;
+        step_middle = step / lows_ % middles_;
+        step_high = step / lows_ / middles_;
     }
     __device__ void advance() {
         low += step_low;
@@ -566,8 +642,8 @@ template <class T, bool with_argmax>
 __device__ inline void max_planar(const Launch& launch) {
     using A = Sum<T>;
     constexpr int N = lanes<A>;
-    const int64_t k = blockIdx.x / launch.slices;
-    const ChannelRange range(launch, blockIdx.x % launch.slices);
+    const int64_t k = roi_of_block(launch);
+    const ChannelRange range(launch, slice_of_block(launch));
     const PlannedRoi roi = launch.planned[k];
     const int32_t columns = (int32_t)(roi.x_end - roi.x_start), bins_h = (int32_t)launch.bins_h, bins_w = (int32_t)launch.bins_w;
     if (roi.image < 0 || columns <= 0) return fill<T>(launch, k, range, 0);
@@ -668,14 +744,36 @@ struct DirectItem {
 
 template <int V, class Body>
 __device__ inline void for_each_output(const Launch& launch, int64_t slice, const Body& body) {
-    const int64_t bins_w = launch.bins_w, plane = launch.planned_bins, packs = launch.channels / V;
-    const int64_t step = launch.slices * blockDim.x, count = plane * packs;
-    for (int64_t item = slice * blockDim.x + threadIdx.x; item < count; item += step) {
-        const int64_t pack = launch.channels_fastest ? item % packs : item / plane;
-        const int64_t bin = launch.first_bin + (launch.channels_fastest ? item / packs : item % plane);
-        body(DirectItem{pack * V, (int32_t)(bin / bins_w), (int32_t)(bin % bins_w)});
+    const uint32_t bins_w = launch.bins_w, plane = launch.planned_bins, packs = launch.channels / V;
+    const uint32_t step = launch.slices * blockDim.x, count = plane * packs;
+    for (uint32_t item = slice * blockDim.x + threadIdx.x; item < count; item += step) {
+        const uint32_t pack = launch.channels_fastest ? item % packs : item / plane;
+        const uint32_t bin = launch.first_bin + (launch.channels_fastest ? item / packs : item % plane);
+        body(DirectItem{(int64_t)pack * V, (int32_t)(bin / bins_w), (int32_t)(bin % bins_w)});
     }
 }
+
+// Values of a RoI on their way to a channels-first result, a line of bins for each channel. Threads write V consecutive channels
+// of one bin and read consecutive bins: lines of an odd length, those of a warp side by side, keep both clear of bank conflicts.
+template <class T, int V>
+struct Stage {
+    T* values;
+    int32_t packs, plane, pitch;
+
+    __device__ Stage(void* memory, int32_t packs_, int32_t plane_) : values((T*)memory), packs(packs_), plane(plane_), pitch(plane_ | 1) {}
+    __device__ T* line(int32_t channel) const { return values + (channel % V * packs + channel / V) * pitch; }
+
+    __device__ void write(int32_t channel, int32_t bin, const Sum<T> (&from)[V]) const {
+        T* const to = line(channel) + bin;
+#pragma unroll
+        for (int i = 0; i < V; i++) to[i * packs * pitch] = narrowed<T>(from[i]);
+    }
+
+    __device__ void copy_to(T* out, int32_t channels) const {
+        Odometer at(threadIdx.x, blockDim.x, channels, plane);
+        for (int32_t i = threadIdx.x; i < channels * plane; i += blockDim.x, at.advance()) out[i] = line(at.middle)[at.low];
+    }
+};
 
 // What a block of a wide kernel reduces: some of a RoI's bins over all channels, or all bins over a block of channels. Items
 // are counted in 32 bits.
@@ -683,16 +781,16 @@ template <class T, int V>
 struct WideWork {
     int32_t first, step, count, packs;
     int64_t first_channel, channels;
-    T* stage;
+    Stage<T, V> stage;
 
-    __device__ WideWork(const Launch& launch, int64_t slice, void* memory) : stage((T*)memory) {
+    __device__ WideWork(const Launch& launch, int64_t slice, void* memory) : stage(memory, 0, (int32_t)(launch.bins_h * launch.bins_w)) {
         first_channel = launch.staged ? slice * launch.channel_block : 0;
         channels = launch.channels - first_channel;
         if (launch.staged && channels > launch.channel_block) channels = launch.channel_block;
-        packs = (int32_t)((channels + V - 1) / V);
+        stage.packs = packs = (int32_t)((channels + V - 1) / V);
         first = (int32_t)(threadIdx.x + (launch.staged ? 0 : slice * blockDim.x));
         step = (int32_t)(blockDim.x * (launch.staged ? 1 : launch.slices));
-        count = (int32_t)(launch.bins_h * launch.bins_w) * packs;
+        count = stage.plane * packs;
     }
 
     template <class Body>
@@ -703,23 +801,17 @@ struct WideWork {
     }
 
     __device__ void write(const Launch& launch, int64_t k, const DirectItem& at, const Sum<T> (&values)[V]) const {
-        if (!launch.staged) {
-            T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0] + at.channel;
-            return store<T, V>(out + at.ph * launch.out_strides[2] + at.pw * launch.out_strides[3], values);
-        }
-        const int32_t plane = (int32_t)(launch.bins_h * launch.bins_w);
-        T* const to = stage + (int32_t)(at.channel - first_channel) * plane + at.ph * (int32_t)launch.bins_w + at.pw;
-#pragma unroll
-        for (int i = 0; i < V; i++) to[i * plane] = narrowed<T>(values[i]);
+        if (launch.staged)
+            return stage.write((int32_t)(at.channel - first_channel), at.ph * (int32_t)launch.bins_w + at.pw, values);
+        T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0] + at.channel;
+        store<T, V>(out + at.ph * launch.out_strides[2] + at.pw * launch.out_strides[3], values);
     }
 
     // One contiguous run of the result; lanes past the last channel stay behind.
     __device__ void finish(const Launch& launch, int64_t k) const {
         if (!launch.staged) return;
         __syncthreads();
-        const int64_t plane = launch.bins_h * launch.bins_w;
-        T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0] + first_channel * plane;
-        for (int32_t i = threadIdx.x; i < (int32_t)(channels * plane); i += blockDim.x) out[i] = stage[i];
+        stage.copy_to((T*)launch.out + (launch.first + k) * launch.out_strides[0] + first_channel * stage.plane, (int32_t)channels);
     }
 };
 
@@ -733,12 +825,12 @@ __device__ inline void write(const Launch& launch, int64_t k, const DirectItem& 
 template <class T, int V, bool with_argmax>
 __device__ inline void max_direct(const Launch& launch) {
     using A = Sum<T>;
-    const int64_t k = blockIdx.x / launch.slices;
+    const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
     const Level& map = launch.levels[roi.level];
     const int64_t row_stride = map.row_stride, column_stride = map.column_stride;
     const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
-    for_each_output<V>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+    for_each_output<V>(launch, slice_of_block(launch), [&](const DirectItem& at) {
         A best[V];
         int64_t offset[V];
         Range y = {0, 0}, x = {0, 0};
@@ -776,38 +868,60 @@ __device__ inline void max_direct(const Launch& launch) {
     });
 }
 
+// Raises V maxima to some cells: all loads are in flight before the first comparison waits.
+template <int Y, int X, class T, int V>
+__device__ inline void raise_to_cells(const T* (&row)[Y], int32_t column_stride, Sum<T> (&best)[V]) {
+    Sum<T> v[Y][X][V];
+#pragma unroll
+    for (int y = 0; y < Y; y++)
+#pragma unroll
+        for (int x = 0; x < X; x++, row[y] += column_stride) load<T, V>(row[y], v[y][x]);
+#pragma unroll
+    for (int y = 0; y < Y; y++)
+#pragma unroll
+        for (int x = 0; x < X; x++)
+#pragma unroll
+            for (int c = 0; c < V; c++) best[c] = raised(best[c], v[y][x][c]);
+}
+
+template <int Y, class T, int V>
+__device__ inline void raise_to_rows(const T* first, int32_t row_stride, int32_t column_stride, int32_t columns, Sum<T> (&best)[V]) {
+    const T* row[Y];
+#pragma unroll
+    for (int y = 0; y < Y; y++) row[y] = first + y * row_stride;
+    constexpr int X = 4 / Y;
+    int32_t column = 0;
+#pragma unroll 1
+    for (; column + X <= columns; column += X) raise_to_cells<Y, X>(row, column_stride, best);
+    if (X == 4 && column + 2 <= columns) raise_to_cells<Y, 2>(row, column_stride, best), column += 2;
+    if (column < columns) raise_to_cells<Y, 1>(row, column_stride, best);
+}
+
 // Channels-last maps: a thread per 16 bytes of channels of a bin, 32-bit offsets in an image.
 template <class T, int V>
 __device__ inline void max_wide(const Launch& launch) {
     using A = Sum<T>;
-    const int64_t k = blockIdx.x / launch.slices;
+    const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
     const Level& map = launch.levels[roi.level];
     const int32_t row_stride = (int32_t)map.row_stride, column_stride = (int32_t)map.column_stride;
     const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
     const Range* const y_bins = (const Range*)launch.y_items + k * launch.bins_h;
     const Range* const x_bins = (const Range*)launch.x_items + k * launch.bins_w;
-    const WideWork<T, V> work(launch, blockIdx.x % launch.slices, dynamic_shared);
+    const WideWork<T, V> work(launch, slice_of_block(launch), dynamic_shared);
     work.for_each(launch, [&](const DirectItem& at) {
         A best[V];
         Range y = {0, 0}, x = {0, 0};
-        if (roi.image >= 0) y = y_bins[at.ph], x = x_bins[at.pw];
+        if (roi.image >= 0) y = loaded(y_bins + at.ph), x = loaded(x_bins + at.pw);
         const bool is_empty_bin = no_cells(y) || no_cells(x);
-#pragma unroll
-        for (int i = 0; i < V; i++) best[i] = is_empty_bin ? 0 : minus_infinity<A>();
+        set_all(best, is_empty_bin ? (A)0 : minus_infinity<A>());
         if (!is_empty_bin) {
-            const T* const channels = image + at.channel;
-            int32_t row = y.start * row_stride + x.start * column_stride;
-            for (int32_t i = y.start; i < y.end; i++, row += row_stride) {
-                int32_t cell = row;
-#pragma unroll 4
-                for (int32_t j = x.start; j < x.end; j++, cell += column_stride) {
-                    A v[V];
-                    load<T, V>(channels + cell, v);
-#pragma unroll
-                    for (int c = 0; c < V; c++) best[c] = raised(best[c], v[c]);
-                }
-            }
+            const T* row = opaque(image + at.channel + (y.start * row_stride + x.start * column_stride));
+            const int32_t rows = y.end - y.start, columns = x.end - x.start;
+#pragma unroll 1
+            for (int32_t i = 0; i + 2 <= rows; i += 2, row += 2 * row_stride)
+                raise_to_rows<2>(row, row_stride, column_stride, columns, best);
+            if (rows % 2) raise_to_rows<1>(row, row_stride, column_stride, columns, best);
         }
         work.write(launch, k, at, best);
     });
@@ -824,10 +938,19 @@ struct OffsetTap {
 };
 
 template <class A>
-__device__ inline A finished(const Launch& launch, A sum, int32_t y_taps, int32_t x_taps) {
-    if (!launch.mean) return sum;
+struct FarTap {
+    int64_t offset;
+    A weight;
+};
+
+// Divides by the number of cells, if the operator's taps have weights of 1.
+template <class A, int V>
+__device__ inline void finish_mean(const Launch& launch, A (&sum)[V], int32_t y_taps, int32_t x_taps) {
+    if (!launch.mean) return;
     const int64_t cells = (int64_t)y_taps * x_taps;
-    return cells <= 1 ? sum : divided(sum, (A)cells);
+    if (cells <= 1) return;
+#pragma unroll
+    for (int c = 0; c < V; c++) sum[c] = divided(sum[c], (A)cells);
 }
 
 // The taps of one RoI in shared memory, behind `reserved` items of it.
@@ -860,8 +983,8 @@ template <class T>
 __device__ inline void sum_planar(const Launch& launch) {
     using A = Sum<T>;
     constexpr int N = lanes<A>;
-    const int64_t k = blockIdx.x / launch.slices;
-    const ChannelRange range(launch, blockIdx.x % launch.slices);
+    const int64_t k = roi_of_block(launch);
+    const ChannelRange range(launch, slice_of_block(launch));
     const PlannedRoi roi = launch.planned[k];
     if (roi.image < 0) return fill<T>(launch, k, range, 0);
     if (roi.x_length == 0 || roi.y_length == 0) return fill<T>(launch, k, range, (A)launch.outside);
@@ -894,12 +1017,10 @@ __device__ inline void sum_planar(const Launch& launch) {
                 const LaneOffsets<N> lane(channels - at.high * N, channel_stride);
                 const int32_t column = at.high * N * channel_stride + column_of[at.low];
                 A sum[N];
-                OffsetTap<A> tap = taps.y[first];
-#pragma unroll
-                for (int i = 0; i < N; i++) sum[i] = tap.weight * widened(planes[column + tap.offset + lane.at[i]]);
+                set_all(sum, no_sum<A>);
 #pragma unroll 2
-                for (int32_t t = first + 1; t < end; t++) {
-                    tap = taps.y[t];
+                for (int32_t t = first; t < end; t++) {
+                    const OffsetTap<A> tap = taps.y[t];
                     const int32_t cell = column + tap.offset;
 #pragma unroll
                     for (int i = 0; i < N; i++) sum[i] = fused(tap.weight, widened(planes[cell + lane.at[i]]), sum[i]);
@@ -913,18 +1034,15 @@ __device__ inline void sum_planar(const Launch& launch) {
                 const Pack<A, N>* const line = sums + (bin.high * bin_rows + bin.middle) * columns;
                 const int32_t rows = taps.y_first[ph + 1] - taps.y_first[ph];
                 A sum[N];
-#pragma unroll
-                for (int i = 0; i < N; i++) sum[i] = (A)launch.outside;
-                if (first < end && rows > 0) {
+                if (first == end || rows == 0) {
+                    set_all(sum, (A)launch.outside);
+                } else {
+                    set_all(sum, no_sum<A>);
                     for (int32_t t = first; t < end; t++) {
                         const OffsetTap<A> tap = taps.x[t];
-                        const Pack<A, N> v = line[by_tap ? t : tap.offset];
-#pragma unroll
-                        for (int i = 0; i < N; i++) sum[i] = t == first ? tap.weight * v.v[i] : fused(tap.weight, v.v[i], sum[i]);
+                        add_product(sum, tap.weight, line[by_tap ? t : tap.offset].v);
                     }
-                    if (launch.mean)
-#pragma unroll
-                        for (int i = 0; i < N; i++) sum[i] = finished(launch, sum[i], rows, end - first);
+                    finish_mean(launch, sum, rows, end - first);
                 }
                 T* const to = out + (c0 + bin.high * N) * launch.out_strides[1] + ph * launch.out_strides[2] +
                               bin.low * launch.out_strides[3];
@@ -941,14 +1059,63 @@ __device__ inline void sum_planar(const Launch& launch) {
 // The input channel of an output value: its own number, or that of its bin's group.
 __device__ inline int64_t input_channel(const Launch& launch, const DirectItem& at) {
     if (launch.group_h == 0) return at.channel;
-    const int64_t group = at.ph * launch.group_h / launch.bins_h * launch.group_w + at.pw * launch.group_w / launch.bins_w;
+    const bool is_own_group = launch.group_h == launch.bins_h && launch.group_w == launch.bins_w;
+    const int64_t group = is_own_group ? at.ph * launch.bins_w + at.pw
+                                       : at.ph * launch.group_h / launch.bins_h * launch.group_w + at.pw * launch.group_w / launch.bins_w;
     return launch.bin_major ? group * launch.channels + at.channel : at.channel * launch.group_h * launch.group_w + group;
+}
+
+// Adds weighted rows to the sums of X columns: all loads are in flight before the first sum waits.
+template <int Y, int X, class T, int V, class Row>
+__device__ inline void add_rows(const T* const (&column)[X], int32_t first, const Row& row, Sum<T> (&sum)[X][V]) {
+    Sum<T> v[Y][X][V], weight[Y];
+#pragma unroll
+    for (int y = 0; y < Y; y++) {
+        const auto tap = row(first + y);
+        weight[y] = tap.weight;
+#pragma unroll
+        for (int x = 0; x < X; x++) load<T, V>(column[x] + tap.offset, v[y][x]);
+    }
+#pragma unroll
+    for (int y = 0; y < Y; y++)
+#pragma unroll
+        for (int x = 0; x < X; x++) add_product(sum[x], weight[y], v[y][x]);
+}
+
+template <int X, class T, int V, class Row, class Column>
+__device__ inline void add_columns(const T* channels, int32_t rows, const Row& row, int32_t first, const Column& column, Sum<T> (&sum)[V]) {
+    using A = Sum<T>;
+    A weight[X], of_rows[X][V];
+    const T* base[X];
+#pragma unroll
+    for (int x = 0; x < X; x++) {
+        const auto tap = column(first + x);
+        base[x] = opaque(channels + tap.offset);
+        weight[x] = tap.weight;
+        set_all(of_rows[x], no_sum<A>);
+    }
+    int32_t y = 0;
+#pragma unroll 1
+    for (; y + 2 <= rows; y += 2) add_rows<2>(base, y, row, of_rows);
+    if (y < rows) add_rows<1>(base, y, row, of_rows);
+#pragma unroll
+    for (int x = 0; x < X; x++) add_product(sum, weight[x], of_rows[x]);
+}
+
+// The weighted sum of a bin's weighted columns for V channels; row(i) and column(i) are its taps, with offsets in elements.
+template <class T, int V, class Row, class Column>
+__device__ inline void sum_of_taps(const T* channels, int32_t rows, const Row& row, int32_t columns, const Column& column, Sum<T> (&sum)[V]) {
+    set_all(sum, no_sum<Sum<T>>);
+    int32_t x = 0;
+#pragma unroll 1
+    for (; x + 2 <= columns; x += 2) add_columns<2>(channels, rows, row, x, column, sum);
+    if (x < columns) add_columns<1>(channels, rows, row, x, column, sum);
 }
 
 template <class T, int V>
 __device__ inline void sum_direct(const Launch& launch) {
     using A = Sum<T>;
-    const int64_t k = blockIdx.x / launch.slices;
+    const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
     const Level& map = launch.levels[roi.level];
     const int64_t row_stride = map.row_stride, column_stride = map.column_stride;
@@ -957,35 +1124,18 @@ __device__ inline void sum_direct(const Launch& launch) {
     const Tap<A>* const x_taps = (const Tap<A>*)launch.x_items + k * launch.x_capacity;
     const int32_t* const y_first = launch.y_first + k * (launch.bins_h + 1);
     const int32_t* const x_first = launch.x_first + k * (launch.bins_w + 1);
-    for_each_output<V>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+    for_each_output<V>(launch, slice_of_block(launch), [&](const DirectItem& at) {
         A sum[V];
         int32_t y = 0, y_end = 0, x = 0, x_end = 0;
         if (roi.image >= 0) y = y_first[at.ph], y_end = y_first[at.ph + 1], x = x_first[at.pw], x_end = x_first[at.pw + 1];
-        const bool is_outside = y == y_end || x == x_end;
-        const A otherwise = roi.image < 0 ? 0 : (A)launch.outside;
-#pragma unroll
-        for (int c = 0; c < V; c++) sum[c] = otherwise;
-        if (!is_outside) {
-            const T* const plane = image + input_channel(launch, at) * map.channel_stride;
-            for (int32_t t = x; t < x_end; t++) {
-                const T* const column = plane + x_taps[t].index * column_stride;
-                A rows[V], v[V];
-                load<T, V>(column + y_taps[y].index * row_stride, v);
-#pragma unroll
-                for (int c = 0; c < V; c++) rows[c] = y_taps[y].weight * v[c];
-#pragma unroll 4
-                for (int32_t s = y + 1; s < y_end; s++) {
-                    const A weight = y_taps[s].weight;
-                    load<T, V>(column + y_taps[s].index * row_stride, v);
-#pragma unroll
-                    for (int c = 0; c < V; c++) rows[c] = fused(weight, v[c], rows[c]);
-                }
-                const A weight = x_taps[t].weight;
-#pragma unroll
-                for (int c = 0; c < V; c++) sum[c] = t == x ? weight * rows[c] : fused(weight, rows[c], sum[c]);
-            }
-#pragma unroll
-            for (int c = 0; c < V; c++) sum[c] = finished(launch, sum[c], y_end - y, x_end - x);
+        if (y == y_end || x == x_end) {
+            set_all(sum, roi.image < 0 ? (A)0 : (A)launch.outside);
+        } else {
+            sum_of_taps(
+                image + input_channel(launch, at) * map.channel_stride,
+                y_end - y, [&](int32_t i) { return FarTap<A>{y_taps[y + i].index * row_stride, y_taps[y + i].weight}; },
+                x_end - x, [&](int32_t i) { return FarTap<A>{x_taps[x + i].index * column_stride, x_taps[x + i].weight}; }, sum);
+            finish_mean(launch, sum, y_end - y, x_end - x);
         }
         write<T, V>(launch, k, at, sum);
     });
@@ -1001,44 +1151,26 @@ __device__ inline void* after(const void* memory) {
 template <class T, int V>
 __device__ inline void sum_wide(const Launch& launch) {
     using A = Sum<T>;
-    const int64_t k = blockIdx.x / launch.slices;
+    const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
     const bool is_refused = roi.image < 0;
     const Level& map = launch.levels[roi.level];
     const T* const image = (const T*)map.data + (is_refused ? 0 : roi.image) * map.image_stride;
     const SharedTaps<A> taps(launch, k, roi, dynamic_shared, (int32_t)map.row_stride, (int32_t)map.column_stride, 0);
-    const WideWork<T, V> work(launch, blockIdx.x % launch.slices, after(taps.rest));
+    const WideWork<T, V> work(launch, slice_of_block(launch), after(taps.rest));
     __syncthreads();
     work.for_each(launch, [&](const DirectItem& at) {
         A sum[V];
         int32_t y = 0, y_end = 0, x = 0, x_end = 0;
         if (!is_refused)
             y = taps.y_first[at.ph], y_end = taps.y_first[at.ph + 1], x = taps.x_first[at.pw], x_end = taps.x_first[at.pw + 1];
-        const A otherwise = is_refused ? 0 : (A)launch.outside;
-#pragma unroll
-        for (int c = 0; c < V; c++) sum[c] = otherwise;
-        if (y < y_end && x < x_end) {
-            const T* const channels = image + at.channel;
-            for (int32_t t = x; t < x_end; t++) {
-                const OffsetTap<A> column = taps.x[t];
-                A rows[V], v[V];
-                OffsetTap<A> row = taps.y[y];
-                load<T, V>(channels + (column.offset + row.offset), v);
-#pragma unroll
-                for (int c = 0; c < V; c++) rows[c] = row.weight * v[c];
-#pragma unroll 2
-                for (int32_t s = y + 1; s < y_end; s++) {
-                    row = taps.y[s];
-                    load<T, V>(channels + (column.offset + row.offset), v);
-#pragma unroll
-                    for (int c = 0; c < V; c++) rows[c] = fused(row.weight, v[c], rows[c]);
-                }
-#pragma unroll
-                for (int c = 0; c < V; c++) sum[c] = t == x ? column.weight * rows[c] : fused(column.weight, rows[c], sum[c]);
-            }
-            if (launch.mean)
-#pragma unroll
-                for (int c = 0; c < V; c++) sum[c] = finished(launch, sum[c], y_end - y, x_end - x);
+        if (y == y_end || x == x_end) {
+            set_all(sum, is_refused ? (A)0 : (A)launch.outside);
+        } else {
+            sum_of_taps(
+                opaque(image + at.channel), y_end - y, [&](int32_t i) { return taps.y[y + i]; }, x_end - x, [&](int32_t i) { return taps.x[x + i]; },
+                sum);
+            finish_mean(launch, sum, y_end - y, x_end - x);
         }
         work.write(launch, k, at, sum);
     });
@@ -1094,13 +1226,13 @@ __device__ inline Sum<T> raised_to_corners(Sum<T> best, const SampleRow<T>& row,
 template <class T>
 __device__ inline void max_samples(const Launch& launch) {
     using A = Sum<T>;
-    const int64_t k = blockIdx.x / launch.slices;
+    const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
     const Level& map = launch.levels[roi.level];
     const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
     const Sample<A>* const y = (const Sample<A>*)launch.y_items + k * launch.y_capacity;
     const Sample<A>* const x = (const Sample<A>*)launch.x_items + k * launch.x_capacity;
-    for_each_output<1>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+    for_each_output<1>(launch, slice_of_block(launch), [&](const DirectItem& at) {
         A best[1] = {0};
         if (roi.image >= 0) {
             const int64_t row = k * (launch.bins_h + 1) + at.ph, column = k * (launch.bins_w + 1) + at.pw;
@@ -1130,17 +1262,22 @@ __device__ inline void max_samples(const Launch& launch) {
 template <class T, int V>
 struct CellSum {
     using A = Sum<T>;
-    A value[V] = {};
+    A value[V];
     bool is_empty = true;
+
+    __device__ CellSum() { set_all(value, no_sum<A>); }
 
     // A weight of zero is no cell, though the cell of one is read.
     __device__ void add(const T* cell, A weight) {
         A v[V];
         load<T, V>(cell, v);
         if (weight == 0) return;
-#pragma unroll
-        for (int c = 0; c < V; c++) value[c] = is_empty ? weight * v[c] : fused(weight, v[c], value[c]);
+        add_product(value, weight, v);
         is_empty = false;
+    }
+
+    __device__ void finish() {
+        if (is_empty) set_all(value, (A)0);
     }
 };
 
@@ -1179,15 +1316,16 @@ __device__ inline int64_t class_of(const Launch& launch, int64_t channel) {
 // Any layout: a thread per V channels of a bin.
 template <class T, int V, bool products>
 __device__ inline void gather_direct(const Launch& launch) {
-    const int64_t k = blockIdx.x / launch.slices;
+    const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
     const Level& map = launch.levels[0];
     const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
-    for_each_output<V>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+    for_each_output<V>(launch, slice_of_block(launch), [&](const DirectItem& at) {
         CellSum<T, V> sum;
         const int64_t list = list_of(launch, k, class_of(launch, at.channel), at.ph * launch.bins_w + at.pw);
         const T* const channel = image + input_channel(launch, at) * map.channel_stride;
         if (roi.image >= 0) add_cells<products>(launch, list, channel, map.row_stride, map.column_stride, sum);
+        sum.finish();
         write<T, V>(launch, k, at, sum.value);
     });
 }
@@ -1195,16 +1333,17 @@ __device__ inline void gather_direct(const Launch& launch) {
 // Channels-last maps: a thread per 16 bytes of channels of a bin, 32-bit offsets in an image.
 template <class T, int V, bool products>
 __device__ inline void gather_wide(const Launch& launch) {
-    const int64_t k = blockIdx.x / launch.slices;
+    const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
     const Level& map = launch.levels[0];
     const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
-    const WideWork<T, V> work(launch, blockIdx.x % launch.slices, dynamic_shared);
+    const WideWork<T, V> work(launch, slice_of_block(launch), dynamic_shared);
     work.for_each(launch, [&](const DirectItem& at) {
         CellSum<T, V> sum;
         const int64_t list = list_of(launch, k, 0, at.ph * launch.bins_w + at.pw);
         if (roi.image >= 0)
-            add_cells<products>(launch, list, image + at.channel, (int32_t)map.row_stride, (int32_t)map.column_stride, sum);
+            add_cells<products>(launch, list, opaque(image + at.channel), (int32_t)map.row_stride, (int32_t)map.column_stride, sum);
+        sum.finish();
         work.write(launch, k, at, sum.value);
     });
     work.finish(launch, k);
@@ -1511,6 +1650,7 @@ __device__ inline void gather_bin_of_points(const Launch& launch, int64_t k, int
 #pragma unroll 4
         for (int32_t t = 0; t < listed; t++)
             sum.add(channel + (table.cell[t] * map.row_stride + table.position[t] * map.column_stride), (A)table.weight[t]);
+        sum.finish();
         const DirectItem at = {c, (int32_t)ph, (int32_t)pw};
         if (!launch.staged) {
             write<T, V>(launch, k, at, sum.value);
@@ -1553,13 +1693,13 @@ __device__ inline Orientation turned_orientation(const Launch& launch, const Roi
 template <class T>
 __device__ inline void mix(const Launch& launch) {
     using A = Sum<T>;
-    const int64_t k = blockIdx.x / launch.slices, count = launch.orientations;
+    const int64_t k = roi_of_block(launch), count = launch.orientations;
     const RoiBox box = read_box(launch, launch.first + k);
     const T* const source = (const T*)launch.source + (launch.first + k) * launch.source_strides[0];
     Orientation turn = {0, 0, 0};
     if (box.image >= 0)
         turn = launch.arithmetic_is_float ? turned_orientation<float>(launch, box) : turned_orientation<double>(launch, box);
-    for_each_output<1>(launch, blockIdx.x % launch.slices, [&](const DirectItem& at) {
+    for_each_output<1>(launch, slice_of_block(launch), [&](const DirectItem& at) {
         const T* const bin = source + at.ph * launch.source_strides[2] + at.pw * launch.source_strides[3];
         const int64_t first = at.channel / count * count;
         const A value[1] = {mixed<A>(turn, at.channel - first, count, [&](int64_t from) {
@@ -1641,7 +1781,7 @@ __device__ inline void paste_rows(const Launch& launch, int64_t k, const RoiBox&
 }
 
 __device__ inline void paste_masks(const Launch& launch) {
-    const int64_t k = blockIdx.x / launch.slices, first = blockIdx.x % launch.slices * launch.shared_items;
+    const int64_t k = roi_of_block(launch), first = slice_of_block(launch) * launch.shared_items;
     const int64_t end = first + launch.shared_items < launch.bins_h ? first + launch.shared_items : launch.bins_h;
     const RoiBox box = read_box(launch, launch.first + k);
     if (launch.arithmetic_is_float)
@@ -1652,14 +1792,14 @@ __device__ inline void paste_masks(const Launch& launch) {
 
 // A thread a bin; products and sums are rounded one by one, as on the CPU.
 __device__ inline void crop_masks(const Launch& launch) {
-    const int64_t k = blockIdx.x / launch.slices;
+    const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
     const Level& map = launch.levels[0];
     const Tap<double>* const y_taps = (const Tap<double>*)launch.y_items + k * launch.y_capacity;
     const Tap<double>* const x_taps = (const Tap<double>*)launch.x_items + k * launch.x_capacity;
     const int32_t* const y_first = launch.y_first + k * (launch.bins_h + 1);
     const int32_t* const x_first = launch.x_first + k * (launch.bins_w + 1);
-    for_each_output<1>(launch, blockIdx.x % launch.slices, [&](const DirectItem& bin) {
+    for_each_output<1>(launch, slice_of_block(launch), [&](const DirectItem& bin) {
         const int64_t at = (launch.first + k) * launch.out_strides[0] + bin.ph * launch.out_strides[2] + bin.pw * launch.out_strides[3];
         if (roi.image < 0) return store_no_mask(launch, at);
         double sum = 0;
@@ -1684,38 +1824,46 @@ __device__ inline void crop_masks(const Launch& launch) {
 
 // --- channels first to channels last ---------------------------------------------------------------------------------
 
-constexpr int tile_side = 32;
+constexpr int tile_side = 64;
 
 // Copies one level's map so that the channels of a cell are contiguous, zeros after the last. A block moves a square of cells
-// and channels through shared memory: both sides of it are contiguous accesses.
-template <class T>
+// and channels through shared memory: both sides of it are contiguous accesses, and a thread has all of its reads in flight.
+// The host packs no map whose cells and channels 32 bits cannot count.
+template <class T, int V>
 __device__ inline void pack(const Launch& launch) {
+    constexpr int threads = 256, pitch = tile_side + 1, rows = threads / tile_side, groups = tile_side / V;
     T* const tile = (T*)dynamic_shared;
     const Level& map = launch.levels[0];
-    const int64_t cells = map.rows * map.columns, padded = map.column_stride;
-    const int64_t cell_tiles = (cells + tile_side - 1) / tile_side, channel_tiles = (padded + tile_side - 1) / tile_side;
-    const int64_t image = blockIdx.x / cell_tiles / channel_tiles;
-    const int64_t first_channel = blockIdx.x / cell_tiles % channel_tiles * tile_side, first_cell = blockIdx.x % cell_tiles * tile_side;
-    const T* const from = (const T*)launch.source + image * launch.source_strides[0];
-    T* const to = (T*)map.data + image * map.image_stride;
-    const bool is_dense = launch.source_strides[2] == map.columns * launch.source_strides[3];
-    // blockDim is a multiple of tile_side: a thread keeps its column of the square.
-    const int32_t column = threadIdx.x % tile_side, first_row = threadIdx.x / tile_side, step = blockDim.x / tile_side;
-    const int64_t cell = first_cell + column;
-    if (cell < cells) {
-        const int64_t y = is_dense ? 0 : cell / map.columns, x = is_dense ? cell : cell % map.columns;
-        const T* const source = from + y * launch.source_strides[2] + x * launch.source_strides[3];
-#pragma unroll 4
-        for (int32_t row = first_row; row < tile_side; row += step) {
-            const int64_t channel = first_channel + row;
-            tile[row * (tile_side + 1) + column] = channel < launch.channels ? source[channel * launch.source_strides[1]] : T{};
+    const uint32_t columns = map.columns, cells = map.rows * columns, channels = launch.channels, padded = map.column_stride;
+    const uint32_t cell_tiles = (cells + tile_side - 1) / tile_side, channel_tiles = (padded + tile_side - 1) / tile_side;
+    const uint32_t image = blockIdx.x / cell_tiles / channel_tiles;
+    const uint32_t first_channel = blockIdx.x / cell_tiles % channel_tiles * tile_side, first_cell = blockIdx.x % cell_tiles * tile_side;
+    for (uint32_t thread = threadIdx.x; thread < threads; thread += blockDim.x) {
+        const uint32_t cell = first_cell + thread % tile_side, row = thread / tile_side;
+        if (cell >= cells) continue;
+        const bool is_dense = launch.source_strides[2] == map.columns * launch.source_strides[3];
+        const int64_t y = is_dense ? 0 : cell / columns, x = is_dense ? cell : cell % columns;
+        const T* const source = (const T*)launch.source + image * launch.source_strides[0] + y * launch.source_strides[2] +
+                                x * launch.source_strides[3] + first_channel * launch.source_strides[1];
+        T values[tile_side / rows];
+#pragma unroll
+        for (uint32_t i = 0; i < tile_side / rows; i++) {
+            const uint32_t channel = i * rows + row;
+            values[i] = first_channel + channel < channels ? source[channel * launch.source_strides[1]] : T{};
         }
+#pragma unroll
+        for (uint32_t i = 0; i < tile_side / rows; i++) tile[(i * rows + row) * pitch + thread % tile_side] = values[i];
     }
     __syncthreads();
-    if (first_channel + column >= padded) return;
-#pragma unroll 4
-    for (int32_t row = first_row; row < tile_side; row += step)
-        if (first_cell + row < cells) to[(first_cell + row) * padded + first_channel + column] = tile[column * (tile_side + 1) + row];
+    T* const to = (T*)map.data + image * map.image_stride + first_channel;
+    for (uint32_t item = threadIdx.x; item < tile_side * groups; item += blockDim.x) {
+        const uint32_t cell = item / groups, channel = item % groups * V;
+        if (first_cell + cell >= cells || first_channel + channel >= padded) continue;
+        Pack<T, V> values;
+#pragma unroll
+        for (int i = 0; i < V; i++) values.v[i] = tile[(channel + i) * pitch + cell];
+        stored((Pack<T, V>*)(to + (int64_t)(first_cell + cell) * padded + channel), values);
+    }
 }
 
 // --- what the host launches ------------------------------------------------------------------------------------------
@@ -1764,7 +1912,7 @@ using Weight = Sum<Element>;
     KERNEL(points_direct, 256, (gather_points<Element, 1>(launch)))   \
     KERNEL(points_wide, 256, (gather_points<Element, wide>(launch)))  \
     KERNEL(mix, 256, (mix<Element>(launch)))                          \
-    KERNEL(pack, 256, (pack<Element>(launch)))                        \
+    KERNEL(pack, 256, (pack<Element, wide>(launch)))                  \
     FASTROI_MASK_KERNELS(KERNEL)
 
 #define FASTROI_DEFINE(name, threads, call)                                                              \
