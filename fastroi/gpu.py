@@ -12,6 +12,7 @@ import math
 from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,8 @@ _STAGED_CHANNELS = 128
 _BLOCKS_WANTED = 4096
 _OUTPUTS_PER_THREAD = 8  # at most; fewer where there would be too few blocks
 _TILE_SIDE = 64  # cells and channels that a block packs
+_MANY_CELLS = 256  # of a map for each bin, from which on planes are kept in shared memory
+_WARPS, _LEAST_WARPS, _LINE_BYTES = 16, 4, 1024  # that share planes; scratch of a warp
 _PASTED_ROWS, _PASTE_TAP_BYTES = 16, 24
 
 _KINDS_OF_MAXIMUM = {1: (0, 1, 0), 2: (1, 1, 0), 3: (0, 1, 1), 4: (0, 0, 0)}  # corners, absent_is_zero, from_zero
@@ -102,6 +105,7 @@ class _CupyRuntime:
         self.cupy = cupy
         self._kernels = {}
         self._errors = {}
+        self._attributes = {}
 
     def device_id(self, array):
         device = getattr(array, "__dlpack_device__", None)
@@ -127,6 +131,20 @@ class _CupyRuntime:
 
     def pointer(self, array):
         return array.data.ptr
+
+    def _attribute(self, name):
+        device = self.current()
+        value = self._attributes.get((device, name))
+        if value is None:
+            value = self._attributes[device, name] = self.cupy.cuda.Device(device).attributes[name]
+        return value
+
+    def most_shared_bytes(self):
+        """Shared memory that a block may have if the driver is asked."""
+        return self._attribute("MaxSharedMemoryPerBlockOptin")
+
+    def multiprocessors(self):
+        return self._attribute("MultiProcessorCount")
 
     def error_word(self):
         device = self.current()
@@ -157,6 +175,8 @@ class _CupyRuntime:
                 module = self.cupy.RawModule(code=cuda.source(), options=options, backend="nvrtc")
                 self._kernels[device, element] = module
             kernel = self._kernels[device, element, name] = module.get_function("fastroi_" + name)
+            if name.endswith("_resident"):
+                kernel.max_dynamic_shared_size_bytes = self.most_shared_bytes()
         return kernel
 
     def launch(self, element, name, blocks, threads, shared_bytes, call):
@@ -355,6 +375,16 @@ def warmup(dtypes=("float32",)):
 # --- one call --------------------------------------------------------------------------------------------------------------
 
 
+class _Kernel(NamedTuple):
+    """What reduces planned RoIs: its blocks are slices of a RoI, or, where `planes` is not 0, slices of all RoIs for so many groups of planes."""
+
+    name: str
+    shared_bytes: int = 0
+    items: int = 0  # of shared memory beside the plan: columns of a planar kernel, scratch values of a warp
+    threads: int = 0  # 0: chosen by the work of a RoI
+    planes: int = 0
+
+
 class _Call:
     """Maps, boxes and result of one call as the kernels take them."""
 
@@ -501,9 +531,35 @@ class _Call:
         is_whole = self.launch.planned_bins == self.bins
         staged = self.stage_bytes(0) if is_whole and self.launch.classes == 1 else None
         if staged:
-            return family + "_staged", staged, 0
+            return _Kernel(family + "_staged", staged)
         wide = is_whole and self.launch.classes == 1 and self.takes_wide_access()
-        return family + ("_wide" if wide else "_direct"), 0, 0
+        return _Kernel(family + ("_wide" if wide else "_direct"))
+
+    def resident_kernel(self, family):
+        """The kernel of a family that keeps whole planes in shared memory, or None.
+
+        It reads the whole map once whatever the boxes are, and is for bins that may have any number of cells: maps that are
+        large beside their bins, and RoIs enough to be worth reading them.
+        """
+        launch, device = self.launch, self.device
+        cells, columns = max([level.rows * level.columns for level in self.levels]), self.largest_extents[1]
+        is_worth = _MANY_CELLS * self.bins <= cells and launch.images * launch.level_count * cells <= 16 * self.count * self.bins
+        if launch.group_h or not is_worth:
+            return None
+        plane, line = cells * self.item_size, max(_LINE_BYTES, columns * self.weight_size)
+        room, blocks_wanted = device.most_shared_bytes(), 2 * device.multiprocessors()
+        # Two blocks of half the warps on a multiprocessor where both fit: one loads while the other pools.
+        half = room // 2 - 1024
+        channels = (half - _WARPS // 2 * line) // plane
+        warps = _WARPS // 2 if channels > 0 else min(_WARPS, (room - _aligned(plane)) // line)
+        if warps < _LEAST_WARPS:
+            return None
+        maps = launch.images * launch.level_count
+        launch.channel_block = channels = max(1, min(channels, launch.channels, maps * launch.channels // blocks_wanted))
+        planes = maps * -(-launch.channels // channels)
+        launch.slices = max(1, min(blocks_wanted // planes, self.count // warps))
+        shared_bytes = -(-channels * plane // 16) * 16 + warps * line
+        return _Kernel(family + "_resident", shared_bytes, line // self.weight_size, 32 * warps, planes)
 
     # Running.
 
@@ -552,15 +608,15 @@ class _Call:
             launch.scratch = device.pointer(scratch)
             device.launch(self.element, name, blocks, threads, max(_POINT_CHUNK_BYTES, 16 * threads), launch)
 
-    def run(self, plan_name, plan, kernels):
-        """`plan` lists (field, bytes per RoI); `kernels` is (name, shared bytes, items) of the reducing kernel."""
+    def run(self, plan_name, plan, kernel):
+        """`plan` lists (field, bytes per RoI), `kernel` is what reduces them."""
         if self.out.size == 0:
             return
         launch, device = self.launch, self.device
-        name, shared_bytes, items = kernels
-        launch.shared_items = items
-        self._divide_work(items > 0, name)
-        threads = device.threads
+        name, shared_bytes, launch.shared_items, threads, planes = kernel
+        if not planes:
+            self._divide_work(launch.shared_items > 0, name)
+        threads = threads or device.threads
         if name.endswith("_staged"):
             name = name.removesuffix("_staged") + "_wide"
             self.pack_maps()
@@ -577,7 +633,7 @@ class _Call:
         plan_threads = min(device.plan_threads, -(-self.plan_items // 32) * 32)
         for _ in self._turns(step):
             device.launch(self.element, plan_name, launch.count, plan_threads, plan_threads * 8, launch)
-            device.launch(self.element, name, launch.count * launch.slices, threads, shared_bytes, launch)
+            device.launch(self.element, name, (planes or launch.count) * launch.slices, threads, shared_bytes, launch)
 
     def _divide_work(self, planar, name):
         launch = self.launch
@@ -669,12 +725,13 @@ def _run_max(call):
     lanes = 16 // call.weight_size
     item_bytes = 16 + 4 * lanes * with_argmax
     plan_bytes = 8 * (launch.bins_h + launch.bins_w)
-    if not with_argmax and (staged := call.stage_bytes(0)):
-        kernel = ("max_staged", staged, 0)
-    elif shared := call.planar_shared_bytes(plan_bytes, call.largest_extents[1], item_bytes):
-        kernel = (prefix + "_planar", *shared)
-    else:
-        kernel = ("max_wide" if not with_argmax and call.takes_wide_access() else prefix + "_direct", 0, 0)
+    kernel = None if with_argmax else call.resident_kernel("max")
+    if kernel is None and not with_argmax and (staged := call.stage_bytes(0)):
+        kernel = _Kernel("max_staged", staged)
+    elif kernel is None and (shared := call.planar_shared_bytes(plan_bytes, call.largest_extents[1], item_bytes)):
+        kernel = _Kernel(prefix + "_planar", *shared)
+    elif kernel is None:
+        kernel = _Kernel("max_wide" if not with_argmax and call.takes_wide_access() else prefix + "_direct")
     call.run("plan_ranges", plan, kernel)
 
 
@@ -699,20 +756,23 @@ def _run_sum(call, kind, kernel=None):
         ("y_first", 4 * (launch.bins_h + 1)),
         ("x_first", 4 * (launch.bins_w + 1)),
     ]
-    call.run("plan_" + kind, plan, kernel or _sum_kernel(call, tap_bytes))
+    call.run("plan_" + kind, plan, kernel or _sum_kernel(call, kind, tap_bytes))
 
 
-def _sum_kernel(call, tap_bytes):
+def _sum_kernel(call, kind, tap_bytes):
     launch = call.launch
+    has_any_number_of_cells = kind in ("range_means", "precise") or (kind == "align" and min(launch.sampling_h, launch.sampling_w) <= 0)
+    if has_any_number_of_cells and (kernel := call.resident_kernel("sum")):
+        return kernel
     columns = call.largest_extents[1]
     plan_bytes = tap_bytes * (launch.y_capacity + launch.x_capacity) + 4 * (launch.bins_h + launch.bins_w + 2)
     if staged := call.stage_bytes(plan_bytes):
-        return "sum_staged", staged, 0
+        return _Kernel("sum_staged", staged)
     if shared := call.planar_shared_bytes(plan_bytes + 4 * launch.x_capacity, min(columns, launch.x_capacity), 16):
-        return "sum_planar", *shared
+        return _Kernel("sum_planar", *shared)
     if plan_bytes <= _SHARED_PREFERRED and call.takes_wide_access():
-        return "sum_wide", plan_bytes, 0
-    return "sum_direct", 0, 0
+        return _Kernel("sum_wide", plan_bytes)
+    return _Kernel("sum_direct")
 
 
 def _sample_capacity(bins, extent, sampling):
@@ -735,7 +795,7 @@ def _run_samples(call):
         ("y_absent", 4 * launch.bins_h),
         ("x_absent", 4 * launch.bins_w),
     ]
-    call.run("plan_samples", plan, ("max_samples", 0, 0))
+    call.run("plan_samples", plan, _Kernel("max_samples"))
 
 
 _CELL_BYTES, _TAP_BYTES = {4: 12, 8: 16}, 16  # WeightedCell of either weight; Tap<double>
@@ -930,7 +990,7 @@ def _crop_masks(
     launch = call.launch
     launch.coordinates, launch.arithmetic_is_float = aligned, arithmetic  # asymmetric, half pixel
     launch.sampling_h, launch.sampling_w = sampling_h, sampling_w
-    _run_sum(call, "align", ("crop_masks", 0, 0))
+    _run_sum(call, "align", _Kernel("crop_masks"))
 
 
 def _check_gather_sampling(ratio, name):

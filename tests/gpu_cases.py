@@ -26,6 +26,20 @@ SHAPES = (
     ((1, 2, 6, 5), (9, 12), 1 / 4),
 )
 
+# Maps large beside their bins, for bins of any number of cells: rows of one strip of columns up to several, planes that one access
+# of 16 bytes fits and some that none does, more images than one. (shape, bins, scale, RoIs)
+LARGE_MAPS = (
+    ((1, 3, 40, 300), (2, 3), 1 / 4, 130),
+    ((2, 5, 31, 47), (1, 2), 0.3, 95),
+    ((1, 2, 3, 301), 1, 1.0, 60),
+    ((1, 4, 60, 64), (5, 3), 1 / 2, 20),
+)
+ANY_NUMBER_OF_CELLS = {
+    "roi_pool": ({"rule": "fast_rcnn"}, {"rule": "floor"}, {"rule": "chainer", "reduce": "mean"}),
+    "roi_align": ({"sampling_ratio": -1}, {"sampling_ratio": (2, 0), "aligned": False, "arithmetic": "float32"}),
+    "prroi_pool": ({},),
+}
+
 # Keyword sets of every operator. "groups" marks position-sensitive ones, whose channels are multiplied.
 OPERATORS = {
     "roi_pool": [{"rule": rule, "reduce": reduce} for rule in fastroi.ROI_POOL_RULES for reduce in ("max", "mean")],
@@ -127,6 +141,25 @@ def turned(rois):
     angle = np.linspace(-7, 7, len(rois))
     angle[::5] = 0
     return np.concatenate([rois[:, :1], (low + high) / 2, high - low, angle[:, None]], axis=1)
+
+
+def check_large_maps(rng, dtype, to_device, read, expected_of):
+    """Boxes of any number of cells have the CPU's bits in every layout; yields the name of each operator as it is checked."""
+    for shape, size, scale, count in LARGE_MAPS:
+        rois = moderate_rois(rng, count, shape, scale)
+        features = feature_map(rng, shape, dtype)
+        if np.dtype(dtype).kind == "f":
+            features[rng.random(shape) < 0.01] = -0.0
+        padded = np.zeros((*shape[:3], shape[3] + 3), features.dtype)
+        padded[..., :-3] = features
+        for name, choices in ANY_NUMBER_OF_CELLS.items():
+            operator = getattr(fastroi, name)
+            for settings in choices:
+                expected = expected_of(operator, features, rois, size, scale, **settings)
+                for layout, maps in (("NCHW", features), ("NHWC", to_layout(features, "NHWC")), ("NCHW", padded[..., :-3])):
+                    pooled = operator(to_device(maps), to_device(rois), size, scale, layout=layout, **settings)
+                    assert_same(from_layout(read(pooled), layout), expected, rois)
+                yield name
 
 
 def half_bound(expected, magnitude, taps, dtype):

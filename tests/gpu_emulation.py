@@ -58,8 +58,15 @@ class EmulatedRuntime:
         self.folder, self.threads, self.plan_threads = folder, threads, threads
         self.reversed_order = reversed_order
         self.libraries = {}
+        self.shared_kilobytes = 227
         self.word = np.full(1, 2**64 - 1, np.uint64)
         self.launched = []
+
+    def most_shared_bytes(self):
+        return self.shared_kilobytes << 10
+
+    def multiprocessors(self):
+        return 4
 
     def device_id(self, array):
         return 0

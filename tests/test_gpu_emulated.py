@@ -13,7 +13,17 @@ import numpy as np
 import oracle
 import oracle_align
 import pytest
-from gpu_cases import OPERATORS, SHAPES, check_masks, compare_plans, half_bound, moderate_rois, run_operator
+from gpu_cases import (
+    LARGE_MAPS,
+    OPERATORS,
+    SHAPES,
+    check_large_maps,
+    check_masks,
+    compare_plans,
+    half_bound,
+    moderate_rois,
+    run_operator,
+)
 from gpu_emulation import EmulatedArray, EmulatedRuntime, emulated, from_device, to_device
 from helpers import (
     assert_same,
@@ -288,6 +298,55 @@ def test_pyramids(layout, device):
         assert_same(from_device(pooled), expected)
     with pytest.raises(TypeError, match=r"feature_pyramid\[1\]"):
         fastroi.multiscale_roi_align([on_device[0], on_host[1]], rois, 3, scales[:2], layout=layout)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kilobytes", [48, 227])
+def test_planes_kept_in_shared_memory(kilobytes, dtype, device, monkeypatch):
+    """Few channels a block and many, few warps and many; boxes that the device refuses; the same bits in any order of threads."""
+    monkeypatch.setattr(device, "shared_kilobytes", kilobytes)
+    device.reversed_order = kilobytes == 48
+    rng = np.random.default_rng(76)
+    for _ in check_large_maps(rng, dtype, to_device, from_device, cpu_fused):
+        resident = [name for name in device.launched if name.endswith("_resident")]
+    assert set(resident) == {"max_resident", "sum_resident"}
+    assert len(resident) == (72 if kilobytes == 227 else 54), "the largest plane fits into one of the two"
+    check_refused_box(device)
+
+
+def check_refused_box(device):
+    rois = np.array([[0, 0, 0, 25, 25], [0, np.nan, 0, 25, 25], [7, 0, 0, 25, 25], [1, 0, 0, 25, 25], [0, 90, 90, 95, 95.0]])
+    features = to_device(np.ones((2, 3, 28, 28), np.float32))
+    device.launched = []
+    for pool in (fastroi.roi_pool, fastroi.roi_align):
+        pooled = from_device(pool(features, to_device(np.repeat(rois, 20, axis=0)), 1))
+        np.testing.assert_allclose(pooled.reshape(5, 60), np.broadcast_to([[1], [0], [0], [1], [0]], (5, 60)), rtol=1e-6)
+        with pytest.raises(ValueError, match=r"rois\[20\]: x1"):
+            fastroi.gpu.check()
+    assert device.launched == ["plan_ranges", "max_resident", "plan_align", "sum_resident"]
+
+
+def test_half_types_in_planes_kept_in_shared_memory(device):
+    rng = np.random.default_rng(77)
+    for kind in (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)):
+        for shape, size, scale, count in LARGE_MAPS:
+            features, rois = feature_map(rng, shape).astype(kind), moderate_rois(rng, count, shape, scale)
+            wide = features.astype(np.float32)
+            for pool in (fastroi.roi_pool, fastroi.roi_align):
+                pooled = from_device(pool(to_device(features), to_device(rois), size, scale))
+                assert_same(pooled.astype(np.float32), cpu_fused(pool, wide, rois, size, scale).astype(kind).astype(np.float32))
+    assert [name for name in device.launched if not name.startswith("plan")] == ["max_resident", "sum_resident"] * 8
+
+
+def test_pyramids_in_planes_kept_in_shared_memory(device):
+    rng = np.random.default_rng(78)
+    maps = [feature_map(rng, (2, 3, 48 >> i, 64 >> i)) for i in range(3)]
+    rois = moderate_rois(rng, 200, (2, 3, 48, 64), 1 / 4).astype(np.float32)
+    scales = [1 / 4, 1 / 8, 1 / 16]
+    expected = cpu_fused(fastroi.multiscale_roi_align, maps, rois, (2, 3), scales, -1)
+    pooled = fastroi.multiscale_roi_align([to_device(m) for m in maps], to_device(rois), (2, 3), scales, -1)
+    assert device.launched[-1] == "sum_resident"
+    assert_same(from_device(pooled), expected)
 
 
 def test_many_rois_are_taken_in_turns(device, monkeypatch):

@@ -1,8 +1,10 @@
 // The CUDA kernels as C++: just enough of the built-ins to run the same text on a CPU. Blocks run one after another; the
-// threads of a block are fibers that take turns, switching only in __syncthreads(), so a missing barrier shows as a wrong
-// result and not as a rare one. SHIM_ORDER reverses the turns: results must not depend on them.
+// threads of a block are fibers that take turns, switching only at barriers, so a missing barrier shows as a wrong result and
+// not as a rare one, and one that some threads never reach as an error. SHIM_ORDER reverses the turns: results must not depend
+// on them.
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -63,17 +65,52 @@ void atomicMin(unsigned long long* at, unsigned long long v) {
 
 constexpr size_t stack_bytes = 64 << 10;
 
+enum class Turn { ready, at_warp_barrier, at_block_barrier, finished };
+
 struct Fiber {
     ucontext_t context;
     std::vector<char> stack;
-    bool finished;
+    Turn turn;
+    bool vote;
 };
 
+constexpr unsigned warp_size = 32;
 ucontext_t scheduler;
 std::vector<Fiber> fibers;
 unsigned current;
 
-void __syncthreads() { swapcontext(&fibers[current].context, &scheduler); }
+void pause(Turn turn) {
+    fibers[current].turn = turn;
+    swapcontext(&fibers[current].context, &scheduler);
+}
+void __syncthreads() { pause(Turn::at_block_barrier); }
+void __syncwarp() { pause(Turn::at_warp_barrier); }
+
+unsigned __ballot_sync(unsigned, bool vote) {
+    fibers[current].vote = vote;
+    __syncwarp();
+    unsigned votes = 0;
+    const unsigned first = current / warp_size * warp_size;
+    for (unsigned lane = 0; lane < warp_size && first + lane < fibers.size(); lane++)
+        votes |= (unsigned)(fibers[first + lane].turn != Turn::finished && fibers[first + lane].vote) << lane;
+    __syncwarp();
+    return votes;
+}
+int __ffs(unsigned bits) { return __builtin_ffs((int)bits); }
+
+// Lets the fibers from `first` on go if those that have not finished are all at one barrier.
+void release(Turn barrier, size_t first, size_t end) {
+    for (size_t i = first; i < end; i++)
+        if (fibers[i].turn != barrier && fibers[i].turn != Turn::finished) return;
+    for (size_t i = first; i < end; i++)
+        if (fibers[i].turn == barrier) fibers[i].turn = Turn::ready;
+}
+
+void release_barriers() {
+    for (size_t first = 0; first < fibers.size(); first += warp_size)
+        release(Turn::at_warp_barrier, first, std::min(first + warp_size, fibers.size()));
+    release(Turn::at_block_barrier, 0, fibers.size());
+}
 
 }  // namespace
 
@@ -81,7 +118,8 @@ void __syncthreads() { swapcontext(&fibers[current].context, &scheduler); }
 
 // Shared memory of a block, poisoned before each one and guarded behind: a kernel that reads what it has not written, or
 // writes past what it asked for, is found out.
-alignas(16) fastroi::SharedWords fastroi::dynamic_shared[(48 << 10) / 16 + 64];
+constexpr size_t guard_bytes = 1024;
+alignas(16) fastroi::SharedWords fastroi::dynamic_shared[((227 << 10) + guard_bytes) / 16];
 
 namespace {
 
@@ -90,7 +128,7 @@ struct Named {
     const char* name;
     Kernel kernel;
 };
-#define FASTROI_ENTRY(name, threads, call) {#name, fastroi_##name},
+#define FASTROI_ENTRY(name, threads, blocks, call) {#name, fastroi_##name},
 const Named table[] = {FASTROI_KERNELS(FASTROI_ENTRY)};
 
 const fastroi::Launch* arguments;
@@ -98,40 +136,49 @@ Kernel running;
 
 void body() {
     running(*arguments);
-    fibers[current].finished = true;
-    swapcontext(&fibers[current].context, &scheduler);
+    pause(Turn::finished);
 }
 
-bool run_block(size_t shared_bytes, bool reversed) {
+void start(Fiber& fiber) {
+    fiber.stack.resize(stack_bytes);
+    fiber.turn = Turn::ready;
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack.data();
+    fiber.context.uc_stack.ss_size = stack_bytes;
+    fiber.context.uc_link = nullptr;
+    makecontext(&fiber.context, body, 0);
+}
+
+// Gives every fiber that can go on a turn; whether there was one.
+bool take_turns(bool reversed) {
+    bool any = false;
+    for (size_t i = 0; i < fibers.size(); i++) {
+        current = (unsigned)(reversed ? fibers.size() - 1 - i : i);
+        if (fibers[current].turn != Turn::ready) continue;
+        threadIdx = {current, 0, 0};
+        swapcontext(&scheduler, &fibers[current].context);
+        any = true;
+    }
+    return any;
+}
+
+enum Status { done, no_such_kernel, wrote_past_shared_memory, stuck_at_barriers };
+
+Status run_block(size_t shared_bytes, bool reversed) {
     unsigned char* const shared = (unsigned char*)fastroi::dynamic_shared;
-    std::memset(shared, 0xff, sizeof fastroi::dynamic_shared);
-    for (Fiber& fiber : fibers) {
-        fiber.stack.resize(stack_bytes);
-        fiber.finished = false;
-        getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack.data();
-        fiber.context.uc_stack.ss_size = stack_bytes;
-        fiber.context.uc_link = nullptr;
-        makecontext(&fiber.context, body, 0);
-    }
-    for (bool open = true; open;) {
-        open = false;
-        for (size_t i = 0; i < fibers.size(); i++) {
-            current = (unsigned)(reversed ? fibers.size() - 1 - i : i);
-            if (fibers[current].finished) continue;
-            threadIdx = {current, 0, 0};
-            swapcontext(&scheduler, &fibers[current].context);
-            open = true;
-        }
-    }
-    for (size_t i = shared_bytes; i < sizeof fastroi::dynamic_shared; i++)
-        if (shared[i] != 0xff) return false;
-    return true;
+    std::memset(shared, 0xff, shared_bytes + guard_bytes);
+    for (Fiber& fiber : fibers) start(fiber);
+    while (take_turns(reversed)) release_barriers();
+    for (const Fiber& fiber : fibers)
+        if (fiber.turn != Turn::finished) return stuck_at_barriers;
+    for (size_t i = shared_bytes; i < shared_bytes + guard_bytes; i++)
+        if (shared[i] != 0xff) return wrote_past_shared_memory;
+    return done;
 }
 
 }  // namespace
 
-// 0: done, 1: no such kernel, 2: it wrote past its shared memory.
+// A Status.
 extern "C" int shim_launch(const char* name, unsigned blocks, unsigned threads, size_t shared_bytes, int reversed,
                            const void* launch) {
     for (const Named& entry : table) {
@@ -143,11 +190,11 @@ extern "C" int shim_launch(const char* name, unsigned blocks, unsigned threads, 
         fibers.resize(threads);
         for (unsigned b = 0; b < blocks; b++) {
             blockIdx = {b, 0, 0};
-            if (!run_block(shared_bytes, reversed)) return 2;
+            if (const Status status = run_block(shared_bytes, reversed)) return status;
         }
-        return 0;
+        return done;
     }
-    return 1;
+    return no_such_kernel;
 }
 
 extern "C" size_t shim_launch_bytes() { return sizeof(fastroi::Launch); }
