@@ -807,6 +807,14 @@ struct WideWork {
         store<T, V>(out + at.ph * launch.out_strides[2] + at.pw * launch.out_strides[3], values);
     }
 
+    // The result of a RoI that was refused.
+    __device__ void write_zeros(const Launch& launch, int64_t k) const {
+        Sum<T> zeros[V];
+        set_all(zeros, (Sum<T>)0);
+        for_each(launch, [&](const DirectItem& at) { write(launch, k, at, zeros); });
+        finish(launch, k);
+    }
+
     // One contiguous run of the result; lanes past the last channel stay behind.
     __device__ void finish(const Launch& launch, int64_t k) const {
         if (!launch.staged) return;
@@ -903,20 +911,21 @@ __device__ inline void max_wide(const Launch& launch) {
     using A = Sum<T>;
     const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
+    const WideWork<T, V> work(launch, slice_of_block(launch), dynamic_shared);
+    if (roi.image < 0) return work.write_zeros(launch, k);
     const Level& map = launch.levels[roi.level];
     const int32_t row_stride = (int32_t)map.row_stride, column_stride = (int32_t)map.column_stride;
-    const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
-    const Range* const y_bins = (const Range*)launch.y_items + k * launch.bins_h;
-    const Range* const x_bins = (const Range*)launch.x_items + k * launch.bins_w;
-    const WideWork<T, V> work(launch, slice_of_block(launch), dynamic_shared);
+    const T* const image = opaque((const T*)map.data + roi.image * map.image_stride);
+    const Range* const y_bins = opaque((const Range*)launch.y_items + k * launch.bins_h);
+    const Range* const x_bins = opaque((const Range*)launch.x_items + k * launch.bins_w);
     work.for_each(launch, [&](const DirectItem& at) {
         A best[V];
-        Range y = {0, 0}, x = {0, 0};
-        if (roi.image >= 0) y = loaded(y_bins + at.ph), x = loaded(x_bins + at.pw);
-        const bool is_empty_bin = no_cells(y) || no_cells(x);
-        set_all(best, is_empty_bin ? (A)0 : minus_infinity<A>());
-        if (!is_empty_bin) {
-            const T* row = opaque(image + at.channel + (y.start * row_stride + x.start * column_stride));
+        const Range y = loaded(y_bins + at.ph), x = loaded(x_bins + at.pw);
+        if (no_cells(y) || no_cells(x)) {
+            set_all(best, (A)0);
+        } else {
+            set_all(best, minus_infinity<A>());
+            const T* row = opaque(image + at.channel) + (y.start * row_stride + x.start * column_stride);
             const int32_t rows = y.end - y.start, columns = x.end - x.start;
 #pragma unroll 1
             for (int32_t i = 0; i + 2 <= rows; i += 2, row += 2 * row_stride)
@@ -1112,6 +1121,52 @@ __device__ inline void sum_of_taps(const T* channels, int32_t rows, const Row& r
     if (x < columns) add_columns<1>(channels, rows, row, x, column, sum);
 }
 
+// X columns of a bin of Y rows without a loop.
+template <int Y, int X, class T, int V>
+__device__ inline void add_columns(const T* channels, const OffsetTap<Sum<T>> (&row)[Y], const OffsetTap<Sum<T>>* column, Sum<T> (&sum)[V]) {
+    Sum<T> of_rows[X][V], weight[X];
+#pragma unroll
+    for (int x = 0; x < X; x++) {
+        weight[x] = column[x].weight;
+        const T* const base = opaque(channels + column[x].offset);
+#pragma unroll
+        for (int y = 0; y < Y; y++) {
+            Sum<T> v[V];
+            load<T, V>(base + row[y].offset, v);
+#pragma unroll
+            for (int c = 0; c < V; c++) of_rows[x][c] = y == 0 ? row[y].weight * v[c] : fused(row[y].weight, v[c], of_rows[x][c]);
+        }
+    }
+#pragma unroll
+    for (int x = 0; x < X; x++) add_product(sum, weight[x], of_rows[x]);
+}
+
+template <int Y, class T, int V>
+__device__ inline void sum_of_few_rows(const T* channels, const OffsetTap<Sum<T>>* rows, int32_t columns, const OffsetTap<Sum<T>>* column,
+                                       Sum<T> (&sum)[V]) {
+    OffsetTap<Sum<T>> row[Y];
+#pragma unroll
+    for (int y = 0; y < Y; y++) row[y] = rows[y];
+    set_all(sum, no_sum<Sum<T>>);
+    int32_t x = 0;
+#pragma unroll 1
+    for (; x + 2 <= columns; x += 2) add_columns<Y, 2>(channels, row, column + x, sum);
+    if (x < columns) add_columns<Y, 1>(channels, row, column + x, sum);
+}
+
+// The same sum; bins of few rows, and most are, keep the taps of these in registers.
+template <class T, int V>
+__device__ inline void sum_of_near_taps(const T* channels, int32_t rows, const OffsetTap<Sum<T>>* row, int32_t columns,
+                                        const OffsetTap<Sum<T>>* column, Sum<T> (&sum)[V]) {
+    switch (rows) {
+        case 1: return sum_of_few_rows<1>(channels, row, columns, column, sum);
+        case 2: return sum_of_few_rows<2>(channels, row, columns, column, sum);
+        case 3: return sum_of_few_rows<3>(channels, row, columns, column, sum);
+        case 4: return sum_of_few_rows<4>(channels, row, columns, column, sum);
+    }
+    sum_of_taps(channels, rows, [&](int32_t i) { return row[i]; }, columns, [&](int32_t i) { return column[i]; }, sum);
+}
+
 template <class T, int V>
 __device__ inline void sum_direct(const Launch& launch) {
     using A = Sum<T>;
@@ -1153,24 +1208,22 @@ __device__ inline void sum_wide(const Launch& launch) {
     using A = Sum<T>;
     const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
-    const bool is_refused = roi.image < 0;
+    if (roi.image < 0) return WideWork<T, V>(launch, slice_of_block(launch), dynamic_shared).write_zeros(launch, k);
     const Level& map = launch.levels[roi.level];
-    const T* const image = (const T*)map.data + (is_refused ? 0 : roi.image) * map.image_stride;
+    const T* const image = opaque((const T*)map.data + roi.image * map.image_stride);
     const SharedTaps<A> taps(launch, k, roi, dynamic_shared, (int32_t)map.row_stride, (int32_t)map.column_stride, 0);
     const WideWork<T, V> work(launch, slice_of_block(launch), after(taps.rest));
+    const A outside = (A)launch.outside;
     __syncthreads();
     work.for_each(launch, [&](const DirectItem& at) {
         A sum[V];
-        int32_t y = 0, y_end = 0, x = 0, x_end = 0;
-        if (!is_refused)
-            y = taps.y_first[at.ph], y_end = taps.y_first[at.ph + 1], x = taps.x_first[at.pw], x_end = taps.x_first[at.pw + 1];
-        if (y == y_end || x == x_end) {
-            set_all(sum, is_refused ? (A)0 : (A)launch.outside);
+        const int32_t y = taps.y_first[at.ph], rows = taps.y_first[at.ph + 1] - y;
+        const int32_t x = taps.x_first[at.pw], columns = taps.x_first[at.pw + 1] - x;
+        if (rows == 0 || columns == 0) {
+            set_all(sum, outside);
         } else {
-            sum_of_taps(
-                opaque(image + at.channel), y_end - y, [&](int32_t i) { return taps.y[y + i]; }, x_end - x, [&](int32_t i) { return taps.x[x + i]; },
-                sum);
-            finish_mean(launch, sum, y_end - y, x_end - x);
+            sum_of_near_taps(opaque(image + at.channel), rows, taps.y + y, columns, taps.x + x, sum);
+            finish_mean(launch, sum, rows, columns);
         }
         work.write(launch, k, at, sum);
     });
@@ -1366,8 +1419,8 @@ struct ResidentSum {
 
     __device__ ResidentSum(const Launch& launch_, const Resident<T>& at)
         : launch(launch_),
-          y_taps((const Tap<A>*)launch.y_items + at.k * launch.y_capacity),
-          x_taps((const Tap<A>*)launch.x_items + at.k * launch.x_capacity),
+          y_taps(opaque((const Tap<A>*)launch.y_items + at.k * launch.y_capacity)),
+          x_taps(opaque((const Tap<A>*)launch.x_items + at.k * launch.x_capacity)),
           y_first(launch.y_first + at.k * (launch.bins_h + 1)),
           x_first(launch.x_first + at.k * (launch.bins_w + 1)),
           x_start((int32_t)at.roi.x_start),
