@@ -892,17 +892,30 @@ __device__ inline void raise_to_cells(const T* (&row)[Y], int32_t column_stride,
             for (int c = 0; c < V; c++) best[c] = raised(best[c], v[y][x][c]);
 }
 
-template <int Y, class T, int V>
-__device__ inline void raise_to_rows(const T* first, int32_t row_stride, int32_t column_stride, int32_t columns, Sum<T> (&best)[V]) {
-    const T* row[Y];
-#pragma unroll
-    for (int y = 0; y < Y; y++) row[y] = first + y * row_stride;
-    constexpr int X = 4 / Y;
-    int32_t column = 0;
+// X columns of a bin, two rows at a time.
+template <int X, class T, int V>
+__device__ inline void raise_to_columns(const T* first, int32_t row_stride, int32_t column_stride, int32_t rows, Sum<T> (&best)[V]) {
 #pragma unroll 1
-    for (; column + X <= columns; column += X) raise_to_cells<Y, X>(row, column_stride, best);
-    if (X == 4 && column + 2 <= columns) raise_to_cells<Y, 2>(row, column_stride, best), column += 2;
-    if (column < columns) raise_to_cells<Y, 1>(row, column_stride, best);
+    for (; rows >= 2; rows -= 2, first += 2 * row_stride) {
+        const T* pair[] = {first, first + row_stride};
+        raise_to_cells<2, X>(pair, column_stride, best);
+    }
+    if (rows == 0) return;
+    const T* single[] = {first};
+    raise_to_cells<1, X>(single, column_stride, best);
+}
+
+template <class T, int V>
+__device__ inline void raise_to_bin(const T* first, int32_t row_stride, int32_t column_stride, int32_t rows, int32_t columns,
+                                    Sum<T> (&best)[V]) {
+#pragma unroll 1
+    for (; columns > 4; columns -= 4, first += 4 * column_stride) raise_to_columns<4>(first, row_stride, column_stride, rows, best);
+    switch (columns) {
+        case 1: return raise_to_columns<1>(first, row_stride, column_stride, rows, best);
+        case 2: return raise_to_columns<2>(first, row_stride, column_stride, rows, best);
+        case 3: return raise_to_columns<3>(first, row_stride, column_stride, rows, best);
+        default: return raise_to_columns<4>(first, row_stride, column_stride, rows, best);
+    }
 }
 
 // Channels-last maps: a thread per 16 bytes of channels of a bin, 32-bit offsets in an image.
@@ -925,12 +938,8 @@ __device__ inline void max_wide(const Launch& launch) {
             set_all(best, (A)0);
         } else {
             set_all(best, minus_infinity<A>());
-            const T* row = opaque(image + at.channel) + (y.start * row_stride + x.start * column_stride);
-            const int32_t rows = y.end - y.start, columns = x.end - x.start;
-#pragma unroll 1
-            for (int32_t i = 0; i + 2 <= rows; i += 2, row += 2 * row_stride)
-                raise_to_rows<2>(row, row_stride, column_stride, columns, best);
-            if (rows % 2) raise_to_rows<1>(row, row_stride, column_stride, columns, best);
+            const T* const first = opaque(image + at.channel) + (y.start * row_stride + x.start * column_stride);
+            raise_to_bin(first, row_stride, column_stride, y.end - y.start, x.end - x.start, best);
         }
         work.write(launch, k, at, best);
     });
@@ -1238,26 +1247,38 @@ __device__ inline void sum_wide(const Launch& launch) {
 constexpr uint32_t warp_size = 32, whole_warp = 0xffffffff;
 constexpr int most_strips = 8;  // of 32 columns that a thread reduces side by side
 
+// Moves values by the threads of a block; the reads of a thread are in flight together.
+template <class Value, class From>
+__device__ inline void move(int32_t count, const From& from, Value* to) {
+    constexpr int batch = 8;
+    const int32_t step = (int32_t)blockDim.x;
+    for (int32_t first = (int32_t)threadIdx.x; first < count; first += batch * step) {
+        Value values[batch];
+#pragma unroll
+        for (int i = 0; i < batch; i++)
+            if (first + i * step < count) values[i] = loaded(from(first + i * step));
+#pragma unroll
+        for (int i = 0; i < batch; i++)
+            if (first + i * step < count) to[first + i * step] = values[i];
+    }
+}
+
 // The planes of `channels` channels, one after another, rows without gaps.
 template <class T>
 __device__ inline void load_planes(const Level& map, const T* from, int32_t channels, T* planes) {
-    const uint32_t columns = map.columns, cells = map.rows * columns, count = channels * cells;
-    const bool is_dense = map.column_stride == 1 && map.row_stride == map.columns && (channels == 1 || map.channel_stride == cells);
-    if (is_dense && (uint64_t)from % 16 == 0) {
-        constexpr uint32_t V = 16 / sizeof(T);
+    const int32_t columns = (int32_t)map.columns, cells = (int32_t)map.rows * columns, count = channels * cells;
+    const int64_t row_stride = map.row_stride, column_stride = map.column_stride;
+    if (column_stride == 1 && row_stride == columns && (channels == 1 || map.channel_stride == cells) && (uint64_t)from % 16 == 0) {
+        constexpr int32_t V = 16 / sizeof(T);
         const Pack<T, V>* const packs = (const Pack<T, V>*)from;
-#pragma unroll 8
-        for (uint32_t i = threadIdx.x; i < count / V; i += blockDim.x) ((Pack<T, V>*)planes)[i] = loaded(packs + i);
-        for (uint32_t i = count / V * V + threadIdx.x; i < count; i += blockDim.x) planes[i] = from[i];
-        return;
+        move(count / V, [&](int32_t i) { return packs + i; }, (Pack<T, V>*)planes);
+        return move(count % V, [&](int32_t i) { return from + count / V * V + i; }, planes + count / V * V);
     }
-    // Threads side by side read what lies side by side: channels or cells.
-    const bool channels_fastest = map.channel_stride == 1 && channels > 1;
-    for (uint32_t i = threadIdx.x; i < count; i += blockDim.x) {
-        const uint32_t channel = channels_fastest ? i % channels : i / cells, cell = channels_fastest ? i / channels : i % cells;
-        planes[channel * cells + cell] =
-            from[channel * map.channel_stride + cell / columns * map.row_stride + cell % columns * map.column_stride];
-    }
+    for (int32_t channel = 0; channel < channels; channel++, from += map.channel_stride, planes += cells)
+        if (row_stride == columns * column_stride)
+            move(cells, [&](int32_t cell) { return from + cell * column_stride; }, planes);
+        else
+            move(cells, [&](int32_t cell) { return from + (cell / columns * row_stride + cell % columns * column_stride); }, planes);
 }
 
 // The warp's RoI and plane.
