@@ -2,7 +2,7 @@
 
 import cupy
 import numpy as np
-from gpu_cases import OPERATORS, SHAPES, mask_calls, moderate_rois, run_operator
+from gpu_cases import LARGE_MAPS, OPERATORS, SHAPES, mask_calls, moderate_rois, run_operator
 from helpers import feature_map, to_layout
 
 import fastroi
@@ -21,6 +21,13 @@ def main():
                 arguments = cupy.asarray(to_layout(features, layout)), cupy.asarray(rois), size, scale
                 for with_argmax in (False, True):
                     fastroi.roi_pool(*arguments, layout=layout, return_argmax=with_argmax)
+    for shape, size, scale, count in LARGE_MAPS:
+        rois = moderate_rois(rng, count, shape, scale)
+        rois[-1, 1] = np.nan
+        for dtype in (np.float32, np.float16):
+            features = cupy.asarray(feature_map(rng, shape).astype(dtype))
+            for operator in (fastroi.roi_pool, fastroi.roi_align, fastroi.prroi_pool):
+                operator(features, cupy.asarray(rois), size, scale)
     for (masks, boxes, *more), keywords, name in mask_calls(rng):
         getattr(fastroi, name)(cupy.asarray(masks), cupy.asarray(boxes), *more, **keywords)
     cupy.cuda.Device().synchronize()

@@ -3,7 +3,17 @@
 import numpy as np
 import oracle_align
 import pytest
-from gpu_cases import OPERATORS, SHAPES, TURNED, check_masks, compare_plans, half_bound, moderate_rois, run_operator
+from gpu_cases import (
+    OPERATORS,
+    SHAPES,
+    TURNED,
+    check_large_maps,
+    check_masks,
+    compare_plans,
+    half_bound,
+    moderate_rois,
+    run_operator,
+)
 from helpers import assert_same, awkward_rois, expected_max, feature_map, from_layout, to_layout
 
 import fastroi
@@ -103,6 +113,18 @@ def test_plans_are_those_of_the_cpu(cupy):
 
     bins = compare_plans(fastroi.gpu.runtime(), cupy.asarray, read)
     covered.add(f"plans of {bins} bins bit for bit")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_planes_kept_in_shared_memory(dtype, cupy):
+    def expected_of(operator, *arguments, **settings):
+        with fastroi.simd.use(FUSED[0]):
+            return operator(*arguments, **settings)
+
+    rng = np.random.default_rng(69)
+    names = list(check_large_maps(rng, dtype, cupy.asarray, lambda array: array.get(), expected_of))
+    assert len(names) == 24
+    covered.add(f"large maps: {', '.join(sorted(set(names)))}")
 
 
 def test_masks_are_those_of_the_cpu(cupy):

@@ -5,6 +5,7 @@ NVRTC comes from PyPI (nvidia-cuda-nvrtc) or an installed toolkit; neither needs
 
 import ctypes
 import ctypes.util
+import re
 import shutil
 import site
 import subprocess
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.native
 
 ARCHITECTURES = ("75", "80", "90")
 ELEMENTS = (0, 1, 2, 3)
+MOST_SPILLED_BYTES = 128
 
 
 def nvrtc():
@@ -35,23 +37,56 @@ def nvrtc():
     pytest.fail("no NVRTC: pip install nvidia-cuda-nvrtc")
 
 
+class Program:
+    """The kernels of one element type, compiled for `target` (sm_90: machine code, compute_90: PTX)."""
+
+    def __init__(self, element, target, *options):
+        self.library, self.program = nvrtc(), ctypes.c_void_p()
+        text = cuda.source().encode()
+        assert self.library.nvrtcCreateProgram(ctypes.byref(self.program), text, b"fastroi.cu", 0, None, None) == 0
+        options = [*cuda.OPTIONS, f"-DFASTROI_ELEMENT={element}", f"-arch={target}", "-default-device", *options]
+        array = (ctypes.c_char_p * len(options))(*[o.encode() for o in options])
+        status = self.library.nvrtcCompileProgram(self.program, len(options), array)
+        self.log = self.output("ProgramLog").decode()
+        assert status == 0, self.log
+
+    def output(self, kind):
+        """One of the compiler's outputs: ProgramLog, PTX, CUBIN."""
+        size = ctypes.c_size_t()
+        assert getattr(self.library, f"nvrtcGet{kind}Size")(self.program, ctypes.byref(size)) == 0
+        content = ctypes.create_string_buffer(size.value)
+        assert getattr(self.library, f"nvrtcGet{kind}")(self.program, content) == 0
+        return content.value if kind != "CUBIN" else content.raw
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.library.nvrtcDestroyProgram(ctypes.byref(self.program))
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("element", ELEMENTS)
 def test_nvrtc_compiles_every_kernel(element, architecture):
-    library = nvrtc()
-    program, size = ctypes.c_void_p(), ctypes.c_size_t()
-    text = cuda.source().encode()
-    assert library.nvrtcCreateProgram(ctypes.byref(program), text, b"fastroi.cu", 0, None, None) == 0
-    options = [*cuda.OPTIONS, f"-DFASTROI_ELEMENT={element}", f"-arch=sm_{architecture}", "-default-device"]
-    array = (ctypes.c_char_p * len(options))(*[o.encode() for o in options])
-    status = library.nvrtcCompileProgram(program, len(options), array)
-    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
-    log = ctypes.create_string_buffer(size.value)
-    library.nvrtcGetProgramLog(program, log)
-    assert status == 0, log.value.decode()
-    library.nvrtcGetCUBINSize(program, ctypes.byref(size))
-    assert size.value > 1000
-    library.nvrtcDestroyProgram(ctypes.byref(program))
+    """And none but a few words of any is kept in memory for want of registers."""
+    with Program(element, f"sm_{architecture}", "--ptxas-options=-v") as program:
+        assert len(program.output("CUBIN")) > 1000
+    spills = dict(re.findall(r"entry function 'fastroi_(\w+)'.*?(\d+) bytes spill loads", program.log, re.DOTALL))
+    assert {"max_wide", "sum_wide", "max_resident", "sum_resident", "pack", "points_wide"} <= set(spills)
+    assert max(int(loads) for loads in spills.values()) <= MOST_SPILLED_BYTES, spills
+    assert not any(int(spills[name]) for name in ("max_wide", "max_resident", "sum_resident", "pack", "points_wide")), spills
+
+
+@pytest.mark.parametrize("element", ELEMENTS)
+def test_accesses_of_16_bytes_stay_whole(element):
+    """A compiler that takes one apart writes strided words, which no result shows."""
+    with Program(element, "compute_90") as program:
+        kernels = program.output("PTX").decode().split(".entry fastroi_")[1:]
+    text = {kernel.split("(", 1)[0]: kernel for kernel in kernels}
+    for name in ("max_wide", "sum_wide", "cells_wide", "products_wide", "points_wide", "pack"):
+        assert "st.global.v4.u32" in text[name], name
+    for name in ("max_wide", "sum_wide", "cells_wide", "products_wide", "points_wide", "max_resident", "sum_resident"):
+        assert re.search(r"ld\.global\.nc\.v4", text[name]), name
 
 
 def test_nvcc_compiles_every_kernel(tmp_path):
