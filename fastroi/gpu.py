@@ -798,7 +798,7 @@ def _run_samples(call):
     call.run("plan_samples", plan, _Kernel("max_samples"))
 
 
-_CELL_BYTES, _TAP_BYTES = {4: 12, 8: 16}, 16  # WeightedCell of either weight; Tap<double>
+_TAP_BYTES = 16  # ListedCell, Tap<double>
 _FEW_POINTS = 16  # of bins that a thread plans by itself
 _POINT_CHUNK_BYTES, _TABLE_CELL_BYTES = 2048, 16  # CellChunk, CellTable
 
@@ -826,7 +826,7 @@ def _run_rotated(call):
     points = launch.sampling_h * launch.sampling_w
     if 0 < points <= _FEW_POINTS:
         launch.y_capacity = 4 * points
-        return _run_lists(call, "plan_rotated", "cells", 1, launch.y_capacity * _CELL_BYTES[call.weight_size], 0)
+        return _run_lists(call, "plan_rotated", "cells", 1, launch.y_capacity * _TAP_BYTES, 0)
     call.run_points()
 
 

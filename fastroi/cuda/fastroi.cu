@@ -1560,7 +1560,18 @@ __device__ inline void max_samples(const Launch& launch) {
 
 // --- gathered cells --------------------------------------------------------------------------------------------------
 
-// The weighted sum of cells that come one by one, for V channels: a product first, fused products after it.
+// A cell of a listed bin. Weight and low word side by side: where offsets are short, one access of 8 bytes reads them.
+template <class A>
+struct alignas(16) ListedCell {
+    A weight;
+    int32_t low, high;
+
+    __device__ ListedCell(A weight_, int64_t offset) : weight(weight_), low((int32_t)offset), high((int32_t)(offset >> 32)) {}
+    __device__ ListedCell() {}
+    __device__ int64_t offset() const { return (int64_t)high << 32 | (uint32_t)low; }
+};
+
+// The weighted sum of cells that come one by one, for V channels; none of a weight of zero.
 template <class T, int V>
 struct CellSum {
     using A = Sum<T>;
@@ -1569,11 +1580,9 @@ struct CellSum {
 
     __device__ CellSum() { set_all(value, no_sum<A>); }
 
-    // A weight of zero is no cell, though the cell of one is read.
     __device__ void add(const T* cell, A weight) {
         A v[V];
         load<T, V>(cell, v);
-        if (weight == 0) return;
         add_product(value, weight, v);
         is_empty = false;
     }
@@ -1595,19 +1604,26 @@ __device__ inline void add_cells(const Launch& launch, int64_t list, const T* ch
     using A = Sum<T>;
     const int32_t count = launch.y_first[list];
     if (!products) {
-        const WeightedCell<A>* const cells = (const WeightedCell<A>*)launch.y_items + list * launch.y_capacity;
+        const ListedCell<A>* const cells = opaque((const ListedCell<A>*)launch.y_items + list * launch.y_capacity);
 #pragma unroll 4
-        for (int32_t t = 0; t < count; t++) sum.add(channel + (cells[t].row * row_stride + cells[t].column * column_stride), cells[t].weight);
+        for (int32_t t = 0; t < count; t++) {
+            const ListedCell<A> cell = loaded(cells + t);
+            sum.add(channel + (Offset)cell.offset(), cell.weight);
+        }
         return;
     }
     const Tap<double>* const y = (const Tap<double>*)launch.y_items + list * launch.y_capacity;
     const Tap<double>* const x = (const Tap<double>*)launch.x_items + list * launch.x_capacity;
     const int32_t columns = launch.x_first[list];
     for (int32_t s = 0; s < count; s++) {
-        const Tap<double> row = y[s];
+        const Tap<double> row = loaded(y + s);
+        const T* const cells = opaque(channel + row.index * row_stride);
 #pragma unroll 2
-        for (int32_t t = 0; t < columns; t++)
-            sum.add(channel + (row.index * row_stride + x[t].index * column_stride), (A)(row.weight * x[t].weight));
+        for (int32_t t = 0; t < columns; t++) {
+            const Tap<double> column = loaded(x + t);
+            const A weight = (A)(row.weight * column.weight);
+            if (weight != 0) sum.add(cells + column.index * column_stride, weight);
+        }
     }
 }
 
@@ -1746,7 +1762,7 @@ constexpr int most_listed_cells = 64;  // of bins that one thread plans by itsel
 
 // The cells of a bin of few points, in the order in which the points come upon them. Returns their number.
 template <class A, class Real>
-__device__ inline int32_t list_few_cells(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map, WeightedCell<A>* cells) {
+__device__ inline int32_t list_few_cells(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map, ListedCell<A>* cells) {
     int64_t keys[most_listed_cells];
     double weights[most_listed_cells];
     int32_t count = 0, kept = 0;
@@ -1763,7 +1779,7 @@ __device__ inline int32_t list_few_cells(const RotatedBox<Real>& box, int64_t ph
     const double scale = weight_of_point(box);
     for (int32_t i = 0; i < count; i++) {
         const A weight = (A)(weights[i] * scale);
-        if (weight != 0) cells[kept++] = {(int32_t)(keys[i] >> 32), (int32_t)(keys[i] & 0xffffffff), weight};
+        if (weight != 0) cells[kept++] = {weight, (keys[i] >> 32) * map.row_stride + (keys[i] & 0xffffffff) * map.column_stride};
     }
     return kept;
 }
@@ -1773,7 +1789,7 @@ __device__ inline void plan_rotated_in(const Launch& launch, int64_t k, const Ro
     const RotatedBox<Real> turned = turned_box<Real>(launch, box);
     for (int64_t i = threadIdx.x; i < launch.planned_bins; i += blockDim.x) {
         const int64_t bin = launch.first_bin + i, list = list_of(launch, k, 0, bin);
-        WeightedCell<A>* const cells = (WeightedCell<A>*)launch.y_items + list * launch.y_capacity;
+        ListedCell<A>* const cells = (ListedCell<A>*)launch.y_items + list * launch.y_capacity;
         launch.y_first[list] = list_few_cells<A>(turned, bin / launch.bins_w, bin % launch.bins_w, launch.levels[0], cells);
     }
 }
@@ -1950,8 +1966,10 @@ __device__ inline void gather_bin_of_points(const Launch& launch, int64_t k, int
         CellSum<T, V> sum;
         const T* const channel = image + c * map.channel_stride;
 #pragma unroll 4
-        for (int32_t t = 0; t < listed; t++)
-            sum.add(channel + (table.cell[t] * map.row_stride + table.position[t] * map.column_stride), (A)table.weight[t]);
+        for (int32_t t = 0; t < listed; t++) {
+            const A weight = (A)table.weight[t];
+            if (weight != 0) sum.add(channel + (table.cell[t] * map.row_stride + table.position[t] * map.column_stride), weight);
+        }
         sum.finish();
         const DirectItem at = {c, (int32_t)ph, (int32_t)pw};
         if (!launch.staged) {
