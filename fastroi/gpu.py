@@ -924,13 +924,21 @@ def _riroi_align_rotated(
 ):
     sampling_h, sampling_w, scale_h, scale_w = settings
     settings = clockwise, angle_unit, arithmetic, sampling_h, sampling_w, (scale_h, scale_w)
-    unmixed = runtime().empty(out.shape, out.dtype)
+    unmixed = _empty_like(out)
     call = _rotated_call(features, rois, batch, unmixed, *settings)
     _run_rotated(call)
     mixing = _rotated_call(features, rois, batch, out, *settings)
     mixing.launch.orientations = orientations
     mixing.launch.source, mixing.launch.source_strides = _pointer_and_strides(unmixed)
     mixing.run_alone("mix")
+
+
+def _empty_like(out):
+    """Memory for the same values in the same order of axes: kernels of packed channels write it as they would write `out`."""
+    if out.strides[1] != out.itemsize:
+        return runtime().empty(out.shape, out.dtype)
+    count, channels, rows, columns = out.shape
+    return runtime().empty((count, rows, columns, channels), out.dtype).transpose(0, 3, 1, 2)
 
 
 def _set_offsets(call, offsets, movement):

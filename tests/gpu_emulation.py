@@ -13,7 +13,7 @@ from fastroi import cuda, gpu
 
 SHIM = Path(__file__).parent / "cuda_shim" / "shim.cpp"
 # Fused products are written in the kernels; without the instruction std::fma is the same number, slowly.
-_FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-shared", "-Wno-unknown-pragmas")
+_FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-Wno-unknown-pragmas")
 _FUSED = ("-mfma",) if platform.machine() == "x86_64" else ()
 
 
@@ -41,14 +41,15 @@ def from_device(array):
     return np.asarray(array).view(np.ndarray) if type(array) is EmulatedArray else array
 
 
-def build(element, folder):
-    """The kernels of one element type as a shared library."""
-    (folder / "kernels.cu").write_text(cuda.source(), "utf-8")
-    library = folder / f"kernels{element}.so"
-    command = [os.environ.get("CXX", "g++"), *_FLAGS, *_FUSED, f"-DFASTROI_ELEMENT={element}", f"-I{folder}"]
-    done = subprocess.run([*command, str(SHIM), "-o", str(library)], capture_output=True, text=True)
+def compile_cpp(*arguments):
+    done = subprocess.run([os.environ.get("CXX", "g++"), *_FLAGS, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return ctypes.CDLL(str(library))
+
+
+def compile_kernels(element, folder, *arguments):
+    """Compile the kernels of one element type as C++, with more arguments for the compiler."""
+    (folder / "kernels.cu").write_text(cuda.source(), "utf-8")
+    compile_cpp(*_FUSED, f"-DFASTROI_ELEMENT={element}", f"-I{folder}", SHIM, *arguments)
 
 
 class EmulatedRuntime:
@@ -96,15 +97,24 @@ class EmulatedRuntime:
         self.word[0] = 2**64 - 1
         return number
 
-    def launch(self, element, name, blocks, threads, shared_bytes, call):
+    def build(self, element):
+        """The kernels of one element type as a shared library."""
+        library = self.folder / f"kernels{element}.so"
+        compile_kernels(element, self.folder, "-shared", "-o", library)
+        return ctypes.CDLL(str(library))
+
+    def library(self, element):
         if element not in self.libraries:
-            self.libraries[element] = build(element, self.folder)
-        library = self.libraries[element]
+            self.libraries[element] = self.build(element)
+        return self.libraries[element]
+
+    def launch(self, element, name, blocks, threads, shared_bytes, call, first=0, step=1):
+        """Run every `step`-th block from `first` on."""
+        library = self.library(element)
         assert ctypes.sizeof(call) == library.shim_launch_bytes()
         self.launched.append(name)
-        status = library.shim_launch(
-            name.encode(), blocks, threads, ctypes.c_size_t(shared_bytes), int(self.reversed_order), ctypes.byref(call)
-        )
+        sizes = blocks, threads, ctypes.c_size_t(shared_bytes), int(self.reversed_order), first, step
+        status = library.shim_launch(name.encode(), *sizes, ctypes.byref(call))
         assert status == 0, (name, status)
 
 

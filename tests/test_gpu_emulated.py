@@ -40,7 +40,7 @@ from helpers import (
 import fastroi
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
-from benchmarks import cases, gpu_host
+from benchmarks import cases, gpu_host, gpu_traffic
 from benchmarks import gpu as benchmarks
 
 FUSED = [name for name in fastroi.simd.supported() if name != "baseline"]
@@ -477,6 +477,27 @@ def test_cases_of_the_gpu_benchmark_run(case, device):
     case = replace(case, boxes_count=3, mask_shape=(3, *case.mask_shape[1:])) if is_mask else case.reduced(3)
     for _, dtype, call, _ in benchmarks.variants(stand_in, case, LAYOUTS, ["float32"]):
         assert case.bytes_moved(np.dtype(dtype).itemsize)[1] == call()(0).nbytes
+
+
+def test_threads_side_by_side_move_bytes_side_by_side():
+    """Wide kernels use every byte of a sector that they move, planes in shared memory every bank."""
+    counted = {}
+    for name, layout in (("C/roi_align", "NCHW"), ("C/roi_align", "NHWC"), ("A7/roi_pool", "NCHW"), ("C/riroi_align_rotated", "NHWC")):
+        case = next(case for case in benchmarks.CASES if case.name == name).reduced(300)
+        for kernel, _, _, counts, _ in gpu_traffic.count(case, layout, blocks_run=4):
+            counted[kernel, layout] = counts
+    huge = next(case for case in benchmarks.CASES if case.name == "E/roi_align")
+    huge = replace(huge, map_shape=(1, 8, *huge.map_shape[2:]), rois_per_image=80)
+    for kernel, _, _, counts, _ in gpu_traffic.count(huge, "NCHW", blocks_run=1):
+        counted[kernel, "NCHW"] = counts
+    for name, layout in (
+        ("pack", "NCHW"), ("sum_wide", "NCHW"), ("sum_wide", "NHWC"), ("max_wide", "NCHW"), ("cells_wide", "NHWC"), ("mix", "NHWC"),
+    ):  # fmt: skip
+        counts = counted.pop((name, layout))
+        assert min(counts.asked) > 0.99, (name, layout, counts.asked)
+        assert counts.wavefronts_per_request < 1.6, (name, counts.wavefronts_per_request)
+    assert counted.pop(("sum_resident", "NCHW")).wavefronts_per_request < 1.2
+    assert all(name.startswith("plan_") for name, _ in counted), counted
 
 
 def test_host_times_are_of_calls_that_launch(monkeypatch):

@@ -10,6 +10,26 @@
 #include <cstring>
 #include <vector>
 
+#ifdef FASTROI_COUNTS_TRAFFIC
+#include "gpu_traffic.h"
+#else
+namespace traffic {
+inline void ignore(const void*, size_t) {}
+inline void share(const void*, size_t) {}
+inline void begin_turn(unsigned, const void*, size_t) {}
+inline void end_turn() {}
+inline void end_block() {}
+template <class T>
+T read(const T* from) {
+    return *from;
+}
+template <class T>
+void write(T* to, const T& value) {
+    *to = value;
+}
+}  // namespace traffic
+#endif
+
 #define FASTROI_CUDA_SHIM
 #define __global__
 #define __device__
@@ -26,7 +46,8 @@ struct Dim3 {
     unsigned x, y, z;
 };
 
-Dim3 blockIdx, blockDim, gridDim, threadIdx;
+Dim3 indices[4];
+Dim3 &blockIdx = indices[0], &blockDim = indices[1], &gridDim = indices[2], &threadIdx = indices[3];
 
 template <class To, class From>
 To bits_as(From from) {
@@ -48,9 +69,11 @@ struct uint4 {
 using std::memcpy;
 
 template <class T>
-T __ldg(const T* from) {
-    return *from;
+[[gnu::always_inline]] inline T __ldg(const T* from) {
+    return traffic::read(from);
 }
+[[gnu::always_inline]] inline void put(uint2* to, uint2 v) { traffic::write(to, v); }
+[[gnu::always_inline]] inline void put(uint4* to, uint4 v) { traffic::write(to, v); }
 template <class T>
 const T* opaque(const T* p) {
     return p;
@@ -80,6 +103,7 @@ std::vector<Fiber> fibers;
 unsigned current;
 
 void pause(Turn turn) {
+    traffic::end_turn();
     fibers[current].turn = turn;
     swapcontext(&fibers[current].context, &scheduler);
 }
@@ -87,8 +111,10 @@ void __syncthreads() { pause(Turn::at_block_barrier); }
 void __syncwarp() { pause(Turn::at_warp_barrier); }
 
 unsigned __ballot_sync(unsigned, bool vote) {
+    traffic::end_turn();
     fibers[current].vote = vote;
     __syncwarp();
+    traffic::end_turn();
     unsigned votes = 0;
     const unsigned first = current / warp_size * warp_size;
     for (unsigned lane = 0; lane < warp_size && first + lane < fibers.size(); lane++)
@@ -156,6 +182,7 @@ bool take_turns(bool reversed) {
         current = (unsigned)(reversed ? fibers.size() - 1 - i : i);
         if (fibers[current].turn != Turn::ready) continue;
         threadIdx = {current, 0, 0};
+        traffic::begin_turn(current, fibers[current].stack.data(), stack_bytes);
         swapcontext(&scheduler, &fibers[current].context);
         any = true;
     }
@@ -168,7 +195,10 @@ Status run_block(size_t shared_bytes, bool reversed) {
     unsigned char* const shared = (unsigned char*)fastroi::dynamic_shared;
     std::memset(shared, 0xff, shared_bytes + guard_bytes);
     for (Fiber& fiber : fibers) start(fiber);
+    traffic::ignore(indices, sizeof indices);
+    traffic::share(shared, shared_bytes);
     while (take_turns(reversed)) release_barriers();
+    traffic::end_block();
     for (const Fiber& fiber : fibers)
         if (fiber.turn != Turn::finished) return stuck_at_barriers;
     for (size_t i = shared_bytes; i < shared_bytes + guard_bytes; i++)
@@ -178,9 +208,9 @@ Status run_block(size_t shared_bytes, bool reversed) {
 
 }  // namespace
 
-// A Status.
-extern "C" int shim_launch(const char* name, unsigned blocks, unsigned threads, size_t shared_bytes, int reversed,
-                           const void* launch) {
+// Runs every `step`-th block from `first` on. Returns a Status.
+extern "C" int shim_launch(const char* name, unsigned blocks, unsigned threads, size_t shared_bytes, int reversed, unsigned first,
+                           unsigned step, const void* launch) {
     for (const Named& entry : table) {
         if (std::strcmp(entry.name, name) != 0) continue;
         running = entry.kernel;
@@ -188,7 +218,7 @@ extern "C" int shim_launch(const char* name, unsigned blocks, unsigned threads, 
         blockDim = {threads, 1, 1};
         gridDim = {blocks, 1, 1};
         fibers.resize(threads);
-        for (unsigned b = 0; b < blocks; b++) {
+        for (unsigned b = first; b < blocks; b += step) {
             blockIdx = {b, 0, 0};
             if (const Status status = run_block(shared_bytes, reversed)) return status;
         }
