@@ -39,6 +39,8 @@ _BLOCKS_WANTED = 4096
 _OUTPUTS_PER_THREAD = 8  # at most; fewer where there would be too few blocks
 _TILE_SIDE = 64  # cells and channels that a block packs
 _MANY_CELLS = 256  # of a map for each bin, from which on planes are kept in shared memory
+_CELLS_OF_LARGE_BINS = 16  # from which on it pays to keep them
+_BY_PLANES, _BY_BINS = 1, 2  # Way
 _WARPS, _LEAST_WARPS, _LINE_BYTES = 16, 4, 1024  # that share planes; scratch of a warp
 _PASTED_ROWS, _PASTE_TAP_BYTES = 16, 24
 
@@ -84,7 +86,7 @@ class _Launch(ctypes.Structure):
         ("out_code", ctypes.c_int64),
         ("threshold", ctypes.c_double),
         *((name, ctypes.c_int64) for name in (
-            "scratch", "scratch_cells", "channel_block", "slices", "shared_items", "channels_fastest", "staged", "source",
+            "scratch", "scratch_cells", "channel_block", "slices", "shared_items", "channels_fastest", "staged", "way", "choice", "many_cells", "source",
         )),
         ("source_strides", ctypes.c_int64 * 4),
         ("levels", _Level * _MAX_LEVELS),
@@ -376,13 +378,23 @@ def warmup(dtypes=("float32",)):
 
 
 class _Kernel(NamedTuple):
-    """What reduces planned RoIs: its blocks are slices of a RoI, or, where `planes` is not 0, slices of all RoIs for so many groups of planes."""
+    """What reduces planned RoIs; some blocks a RoI."""
 
     name: str
     shared_bytes: int = 0
-    items: int = 0  # of shared memory beside the plan: columns of a planar kernel, scratch values of a warp
-    threads: int = 0  # 0: chosen by the work of a RoI
-    planes: int = 0
+    items: int = 0  # of shared memory beside the plan: columns of a planar kernel
+
+
+class _ResidentKernel(NamedTuple):
+    """What reduces all RoIs from planes in shared memory; some blocks for each group of channels."""
+
+    name: str
+    shared_bytes: int
+    scratch_items: int  # of a warp
+    threads: int
+    channels: int  # of a group
+    groups: int
+    slices: int  # of the RoIs
 
 
 class _Call:
@@ -506,9 +518,9 @@ class _Call:
         launch.channel_block, stage = block, first + block * channel_bytes
         return stage if often and short and stage <= _SHARED_BYTES else None
 
-    def pack_maps(self):
-        """Replace every level by its channels-last copy."""
-        launch, device = self.launch, self.device
+    def pack_maps(self, launch_now=True):
+        """Replace every level by its channels-last copy. Returns what has to be launched for that: (blocks, call)."""
+        launch, device, packings = self.launch, self.device, []
         images, wide = launch.images, 16 // self.item_size
         channels = -(-launch.channels // wide) * wide
         for i, level in enumerate(self.levels):
@@ -521,10 +533,16 @@ class _Call:
             self.levels[i] = packing.levels[0] = _Level(
                 device.pointer(copy), rows * row, 1, row, channels, rows, columns, level.scale_h, level.scale_w
             )
-            blocks = images * -(-cells // _TILE_SIDE) * -(-channels // _TILE_SIDE)
-            shared_bytes = _TILE_SIDE * (_TILE_SIDE + 1) * self.item_size
-            device.launch(self.element, "pack", blocks, device.threads, shared_bytes, packing)
+            packings.append((images * -(-cells // _TILE_SIDE) * -(-channels // _TILE_SIDE), packing))
         self._pass_levels()
+        if launch_now:
+            self._pack(packings)
+        return packings
+
+    def _pack(self, packings):
+        shared_bytes = _TILE_SIDE * (_TILE_SIDE + 1) * self.item_size
+        for blocks, packing in packings:
+            self.device.launch(self.element, "pack", blocks, self.device.threads, shared_bytes, packing)
 
     def listing_kernel(self, family):
         """The kernel of a gathering family, as `run` takes it."""
@@ -555,11 +573,13 @@ class _Call:
         if warps < _LEAST_WARPS:
             return None
         maps = launch.images * launch.level_count
-        launch.channel_block = channels = max(1, min(channels, launch.channels, maps * launch.channels // blocks_wanted))
-        planes = maps * -(-launch.channels // channels)
-        launch.slices = max(1, min(blocks_wanted // planes, self.count // warps))
+        channels = max(1, min(channels, launch.channels, maps * launch.channels // blocks_wanted))
+        groups = maps * -(-launch.channels // channels)
+        slices = max(1, min(blocks_wanted // groups, self.count // warps))
         shared_bytes = -(-channels * plane // 16) * 16 + warps * line
-        return _Kernel(family + "_resident", shared_bytes, line // self.weight_size, 32 * warps, planes)
+        return _ResidentKernel(
+            family + "_resident", shared_bytes, line // self.weight_size, 32 * warps, channels, groups, slices
+        )
 
     # Running.
 
@@ -608,32 +628,75 @@ class _Call:
             launch.scratch = device.pointer(scratch)
             device.launch(self.element, name, blocks, threads, max(_POINT_CHUNK_BYTES, 16 * threads), launch)
 
-    def run(self, plan_name, plan, kernel):
-        """`plan` lists (field, bytes per RoI), `kernel` is what reduces them."""
+    def run(self, plan_name, plan, kernel, resident=None):
+        """Plan the RoIs and reduce them by a kernel, or by `resident` where the device finds their bins large.
+
+        `plan` lists (field, bytes per RoI). Either kernel may be None.
+        """
         if self.out.size == 0:
             return
-        launch, device = self.launch, self.device
-        name, shared_bytes, launch.shared_items, threads, planes = kernel
-        if not planes:
-            self._divide_work(launch.shared_items > 0, name)
-        threads = threads or device.threads
-        if name.endswith("_staged"):
-            name = name.removesuffix("_staged") + "_wide"
-            self.pack_maps()
-            packs = -(-min(launch.channel_block, launch.channels) * self.item_size // 16)
-            threads = _fitting_threads(packs * launch.bins_h * launch.bins_w, threads)
+        launch = self.launch
         per_roi = sum([size for _, size in plan])
-        step = max(1, min(self.count, _PLAN_BYTES // per_roi, _MAX_AXIS // launch.slices))
-        sizes = [_aligned(step * size) for _, size in plan]
-        workspace = device.empty(sum(sizes), np.uint8)
-        address = device.pointer(workspace)
-        for (field, _), size in zip(plan, sizes, strict=True):
-            setattr(launch, field, address)
-            address += size
-        plan_threads = min(device.plan_threads, -(-self.plan_items // 32) * 32)
+        step = min(self.count, _PLAN_BYTES // per_roi)
+        by_planes = self._resident_launch(resident) if resident else None
+        name, threads, packings = self._prepare(kernel, launch_packing=not resident) if kernel else (None, 0, ())
+        step = max(1, min(step, _MAX_AXIS // max(launch.slices, 1)))
+        self._place_plan(plan, step, by_planes)
+        plan_threads = min(self.device.plan_threads, -(-self.plan_items // 32) * 32)
         for _ in self._turns(step):
-            device.launch(self.element, plan_name, launch.count, plan_threads, plan_threads * 8, launch)
-            device.launch(self.element, name, (planes or launch.count) * launch.slices, threads, shared_bytes, launch)
+            launch.way = 0
+            self._launch(plan_name, launch.count, plan_threads, plan_threads * 8, launch)
+            if resident:
+                self._run_resident(resident, by_planes, packings if kernel else None)
+            if kernel:
+                self._launch(name, launch.count * launch.slices, threads, kernel.shared_bytes, launch)
+
+    def _launch(self, *arguments):
+        self.device.launch(self.element, *arguments)
+
+    def _prepare(self, kernel, launch_packing):
+        """Divide the work of a kernel; returns its name, threads a block and packings to launch."""
+        launch, name = self.launch, kernel.name
+        launch.shared_items = kernel.items
+        self._divide_work(kernel.items > 0, name)
+        if not name.endswith("_staged"):
+            return name, self.device.threads, ()
+        packings = self.pack_maps(launch_packing)
+        packs = -(-min(launch.channel_block, launch.channels) * self.item_size // 16)
+        threads = _fitting_threads(packs * launch.bins_h * launch.bins_w, self.device.threads)
+        return name.removesuffix("_staged") + "_wide", threads, packings
+
+    def _resident_launch(self, resident):
+        """A copy of the launch, which still has the maps as they were given."""
+        launch = _Launch.from_buffer_copy(self.launch)
+        launch.shared_items, launch.channel_block = resident.scratch_items, resident.channels
+        launch.slices = resident.slices
+        return launch
+
+    def _place_plan(self, plan, step, *copies):
+        """Memory for the plans of `step` RoIs and a choice."""
+        sizes = [_aligned(step * size) for _, size in plan]
+        workspace = self.device.empty(sum(sizes) + 256, np.uint8)
+        self.kept += (workspace,)
+        address = self.device.pointer(workspace)
+        for field, size in zip([field for field, _ in plan] + ["choice"], [*sizes, 256], strict=True):
+            for launch in (self.launch, *copies):
+                if launch is not None:
+                    setattr(launch, field, address)
+            address += size
+
+    def _run_resident(self, resident, by_planes, packings):
+        """The resident kernel; if there are packings, maybe none, it and they wait for the device's choice."""
+        launch = self.launch
+        by_planes.first, by_planes.count = launch.first, launch.count
+        if packings is not None:
+            launch.many_cells = _CELLS_OF_LARGE_BINS * self.bins
+            self._launch("choose", 1, self.device.threads, 8 * self.device.threads, launch)
+            by_planes.way, launch.way = _BY_PLANES, _BY_BINS
+        self._launch(resident.name, resident.groups * resident.slices, resident.threads, resident.shared_bytes, by_planes)
+        for _, packing in packings or ():
+            packing.way, packing.choice = _BY_BINS, launch.choice
+        self._pack(packings or ())
 
     def _divide_work(self, planar, name):
         launch = self.launch
@@ -725,14 +788,18 @@ def _run_max(call):
     lanes = 16 // call.weight_size
     item_bytes = 16 + 4 * lanes * with_argmax
     plan_bytes = 8 * (launch.bins_h + launch.bins_w)
-    kernel = None if with_argmax else call.resident_kernel("max")
-    if kernel is None and not with_argmax and (staged := call.stage_bytes(0)):
+    resident = None if with_argmax else call.resident_kernel("max")
+    if not with_argmax and (staged := call.stage_bytes(0)):
         kernel = _Kernel("max_staged", staged)
-    elif kernel is None and (shared := call.planar_shared_bytes(plan_bytes, call.largest_extents[1], item_bytes)):
+    elif not with_argmax and call.takes_wide_access():
+        kernel = _Kernel("max_wide")
+    elif resident:
+        kernel = None
+    elif shared := call.planar_shared_bytes(plan_bytes, call.largest_extents[1], item_bytes):
         kernel = _Kernel(prefix + "_planar", *shared)
-    elif kernel is None:
-        kernel = _Kernel("max_wide" if not with_argmax and call.takes_wide_access() else prefix + "_direct")
-    call.run("plan_ranges", plan, kernel)
+    else:
+        kernel = _Kernel(prefix + "_direct")
+    call.run("plan_ranges", plan, kernel, resident)
 
 
 def _tap_capacity(kind, bins, extent, sampling):
@@ -756,23 +823,25 @@ def _run_sum(call, kind, kernel=None):
         ("y_first", 4 * (launch.bins_h + 1)),
         ("x_first", 4 * (launch.bins_w + 1)),
     ]
-    call.run("plan_" + kind, plan, kernel or _sum_kernel(call, kind, tap_bytes))
+    call.run("plan_" + kind, plan, *([kernel] if kernel else _sum_kernels(call, kind, tap_bytes)))
 
 
-def _sum_kernel(call, kind, tap_bytes):
+def _sum_kernels(call, kind, tap_bytes):
+    """The kernel, or None, and the resident one, or None."""
     launch = call.launch
-    has_any_number_of_cells = kind in ("range_means", "precise") or (kind == "align" and min(launch.sampling_h, launch.sampling_w) <= 0)
-    if has_any_number_of_cells and (kernel := call.resident_kernel("sum")):
-        return kernel
     columns = call.largest_extents[1]
     plan_bytes = tap_bytes * (launch.y_capacity + launch.x_capacity) + 4 * (launch.bins_h + launch.bins_w + 2)
+    of_any_size = kind in ("range_means", "precise") or (kind == "align" and min(launch.sampling_h, launch.sampling_w) <= 0)
+    resident = call.resident_kernel("sum") if of_any_size else None
     if staged := call.stage_bytes(plan_bytes):
-        return _Kernel("sum_staged", staged)
-    if shared := call.planar_shared_bytes(plan_bytes + 4 * launch.x_capacity, min(columns, launch.x_capacity), 16):
-        return _Kernel("sum_planar", *shared)
+        return _Kernel("sum_staged", staged), resident
     if plan_bytes <= _SHARED_PREFERRED and call.takes_wide_access():
-        return _Kernel("sum_wide", plan_bytes)
-    return _Kernel("sum_direct")
+        return _Kernel("sum_wide", plan_bytes), resident
+    if resident:
+        return None, resident
+    if shared := call.planar_shared_bytes(plan_bytes + 4 * launch.x_capacity, min(columns, launch.x_capacity), 16):
+        return _Kernel("sum_planar", *shared), None
+    return _Kernel("sum_direct"), None
 
 
 def _sample_capacity(bins, extent, sampling):

@@ -38,8 +38,8 @@ struct Level {
 
 // One RoI after planning. image < 0: refused, its result is zero.
 struct PlannedRoi {
-    int64_t image, level, y_length, x_length;
-    int64_t x_start, x_end;  // hull of the touched columns
+    int64_t image, level, y_length, x_length;  // cells of all bins of an axis, taps where it has taps
+    int64_t x_start, x_end;                    // hull of the touched columns
 };
 
 // Everything of a launch. 8-byte fields only, so that the host can lay it out without knowing a compiler's padding.
@@ -86,6 +86,9 @@ struct Launch {
 
     int64_t channel_block, slices, shared_items, channels_fastest;  // shared_items of paste_masks: the rows of a block
     int64_t staged;  // wide kernels: results go through shared memory into a contiguous channels-first array
+    int64_t way;         // 0, or the Way that the kernel is part of: it does nothing where another was chosen
+    int64_t* choice;     // a Way
+    int64_t many_cells;  // of a RoI, from which on planes are worth keeping
     const void* source;  // of pack the map, of mix the result that is not mixed yet
     int64_t source_strides[4];
     Level levels[max_levels];
@@ -346,12 +349,16 @@ __device__ inline void plan_ranges(const Launch& launch) {
         for (int64_t p = threadIdx.x; p < launch.bins_w; p += blockDim.x)
             x[p] = planned_range(launch, low_side(box, false), high_side(box, false), map.scale_w, p, launch.bins_w, map.columns);
         __syncthreads();
-        if (threadIdx.x == 0)
+        if (threadIdx.x == 0) {
+            for (int64_t p = 0; p < launch.bins_h; p++)
+                if (!no_cells(y[p])) roi.y_length += y[p].end - y[p].start;
             for (int64_t p = 0; p < launch.bins_w; p++) {
                 if (no_cells(x[p])) continue;
+                roi.x_length += x[p].end - x[p].start;
                 if (roi.x_end == 0 || x[p].start < roi.x_start) roi.x_start = x[p].start;
                 if (x[p].end > roi.x_end) roi.x_end = x[p].end;
             }
+        }
     }
     if (threadIdx.x == 0) launch.planned[k] = roi;
 }
@@ -1479,6 +1486,28 @@ __device__ inline void pool_resident(const Launch& launch) {
     for_each_resident<T>(launch, [&](const Resident<T>& at) { reduce_resident(launch, at, Reduction(launch, at)); });
 }
 
+// --- which way --------------------------------------------------------------------------------------------------------
+
+// How large the boxes are is seen only here. Both ways give the same bits.
+enum Way : int64_t { by_planes = 1, by_bins = 2 };
+
+__device__ inline bool goes_another_way(const Launch& launch) { return launch.way != 0 && *launch.choice != launch.way; }
+
+// One block looks at all RoIs.
+__device__ inline void choose(const Launch& launch) {
+    int64_t* const parts = (int64_t*)dynamic_shared;
+    int64_t cells = 0;
+    for (int64_t k = threadIdx.x; k < launch.count; k += blockDim.x) {
+        const PlannedRoi roi = launch.planned[k];
+        if (roi.image >= 0) cells += roi.y_length * roi.x_length;
+    }
+    parts[threadIdx.x] = cells;
+    __syncthreads();
+    if (threadIdx.x != 0) return;
+    for (uint32_t t = 1; t < blockDim.x; t++) cells += parts[t];
+    *launch.choice = cells >= launch.many_cells * launch.count ? by_planes : by_bins;
+}
+
 // --- max over sample points ------------------------------------------------------------------------------------------
 
 // One row of a sample point: both of its rows, weighted, or the one row of a corner. A row of weight zero is never read.
@@ -2221,6 +2250,7 @@ using Weight = Sum<Element>;
     KERNEL(sum_planar, 256, 4, (sum_planar<Element>(launch)))                            \
     KERNEL(sum_direct, 256, 4, (sum_direct<Element, 1>(launch)))                         \
     KERNEL(sum_wide, 256, 4, (sum_wide<Element, wide>(launch)))                          \
+    KERNEL(choose, 256, 4, choose(launch))                                               \
     KERNEL(max_resident, 512, 1, (pool_resident<Element, ResidentMax<Element>>(launch))) \
     KERNEL(sum_resident, 512, 1, (pool_resident<Element, ResidentSum<Element>>(launch))) \
     KERNEL(max_samples, 256, 4, (max_samples<Element>(launch)))                          \
@@ -2240,6 +2270,7 @@ using Weight = Sum<Element>;
 #define FASTROI_DEFINE(name, threads, blocks, call)                                                              \
     extern "C" __global__ void __launch_bounds__(threads, blocks) fastroi_##name(const FASTROI_PARAMETER fastroi::Launch launch) { \
         using namespace fastroi;                                                                         \
+        if (goes_another_way(launch)) return;                                                            \
         call;                                                                                            \
     }
 #ifdef FASTROI_CUDA_SHIM
