@@ -432,7 +432,7 @@ class _Call:
     def _check(self, boxes, batch_indices):
         """What the core checks on the host, in its words."""
         images = self.maps[0].shape[0]
-        if max(self.maps[0].shape[1], self.out.shape[1]) > _MAX_ITEMS:
+        if self.maps[0].shape[1] > _MAX_ITEMS:
             raise OverflowError(f"features: {self.maps[0].shape[1]} channels; at most 2^30 on a GPU")
         for array in self.maps:
             rows, columns = array.shape[2:]
@@ -595,6 +595,10 @@ class _Call:
     def _turns(self, step):
         """Sets the RoIs and bins of one launch after the other, at most `step` RoIs and as many bins as are planned at once."""
         launch, bins = self.launch, self.launch.planned_bins
+        if step >= self.count and bins == self.bins:
+            launch.count = self.count
+            yield
+            return
         for first, bin_ in itertools.product(range(0, self.count, step), range(0, self.bins, bins)):
             launch.first, launch.count = first, min(step, self.count - first)
             launch.first_bin, launch.planned_bins = bin_, min(bins, self.bins - bin_)
@@ -635,24 +639,26 @@ class _Call:
         """
         if self.out.size == 0:
             return
-        launch = self.launch
-        per_roi = sum([size for _, size in plan])
-        step = min(self.count, _PLAN_BYTES // per_roi)
-        by_planes = self._resident_launch(resident) if resident else None
-        name, threads, packings = self._prepare(kernel, launch_packing=not resident) if kernel else (None, 0, ())
-        step = max(1, min(step, _MAX_AXIS // max(launch.slices, 1)))
-        self._place_plan(plan, step, by_planes)
-        plan_threads = min(self.device.plan_threads, -(-self.plan_items // 32) * 32)
+        launch, device, element, levels = self.launch, self.device, self.element, list(self.levels)
+        if kernel:
+            name, threads, packings = self._prepare(kernel, launch_packing=not resident)
+        step = max(1, min(self.count, _PLAN_BYTES // sum([size for _, size in plan]), _MAX_AXIS // (launch.slices or 1)))
+        sizes = [_aligned(step * size) for _, size in plan]
+        workspace = device.empty(sum(sizes) + _aligned(1), np.uint8)
+        address = device.pointer(workspace)
+        for (field, _), size in zip(plan, sizes, strict=True):
+            setattr(launch, field, address)
+            address += size
+        launch.choice = address
+        by_planes = self._resident_launch(resident, levels) if resident else None
+        plan_threads = min(device.plan_threads, -(-self.plan_items // 32) * 32)
         for _ in self._turns(step):
             launch.way = 0
-            self._launch(plan_name, launch.count, plan_threads, plan_threads * 8, launch)
+            device.launch(element, plan_name, launch.count, plan_threads, plan_threads * 8, launch)
             if resident:
                 self._run_resident(resident, by_planes, packings if kernel else None)
             if kernel:
-                self._launch(name, launch.count * launch.slices, threads, kernel.shared_bytes, launch)
-
-    def _launch(self, *arguments):
-        self.device.launch(self.element, *arguments)
+                device.launch(element, name, launch.count * launch.slices, threads, kernel.shared_bytes, launch)
 
     def _prepare(self, kernel, launch_packing):
         """Divide the work of a kernel; returns its name, threads a block and packings to launch."""
@@ -666,34 +672,24 @@ class _Call:
         threads = _fitting_threads(packs * launch.bins_h * launch.bins_w, self.device.threads)
         return name.removesuffix("_staged") + "_wide", threads, packings
 
-    def _resident_launch(self, resident):
-        """A copy of the launch, which still has the maps as they were given."""
+    def _resident_launch(self, resident, levels):
+        """A copy of the launch, with the maps as they were given."""
         launch = _Launch.from_buffer_copy(self.launch)
         launch.shared_items, launch.channel_block = resident.scratch_items, resident.channels
         launch.slices = resident.slices
+        launch.levels[: len(levels)] = levels
         return launch
-
-    def _place_plan(self, plan, step, *copies):
-        """Memory for the plans of `step` RoIs and a choice."""
-        sizes = [_aligned(step * size) for _, size in plan]
-        workspace = self.device.empty(sum(sizes) + 256, np.uint8)
-        self.kept += (workspace,)
-        address = self.device.pointer(workspace)
-        for field, size in zip([field for field, _ in plan] + ["choice"], [*sizes, 256], strict=True):
-            for launch in (self.launch, *copies):
-                if launch is not None:
-                    setattr(launch, field, address)
-            address += size
 
     def _run_resident(self, resident, by_planes, packings):
         """The resident kernel; if there are packings, maybe none, it and they wait for the device's choice."""
-        launch = self.launch
+        launch, device = self.launch, self.device
         by_planes.first, by_planes.count = launch.first, launch.count
         if packings is not None:
             launch.many_cells = _CELLS_OF_LARGE_BINS * self.bins
-            self._launch("choose", 1, self.device.threads, 8 * self.device.threads, launch)
+            device.launch(self.element, "choose", 1, device.threads, 8 * device.threads, launch)
             by_planes.way, launch.way = _BY_PLANES, _BY_BINS
-        self._launch(resident.name, resident.groups * resident.slices, resident.threads, resident.shared_bytes, by_planes)
+        blocks = resident.groups * resident.slices
+        device.launch(self.element, resident.name, blocks, resident.threads, resident.shared_bytes, by_planes)
         for _, packing in packings or ():
             packing.way, packing.choice = _BY_BINS, launch.choice
         self._pack(packings or ())
