@@ -38,6 +38,12 @@ GATHERED = (
     _like("roi_align", "C", "deform_roi_pool", sampling_ratio=2),
     _like("ps_roi_pool", "G", "deform_ps_roi_pool", sample_per_part=4),
 )
+# Small boxes on a large map, in bins of any number of cells: what the device's choice of a way must not lose.
+SMALL_BOXES = (
+    _like("roi_align", "C", "roi_pool", rule="fast_rcnn"),
+    _like("roi_align", "C", "prroi_pool"),
+)
+WAYS = {"planes": 0, "bins": 1 << 40}  # cells of a bin from which on planes are kept
 REPEATS = 30
 BUSY_SECONDS = 0.03
 
@@ -75,7 +81,7 @@ MASKS = (
     MaskCase("M", "paste_masks", "float32", (100, 28, 28), 100, (800, 1088), (800, 1088)),
     MaskCase("N", "crop_masks", "bool", (50, 800, 1088), 512, (800, 1088), (28, 28)),
 )
-CASES = (*(case for case in MAIN if case.name in NAMES), *GATHERED, *MASKS)
+CASES = (*(case for case in MAIN if case.name in NAMES), *SMALL_BOXES, *GATHERED, *MASKS)
 
 
 def _median_us(cupy, run, repeats=REPEATS):
@@ -179,6 +185,18 @@ def torchvision_call(cupy, case, dtype):
     return lambda i: operator(maps[i % len(maps)], *arguments)
 
 
+def add_way_option(parser):
+    parser.add_argument("--way", choices=WAYS, help="take this way instead of the device's choice")
+
+
+def force(way):
+    """Take a way of WAYS, whatever the cells of the boxes; None: as the device chooses."""
+    import fastroi
+
+    if way is not None:
+        fastroi.gpu._CELLS_OF_LARGE_BINS = WAYS[way]
+
+
 def versions(cupy):
     import torch
     import torchvision
@@ -197,7 +215,9 @@ def main(argv=None):
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(case.name for case in CASES)}")
     parser.add_argument("--layouts", default="NCHW,NHWC")
     parser.add_argument("--dtypes", default="float32")
+    add_way_option(parser)
     options = parser.parse_args(argv)
+    force(options.way)
     import cupy
 
     bandwidth = copy_bandwidth(cupy)

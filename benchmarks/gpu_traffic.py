@@ -135,7 +135,9 @@ def main(argv=None):
     parser.add_argument("--layouts", default="NCHW,NHWC")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--blocks", type=int, default=30, help="that run of each kernel but plans (default 30)")
+    gpu.add_way_option(parser)
     options = parser.parse_args(argv)
+    gpu.force(options.way)
     print(f"L1 us: {MULTIPROCESSORS} multiprocessors at {CLOCK_HZ / 1e9:.2f} GHz\n")
     print(
         "| case | layout | dtype | kernel | blocks x threads | global M requests | MB read | asked | MB written | asked | "
