@@ -32,6 +32,7 @@ _SHARED_PREFERRED = 26 << 10  # lets eight blocks of 256 threads live on a multi
 _PLAN_BYTES = 128 << 20  # plans of one launch; more RoIs are planned and pooled in turns
 _MAX_PLANE = 1 << 16  # bins; keeps item numbers of a block in 32 bits
 _MAX_ITEMS = 1 << 30
+_MAX_BINS = 2**31 - 1  # of kernels that take one value a thread
 _MAX_GATHER_SAMPLING = 1 << 10
 _CHANNEL_BLOCK = 32
 _STAGED_CHANNELS = 128
@@ -86,7 +87,8 @@ class _Launch(ctypes.Structure):
         ("out_code", ctypes.c_int64),
         ("threshold", ctypes.c_double),
         *((name, ctypes.c_int64) for name in (
-            "scratch", "scratch_cells", "channel_block", "slices", "shared_items", "channels_fastest", "staged", "way", "choice", "many_cells", "source",
+            "scratch", "scratch_cells", "channel_block", "slices", "shared_items", "channels_fastest", "staged",
+            "way", "choice", "many_cells", "source",
         )),
         ("source_strides", ctypes.c_int64 * 4),
         ("levels", _Level * _MAX_LEVELS),
@@ -518,8 +520,8 @@ class _Call:
         launch.channel_block, stage = block, first + block * channel_bytes
         return stage if often and short and stage <= _SHARED_BYTES else None
 
-    def pack_maps(self, launch_now=True):
-        """Replace every level by its channels-last copy. Returns what has to be launched for that: (blocks, call)."""
+    def pack_maps(self):
+        """Replace every level by its channels-last copy. Returns what :meth:`_pack` has to fill these by: (blocks, call)."""
         launch, device, packings = self.launch, self.device, []
         images, wide = launch.images, 16 // self.item_size
         channels = -(-launch.channels // wide) * wide
@@ -535,8 +537,6 @@ class _Call:
             )
             packings.append((images * -(-cells // _TILE_SIDE) * -(-channels // _TILE_SIDE), packing))
         self._pass_levels()
-        if launch_now:
-            self._pack(packings)
         return packings
 
     def _pack(self, packings):
@@ -612,7 +612,7 @@ class _Call:
         name = "points_direct"
         if self.stage_bytes(0):
             name, launch.staged = "points_wide", 1
-            self.pack_maps()
+            self._pack(self.pack_maps())
         elif self.takes_wide_access():
             name = "points_wide"
         cells = math.prod(self.largest_extents)
@@ -641,7 +641,9 @@ class _Call:
             return
         launch, device, element, levels = self.launch, self.device, self.element, list(self.levels)
         if kernel:
-            name, threads, packings = self._prepare(kernel, launch_packing=not resident)
+            name, threads, packings = self._prepare(kernel)
+            if not resident:
+                self._pack(packings)
         step = max(1, min(self.count, _PLAN_BYTES // sum([size for _, size in plan]), _MAX_AXIS // (launch.slices or 1)))
         sizes = [_aligned(step * size) for _, size in plan]
         workspace = device.empty(sum(sizes) + _aligned(1), np.uint8)
@@ -660,14 +662,14 @@ class _Call:
             if kernel:
                 device.launch(element, name, launch.count * launch.slices, threads, kernel.shared_bytes, launch)
 
-    def _prepare(self, kernel, launch_packing):
-        """Divide the work of a kernel; returns its name, threads a block and packings to launch."""
+    def _prepare(self, kernel):
+        """Divide the work of a kernel; returns its name, threads a block and what has to be packed for it."""
         launch, name = self.launch, kernel.name
         launch.shared_items = kernel.items
         self._divide_work(kernel.items > 0, name)
         if not name.endswith("_staged"):
             return name, self.device.threads, ()
-        packings = self.pack_maps(launch_packing)
+        packings = self.pack_maps()
         packs = -(-min(launch.channel_block, launch.channels) * self.item_size // 16)
         threads = _fitting_threads(packs * launch.bins_h * launch.bins_w, self.device.threads)
         return name.removesuffix("_staged") + "_wide", threads, packings
@@ -710,6 +712,8 @@ class _Call:
         if name.endswith("_wide"):
             width = 16 // self.item_size
         else:
+            if self.bins > _MAX_BINS:
+                raise OverflowError(f"output_size: {launch.bins_h} x {launch.bins_w} bins; at most 2^31 - 1 here on a GPU")
             launch.planned_bins = min(launch.planned_bins, _MAX_ITEMS // launch.channels)
         outputs, threads = launch.channels // width * launch.planned_bins, self.device.threads
         blocks = self.count * -(-outputs // threads)

@@ -223,7 +223,7 @@ def check_rows_that_only_gathering_operators_see(features):
             fastroi.gpu.check()
 
 
-def test_what_the_host_sees_is_refused_as_on_the_cpu(device):
+def test_what_the_host_sees_is_refused_as_on_the_cpu(device, monkeypatch):
     features, rois = np.ones((2, 3, 8, 8), np.float32), np.ones((4, 5))
     cases = [
         ((features.astype(np.int32), rois, 2), {}),
@@ -252,6 +252,9 @@ def test_what_the_host_sees_is_refused_as_on_the_cpu(device):
         fastroi.roi_pool(maps, rois, 8, out=maps)
     with pytest.raises(TypeError, match="has no GPU implementation"):
         _ = fastroi.gpu.device_of(to_device(features)).core.some_operator
+    monkeypatch.setattr(fastroi.gpu, "_MAX_BINS", 3)
+    with pytest.raises(OverflowError, match="output_size: 2 x 2 bins"):
+        fastroi.roi_align(to_device(features), to_device(rois), 2, reduce="max")
     for name, arguments, keywords in (
         ("roi_align_rotated", (features, rois[:, :3], 2), {}),
         ("roi_align_rotated", (features, np.ones((4, 6)), 2, 1.0, 1025), {}),
