@@ -191,10 +191,10 @@ def add_way_option(parser):
 
 def force(way):
     """Take a way of WAYS, whatever the cells of the boxes; None: as the device chooses."""
-    import fastroi
+    from fastroi.cuda import call
 
     if way is not None:
-        fastroi.gpu._CELLS_OF_LARGE_BINS = WAYS[way]
+        call._CELLS_OF_LARGE_BINS = WAYS[way]
 
 
 def versions(cupy):

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 
 import fastroi
-from fastroi import gpu
+from fastroi.cuda import runtime
 
 ROUNDS, CALLS = 300, 20
 
@@ -97,7 +97,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", metavar="NAME", help="where the calls of this case spend their time")
     options = parser.parse_args(argv)
-    gpu._runtime = gpu._CupyRuntime(stand_in())
+    runtime._runtime = runtime.CupyRuntime(stand_in())
     if options.profile:
         run, profile = calls()[options.profile], cProfile.Profile()
         profile.runcall(lambda: [run() for _ in range(100 * CALLS)])

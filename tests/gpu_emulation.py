@@ -1,4 +1,4 @@
-"""The GPU path without a GPU: gpu.py as it is, over NumPy memory and the kernels compiled as C++ (cuda_shim)."""
+"""The GPU path without a GPU: the package's host code as it is, over NumPy memory and the kernels compiled as C++ (cuda_shim)."""
 
 import ctypes
 import os
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fastroi import cuda, gpu
+from fastroi import cuda
+from fastroi.cuda import runtime as device_runtime
 
 SHIM = Path(__file__).parent / "cuda_shim" / "shim.cpp"
 # Fused products are written in the kernels; without the instruction std::fma is the same number, slowly.
@@ -53,7 +54,7 @@ def compile_kernels(element, folder, *arguments):
 
 
 class EmulatedRuntime:
-    """What gpu.py asks of a device. `threads` is small: a result must not depend on it."""
+    """What fastroi.cuda asks of a device. `threads` is small: a result must not depend on it."""
 
     def __init__(self, folder, threads=64, reversed_order=False):
         self.folder, self.threads, self.plan_threads = folder, threads, threads
@@ -121,8 +122,8 @@ class EmulatedRuntime:
 @contextmanager
 def emulated(runtime):
     """fastroi computes "GPU" arrays with `runtime` inside."""
-    previous, gpu._runtime = gpu._runtime, runtime
+    previous, device_runtime._runtime = device_runtime._runtime, runtime
     try:
         yield runtime
     finally:
-        gpu._runtime = previous
+        device_runtime._runtime = previous

@@ -1,4 +1,4 @@
-"""The GPU path on the CPU: gpu.py as it is, the kernels' own text compiled as C++. tests/test_gpu.py needs the real device."""
+"""The GPU path on the CPU: the host code as it is, the kernels' own text compiled as C++. tests/test_gpu.py needs the real device."""
 
 import ctypes
 import math
@@ -38,6 +38,8 @@ from helpers import (
 )
 
 import fastroi
+from fastroi.cuda import call as device_call
+from fastroi.cuda import runtime as device_runtime
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from benchmarks import cases, gpu_host, gpu_traffic
@@ -252,7 +254,7 @@ def test_what_the_host_sees_is_refused_as_on_the_cpu(device, monkeypatch):
         fastroi.roi_pool(maps, rois, 8, out=maps)
     with pytest.raises(TypeError, match="has no GPU implementation"):
         _ = fastroi.gpu.device_of(to_device(features)).core.some_operator
-    monkeypatch.setattr(fastroi.gpu, "_MAX_BINS", 3)
+    monkeypatch.setattr(device_call, "_MAX_BINS", 3)
     with pytest.raises(OverflowError, match="output_size: 2 x 2 bins"):
         fastroi.roi_align(to_device(features), to_device(rois), 2, reduce="max")
     for name, arguments, keywords in (
@@ -385,7 +387,7 @@ def test_pyramids_in_planes_kept_in_shared_memory(device):
 
 
 def test_many_rois_are_taken_in_turns(device, monkeypatch):
-    monkeypatch.setattr(fastroi.gpu, "_PLAN_BYTES", 4096)
+    monkeypatch.setattr(device_call, "_PLAN_BYTES", 4096)
     rng = np.random.default_rng(57)
     features, rois = feature_map(rng, (2, 3, 12, 12)), moderate_rois(rng, 50, (2, 3, 12, 12), 1 / 2)
     for op in (fastroi.roi_pool, fastroi.roi_align):
@@ -394,7 +396,7 @@ def test_many_rois_are_taken_in_turns(device, monkeypatch):
 
 
 def test_many_bins_are_taken_in_turns(device, monkeypatch):
-    monkeypatch.setattr(fastroi.gpu, "_PLAN_BYTES", 4096)
+    monkeypatch.setattr(device_call, "_PLAN_BYTES", 4096)
     rng = np.random.default_rng(71)
     shape, size = (2, 4, 12, 12), (5, 6)
     features, rois = feature_map(rng, shape), moderate_rois(rng, 12, shape, 1.0)
@@ -536,8 +538,8 @@ def test_threads_side_by_side_move_bytes_side_by_side():
 
 
 def test_host_times_are_of_calls_that_launch(monkeypatch):
-    runtime = fastroi.gpu._CupyRuntime(gpu_host.stand_in())
-    monkeypatch.setattr(fastroi.gpu, "_runtime", runtime)
+    runtime = device_runtime.CupyRuntime(gpu_host.stand_in())
+    monkeypatch.setattr(device_runtime, "_runtime", runtime)
     for name, run in gpu_host.calls().items():
         runtime._kernels.clear()
         run()

@@ -1,4 +1,8 @@
-"""The source of the GPU kernels. Nothing here imports CuPy or touches a device."""
+"""The GPU path behind :mod:`fastroi.gpu`; here the source of its kernels, which needs neither CuPy nor a device.
+
+``runtime``: all that is asked of CuPy. ``launch``: the structure that kernels take. ``call``: the maps, boxes and result of one
+call, which kernels reduce it and how they are launched. ``operators``: what each operator plans and asks of a call.
+"""
 
 import re
 from functools import lru_cache

@@ -1,7 +1,6 @@
 // The operators on a GPU: plans by the CPU's own rules, one block per RoI, then one kernel family each for maxima, sums, sample
-// points and gathered cells; masks have kernels of their own. gpu.py joins this text and the rule headers, and compiles it once
-// per device and element type (FASTROI_ELEMENT: 0 float32, 1 float64, 2 float16, 3 bfloat16); the tests compile the same text as
-// C++.
+// points and gathered cells; masks have kernels of their own. This text and the rule headers are joined and compiled once per device and
+// element type (FASTROI_ELEMENT: 0 float32, 1 float64, 2 float16, 3 bfloat16); the tests compile the same text as C++.
 //
 // Contraction is off (--fmad=false) and fused products are written, so that values equal those of the CPU's fused tiers.
 // Every value of a result is computed by one thread in one order: no atomics, the same bits in every run.
