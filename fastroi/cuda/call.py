@@ -21,7 +21,8 @@ _STAGED_CHANNELS = 128
 _BLOCKS_WANTED = 4096
 _OUTPUTS_PER_THREAD = 8  # at most; fewer where there would be too few blocks
 _TILE_SIDE = 64  # cells and channels that a block packs
-_MANY_CELLS = 256  # of a map for each bin, from which on planes are kept in shared memory
+_MANY_CELLS = 256  # of a map for each of a RoI's bins, from which on planes are kept in shared memory
+_CELLS_READ_FOR_A_BIN = 16  # of the whole map at most, over the bins of all RoIs
 _CELLS_OF_LARGE_BINS = 16  # from which on it pays to keep them
 _BY_PLANES, _BY_BINS = 1, 2  # Way
 _WARPS, _LEAST_WARPS, _LINE_BYTES = 16, 4, 1024  # that share planes; scratch of a warp
@@ -217,8 +218,10 @@ class Call:
         """
         launch, device = self.launch, self.device
         cells, columns = max([level.rows * level.columns for level in self.levels]), self.largest_extents[1]
-        is_worth = _MANY_CELLS * self.bins <= cells and launch.images * launch.level_count * cells <= 16 * self.count * self.bins
-        if launch.group_h or not is_worth:
+        maps = launch.images * launch.level_count
+        is_large = _MANY_CELLS * self.bins <= cells
+        is_worth_reading = maps * cells <= _CELLS_READ_FOR_A_BIN * self.count * self.bins
+        if launch.group_h or not (is_large and is_worth_reading):
             return None
         plane, line = cells * self.item_size, max(_LINE_BYTES, columns * self.weight_size)
         room, blocks_wanted = device.most_shared_bytes(), 2 * device.multiprocessors()
@@ -228,7 +231,6 @@ class Call:
         warps = _WARPS // 2 if channels > 0 else min(_WARPS, (room - _aligned(plane)) // line)
         if warps < _LEAST_WARPS:
             return None
-        maps = launch.images * launch.level_count
         channels = max(1, min(channels, launch.channels, maps * launch.channels // blocks_wanted))
         groups = maps * -(-launch.channels // channels)
         slices = max(1, min(blocks_wanted // groups, self.count // warps))

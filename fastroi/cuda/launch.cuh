@@ -1,4 +1,4 @@
-// What the host passes to every kernel: launch.py lays it out.
+// What the host passes to every kernel, as launch.py lays it out, and the shared memory it asks for.
 #pragma once
 
 #include "tap_rules.h"
@@ -72,5 +72,11 @@ struct Launch {
     int64_t source_strides[4];
     Level levels[max_levels];
 };
+
+// As many bytes as the host asks for with each launch.
+struct alignas(16) SharedWords {
+    uint32_t words[4];
+};
+extern __shared__ SharedWords dynamic_shared[];
 
 }  // namespace fastroi

@@ -19,7 +19,8 @@ __device__ inline void pack(const Launch& launch) {
     const uint32_t columns = map.columns, cells = map.rows * columns, channels = launch.channels, padded = map.column_stride;
     const uint32_t cell_tiles = (cells + tile_side - 1) / tile_side, channel_tiles = (padded + tile_side - 1) / tile_side;
     const uint32_t image = blockIdx.x / cell_tiles / channel_tiles;
-    const uint32_t first_channel = blockIdx.x / cell_tiles % channel_tiles * tile_side, first_cell = blockIdx.x % cell_tiles * tile_side;
+    const uint32_t first_channel = blockIdx.x / cell_tiles % channel_tiles * tile_side;
+    const uint32_t first_cell = blockIdx.x % cell_tiles * tile_side;
     for (uint32_t thread = threadIdx.x; thread < threads; thread += blockDim.x) {
         const uint32_t cell = first_cell + thread % tile_side, row = thread / tile_side;
         if (cell >= cells) continue;

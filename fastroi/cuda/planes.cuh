@@ -68,7 +68,8 @@ __device__ inline bool is_of(const PlannedRoi& roi, int64_t image, int64_t level
 template <class T, class Body>
 __device__ inline void for_each_resident(const Launch& launch, const Body& body) {
     const uint32_t slices = launch.slices, groups = (launch.channels + launch.channel_block - 1) / launch.channel_block;
-    const uint32_t slice = blockIdx.x % slices, group = blockIdx.x / slices % groups, plane_number = blockIdx.x / slices / groups;
+    const uint32_t slice = blockIdx.x % slices, group = blockIdx.x / slices % groups;
+    const uint32_t plane_number = blockIdx.x / slices / groups;
     const int64_t image = plane_number % (uint32_t)launch.images, level = plane_number / (uint32_t)launch.images;
     const Level& map = launch.levels[level];
     const int64_t first_channel = group * launch.channel_block;

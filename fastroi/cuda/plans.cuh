@@ -76,11 +76,6 @@ __device__ inline RoiBox read_box(const Launch& launch, int64_t row) {
 
 // --- plans --------------------------------------------------------------------------------------------------------------
 
-struct alignas(16) SharedWords {
-    uint32_t words[4];
-};
-extern __shared__ SharedWords dynamic_shared[];
-
 __device__ inline bool no_cells(Range r) { return r.end <= r.start; }
 
 __device__ inline Range planned_range(const Launch& launch, double lo, double hi, double scale, int64_t p, int64_t bins,

@@ -150,7 +150,8 @@ __device__ inline void add_rows(const T* const (&column)[X], int32_t first, cons
 }
 
 template <int X, class T, int V, class Row, class Column>
-__device__ inline void add_columns(const T* channels, int32_t rows, const Row& row, int32_t first, const Column& column, Sum<T> (&sum)[V]) {
+__device__ inline void add_columns(const T* channels, int32_t rows, const Row& row, int32_t first, const Column& column,
+                                   Sum<T> (&sum)[V]) {
     using A = Sum<T>;
     A weight[X], of_rows[X][V];
     const T* base[X];
@@ -171,7 +172,8 @@ __device__ inline void add_columns(const T* channels, int32_t rows, const Row& r
 
 // The weighted sum of a bin's weighted columns for V channels; row(i) and column(i) are its taps, with offsets in elements.
 template <class T, int V, class Row, class Column>
-__device__ inline void sum_of_taps(const T* channels, int32_t rows, const Row& row, int32_t columns, const Column& column, Sum<T> (&sum)[V]) {
+__device__ inline void sum_of_taps(const T* channels, int32_t rows, const Row& row, int32_t columns, const Column& column,
+                                   Sum<T> (&sum)[V]) {
     set_all(sum, no_sum<Sum<T>>);
     int32_t x = 0;
 #pragma unroll 1
@@ -181,7 +183,8 @@ __device__ inline void sum_of_taps(const T* channels, int32_t rows, const Row& r
 
 // X columns of a bin of Y rows without a loop.
 template <int Y, int X, class T, int V>
-__device__ inline void add_columns(const T* channels, const OffsetTap<Sum<T>> (&row)[Y], const OffsetTap<Sum<T>>* column, Sum<T> (&sum)[V]) {
+__device__ inline void add_columns(const T* channels, const OffsetTap<Sum<T>> (&row)[Y], const OffsetTap<Sum<T>>* column,
+                                   Sum<T> (&sum)[V]) {
     Sum<T> of_rows[X][V], weight[X];
 #pragma unroll
     for (int x = 0; x < X; x++) {
@@ -200,8 +203,8 @@ __device__ inline void add_columns(const T* channels, const OffsetTap<Sum<T>> (&
 }
 
 template <int Y, class T, int V>
-__device__ inline void sum_of_few_rows(const T* channels, const OffsetTap<Sum<T>>* rows, int32_t columns, const OffsetTap<Sum<T>>* column,
-                                       Sum<T> (&sum)[V]) {
+__device__ inline void sum_of_few_rows(const T* channels, const OffsetTap<Sum<T>>* rows, int32_t columns,
+                                       const OffsetTap<Sum<T>>* column, Sum<T> (&sum)[V]) {
     OffsetTap<Sum<T>> row[Y];
 #pragma unroll
     for (int y = 0; y < Y; y++) row[y] = rows[y];

@@ -77,8 +77,8 @@ struct DirectItem {
 __device__ inline int64_t input_channel(const Launch& launch, const DirectItem& at) {
     if (launch.group_h == 0) return at.channel;
     const bool is_own_group = launch.group_h == launch.bins_h && launch.group_w == launch.bins_w;
-    const int64_t group = is_own_group ? at.ph * launch.bins_w + at.pw
-                                       : at.ph * launch.group_h / launch.bins_h * launch.group_w + at.pw * launch.group_w / launch.bins_w;
+    const int64_t row = is_own_group ? at.ph : at.ph * launch.group_h / launch.bins_h;
+    const int64_t group = row * launch.group_w + (is_own_group ? at.pw : at.pw * launch.group_w / launch.bins_w);
     return launch.bin_major ? group * launch.channels + at.channel : at.channel * launch.group_h * launch.group_w + group;
 }
 
@@ -106,7 +106,8 @@ struct Stage {
     T* values;
     int32_t packs, plane, pitch;
 
-    __device__ Stage(void* memory, int32_t packs_, int32_t plane_) : values((T*)memory), packs(packs_), plane(plane_), pitch(plane_ | 1) {}
+    __device__ Stage(void* memory, int32_t packs_, int32_t plane_)
+        : values((T*)memory), packs(packs_), plane(plane_), pitch(plane_ | 1) {}
     __device__ T* line(int32_t channel) const { return values + (channel % V * packs + channel / V) * pitch; }
 
     __device__ void write(int32_t channel, int32_t bin, const Sum<T> (&from)[V]) const {
@@ -129,7 +130,8 @@ struct WideWork {
     int64_t first_channel, channels;
     Stage<T, V> stage;
 
-    __device__ WideWork(const Launch& launch, int64_t slice, void* memory) : stage(memory, 0, (int32_t)(launch.bins_h * launch.bins_w)) {
+    __device__ WideWork(const Launch& launch, int64_t slice, void* memory)
+        : stage(memory, 0, (int32_t)(launch.bins_h * launch.bins_w)) {
         first_channel = launch.staged ? slice * launch.channel_block : 0;
         channels = launch.channels - first_channel;
         if (launch.staged && channels > launch.channel_block) channels = launch.channel_block;
