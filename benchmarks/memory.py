@@ -46,11 +46,13 @@ _WHOLE = ("uniform", 1e9, 1e9)
 EDGES = (
     replace(cases.find("roi_align", "A7"), workload="A14", output_size=(14, 14)),
     Case("tall", "roi_pool", (1, 16, 200_000, 4), 1.0, 100, _WHOLE, (7, 7), params={"rule": "fast_rcnn"}),
+    Case("wide", "roi_pool", (1, 16, 2, 1_200_000), 1.0, 1, _WHOLE, (7, 7), params={"rule": "fast_rcnn"}),
+    Case("wide", "roi_align", (1, 16, 2, 1_200_000), 1.0, 1, _WHOLE, (7, 7), params={"sampling_ratio": 0}),
     Case("huge", "roi_pool", (1, 32, 1024, 1024), 1.0, 1, _WHOLE, (7, 7), params={"rule": "fast_rcnn"}),
     Case("huge100", "roi_pool", (1, 32, 1024, 1024), 1.0, 100, _WHOLE, (7, 7), params={"rule": "fast_rcnn"}),
     Case("huge", "roi_align", (1, 32, 1024, 1024), 1.0, 1, _WHOLE, (7, 7), params={"sampling_ratio": 0}),
 )
-"""Bins that outweigh a small map; boxes of the whole map where a packed block is larger than the cap, or a column is high."""
+"""Bins that outweigh a small map; boxes of the whole map where a packed block is larger than the cap, or a row or column is long."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,12 @@ def _counter() -> tuple[tempfile.TemporaryDirectory, Path]:
     return folder, library
 
 
-def measure(case: Case, threads: int) -> Memory:
-    """Run one call of the case in a fresh process and return what it allocated."""
+def measure(case: Case, threads: int, isa: str | None = None) -> Memory:
+    """Run one call of the case in a fresh process, with an instruction set or the best, and return what it allocated."""
     done = subprocess.run(
         [sys.executable, "-c", "from benchmarks import memory; memory._serve()"],
         input=json.dumps({"case": case.__dict__, "threads": threads}),
-        env=dict(os.environ, LD_PRELOAD=str(_counter()[1])),
+        env=dict(os.environ, LD_PRELOAD=str(_counter()[1]), **({"FASTROI_SIMD": isa} if isa else {})),
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,6 +1,7 @@
 #include "range_tables.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "threads.h"
@@ -150,7 +151,8 @@ TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& ord
     const int64_t block_bytes = choice.one_strip ? wide_block_bytes : narrow_block_bytes;
     const double share = (double)order.size() / (double)samples.size();
     const double packing = packing_cost.of(most_cells * scan.map_cell_bytes);
-    double best = cost_of_scans(samples, scan.read_cell_bytes) * share + packing * scan.packed_cells;
+    double best = std::numeric_limits<double>::infinity();
+    if (scan.fits) best = cost_of_scans(samples, scan.read_cell_bytes) * share + packing * scan.packed_cells;
     const double pieces = scan.streaming_saves * samples[0].bins() * (double)order.size();
     const double fixed = packing * (double)cells + pieces, level = doubling_cost * (double)cells;
     if (best < fixed + level) return choice;

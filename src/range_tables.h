@@ -54,6 +54,7 @@ int64_t table_strip_columns(const ImageRois& rois, int64_t block_bytes);
 
 // What a scan without tables would do.
 struct Scan {
+    bool fits;                // into a thread's scratch
     int64_t map_cell_bytes;   // of all channels
     int64_t read_cell_bytes;  // of the channels that it reads together
     double packed_cells;      // of all images

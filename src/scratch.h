@@ -6,7 +6,7 @@
 
 namespace fastroi {
 
-constexpr int64_t kept_scratch = 64 << 20;  // a thread keeps its scratch between calls up to this size
+constexpr int64_t scratch_limit = 64 << 20;  // a thread keeps its scratch between calls up to this size, and is to need no more
 constexpr int64_t cache_line = 64, page = 4096;
 
 inline int64_t round_up(int64_t n, int64_t step = cache_line) { return (n + step - 1) / step * step; }
@@ -27,7 +27,7 @@ public:
         return memory_;
     }
     void trim() {
-        if (size_ <= kept_scratch) return;
+        if (size_ <= scratch_limit) return;
         std::free(memory_);
         memory_ = nullptr;
         size_ = 0;

@@ -23,10 +23,11 @@ constexpr int64_t stream_threshold = 12 << 20;     // outputs larger than this b
 constexpr int64_t cached_block_bytes = 512 << 10;
 constexpr int64_t packed_roi_cost = 3;             // a cell packed for one RoI against one packed for all: short rows
 constexpr int64_t packed_roi_start = 16;           // cells that starting to pack for a RoI costs
-constexpr int64_t pack_limit = 64 << 20;           // bytes of packed map per thread
 constexpr int64_t bins_limit = 64 << 10;           // bytes of bins per thread before they are unpacked
 constexpr int64_t strip_bytes = 512 << 10;         // a strip stays in the second-level cache
 constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in tables, strips or rows of windows
+constexpr int64_t scan_limit = 60 << 20;           // bytes of packed map and reduced columns per thread
+static_assert(scan_limit + strip_bins_limit <= scratch_limit, "what a scan packs leaves room for bins");
 constexpr int64_t items_per_thread = 3;            // rows of windows make one item each if that leaves as many
 constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
 constexpr int64_t streamed_bytes = 16 << 10;       // of channels-last bin rows that are gathered before they are streamed
@@ -159,7 +160,8 @@ private:
         const KernelTable& table = *job.execution.kernels;
         direct = job.out.channels >= widths(table)[0].lanes;
         for (const Tensor& map : job.maps) direct = direct && channels_last(map) && job.windows[0].step == 1;
-        if constexpr (Reduction::strips) use_strips = strips_pay(widths(table)[table.packed_width].lanes * element);
+        scan_block_bytes = widths(table)[direct ? table.direct_width : table.packed_width].lanes * element;
+        if constexpr (Reduction::strips) use_strips = strips_pay();
         if constexpr (Reduction::tables) choose_tables(table);
         const bool narrow = use_strips || (table_choice.pays && !table_choice.one_strip);
         const bool wide = !table_choice.pays && (direct || wide_blocks_fit(widths(table)[table.direct_width].lanes));
@@ -178,16 +180,27 @@ private:
 
     // Strips read each cell from the cache that a whole-map scan of large bins would fetch from memory again and again. And they
     // hold part of a RoI that would be packed whole.
-    bool strips_pay(int64_t block_bytes) const {
+    bool strips_pay() const {
         if (order.empty() || job.windows.size() > 1 || job.out.rows * job.out.columns > max_strip_bins) return false;
-        int64_t in_one_piece = 0, in_strips = 0, most_cells = 0;
+        int64_t in_one_piece = 0, in_strips = 0;
         for (int64_t i : order) {
             in_one_piece += reduction.direct_cost(i, job.windows[0]);
             in_strips += reduction.strip_cost(i, job.windows[0]);
-            most_cells = std::max(most_cells, touched_cells(i, job.windows[0]));
         }
         for (const ImageRois& rois : images) in_strips += Reduction::packed_strip_cost(rois.hull_cells());
-        return in_one_piece > in_strips || (!direct && most_cells * block_bytes > pack_limit);
+        return in_one_piece > in_strips || !rois_fit();
+    }
+
+    // Whether every RoI can be scanned in one piece: its cells, where they are packed, and a row of reduced columns.
+    bool rois_fit() const {
+        const auto fits = [&](int64_t rows, int64_t columns) {
+            return (columns + (direct ? 0 : rows * columns)) * scan_block_bytes <= scan_limit;
+        };
+        const auto all_fit = [&](const ImageRois& rois) { return fits(length(rois.rows), rois.widest); };
+        if (std::all_of(images.begin(), images.end(), all_fit)) return true;
+        const ChannelWindow& w = job.windows[0];
+        return std::all_of(order.begin(), order.end(),
+                           [&](int64_t i) { return fits(length(reduction.y(i, w).hull), length(reduction.x(i, w).hull)); });
     }
 
     void choose_tables(const KernelTable& table) {
@@ -199,7 +212,7 @@ private:
     // What a scan of all images would do, in blocks of so many bytes where it packs.
     Scan scan(int64_t block_bytes) const {
         const int64_t cell_bytes = job.out.channels * element;
-        Scan all = {cell_bytes, direct ? cell_bytes : block_bytes, 0, 0};
+        Scan all = {rois_fit(), cell_bytes, direct ? cell_bytes : block_bytes, 0, 0};
         for (const ImageRois& rois : images) {
             const Access access = scan_access(rois, block_bytes);
             if (access == Access::packed_map) all.packed_cells += (double)rois.hull_cells();
@@ -227,7 +240,7 @@ private:
 
     Access scan_access(const ImageRois& rois, int64_t block_bytes) const {
         if (direct) return Access::direct;
-        const bool map_is_large = packed_roi_cells(rois) < rois.hull_cells() || rois.hull_cells() * block_bytes > pack_limit;
+        const bool map_is_large = packed_roi_cells(rois) < rois.hull_cells() || (rois.hull_cells() + rois.widest) * block_bytes > scan_limit;
         return map_is_large ? Access::packed_roi : Access::packed_map;
     }
 
@@ -336,13 +349,14 @@ private:
     void plan_scratch() {
         int64_t packed_cells = 0, column_cells = 0, rois_of_bins = 1;
         for (const ImageRois& rois : images) {
+            const bool scan = rois.access != Access::strips && rois.access != Access::tables;
+            if (scan) column_cells = std::max(column_cells, rois.widest);
             if (rois.access == Access::packed_map) packed_cells = std::max(packed_cells, rois.hull_cells());
             if (rois.access == Access::strips) {
                 packed_cells = std::max(packed_cells, length(rois.rows) * strip_width(rois));
                 column_cells = std::max(column_cells, job.out.rows * strip_width(rois));
             }
             if (rois.access == Access::tables) packed_cells = std::max(packed_cells, 2 * table_cells(rois));
-            column_cells = std::max(column_cells, rois.widest);
             if (rois.access != Access::packed_roi) continue;
             for (int64_t i = rois.first; i < rois.end; i++)
                 packed_cells = std::max(packed_cells, tallest_rows(order[i], window(rois)) *
@@ -385,6 +399,7 @@ private:
     TableChoice table_choice{};
     bool direct = false, use_strips = false, join_windows = false;
     int64_t block_lanes = 1;
+    int64_t scan_block_bytes = 0;  // of the channels that a scan takes together
 };
 
 }  // namespace fastroi
