@@ -10,8 +10,8 @@ from . import cases
 from .calls import fastroi_call
 
 PARAM_NAMES = ("op", "workload", "dtype", "layout", "isa", "threads")
-BEST_ISAS = ("avx512", "neon")
-"""The widest instruction set of each architecture."""
+BEST = "best"
+"""Stands for the best instruction set of the machine, whichever that is."""
 
 
 def selection(op, workload, dtype, layout, isa, threads):
@@ -28,6 +28,8 @@ def selection(op, workload, dtype, layout, isa, threads):
         raise NotImplementedError(str(error)) from error
     if not hasattr(fastroi, op):
         raise NotImplementedError(f"fastroi has no {op}")
+    if isa == BEST:
+        isa = fastroi.simd.supported()[0]
     if isa not in fastroi.simd.supported():
         raise NotImplementedError(f"this machine does not run {isa}")
     return case, fastroi.simd.use(isa)
@@ -188,7 +190,7 @@ class Resources(Operator):
         tuple(dict.fromkeys(case.workload for case in (*cases.MAIN, *cases.OPERATORS))),
         ("float32",),
         ("NCHW",),
-        BEST_ISAS,
+        (BEST,),
         cases.THREADS,
     )
 

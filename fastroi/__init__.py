@@ -14,7 +14,7 @@ from .ops import *  # noqa: F403
 from .pyramid import *  # noqa: F403
 from .rotated import *  # noqa: F403
 
-simd._activate_from_environment()
+simd._obey_environment()
 
 __all__ = [
     *deformable.__all__,

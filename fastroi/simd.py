@@ -61,7 +61,14 @@ def use(name):
         _forced.reset(token)
 
 
-def _activate_from_environment():
+def _obey_environment():
+    """Read FASTROI_SIMD, and check FASTROI_SIMD_DISABLE, which the core has read."""
+    optional = compiled()[:-1]
+    for name in os.environ.get("FASTROI_SIMD_DISABLE", "").replace(",", " ").split(" "):
+        if not name:
+            continue
+        if name not in optional:
+            raise ValueError(f"FASTROI_SIMD_DISABLE: {name!r} is not one of {', '.join(optional)}")
     name = os.environ.get("FASTROI_SIMD")
     if name:
         _core.simd_activate(_checked(name, "FASTROI_SIMD"))

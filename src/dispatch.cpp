@@ -1,6 +1,7 @@
 #include "dispatch.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 
 namespace fastroi {
@@ -31,6 +32,31 @@ constexpr int candidate_count = sizeof candidates / sizeof candidates[0];
 
 std::atomic<const KernelTable*> active{nullptr};
 
+// Whether a list of names separated by commas or spaces holds one.
+bool names(const char* list, const char* name) {
+    const size_t length = strlen(name);
+    const auto separates = [](char c) { return c == ',' || c == ' ' || c == '\0'; };
+    for (const char* found = list; (found = strstr(found, name)); found += length)
+        if ((found == list || separates(found[-1])) && separates(found[length])) return true;
+    return false;
+}
+
+// The last candidate runs everywhere and stays. Each one needs those after it, and goes with them.
+uint32_t find_supported() {
+    const char* const disabled = getenv("FASTROI_SIMD_DISABLE");
+    uint32_t found = 0;
+    for (int i = candidate_count - 1; i >= 0; i--) {
+        if (disabled && i + 1 < candidate_count && names(disabled, candidates[i].table()->name)) break;
+        if (candidates[i].supported()) found |= 1u << i;
+    }
+    return found;
+}
+
+bool is_supported(int candidate) {
+    static const uint32_t supported = find_supported();
+    return supported >> candidate & 1;
+}
+
 }  // namespace
 
 const KernelTable* compiled_kernels(int index) {
@@ -38,8 +64,8 @@ const KernelTable* compiled_kernels(int index) {
 }
 
 const KernelTable* supported_kernels(int index) {
-    for (const Candidate& candidate : candidates)
-        if (candidate.supported() && index-- == 0) return candidate.table();
+    for (int i = 0; i < candidate_count; i++)
+        if (is_supported(i) && index-- == 0) return candidates[i].table();
     return nullptr;
 }
 

@@ -4,7 +4,8 @@
 
 namespace fastroi {
 
-// Best first; nullptr past the end.
+// Best first; nullptr past the end. FASTROI_SIMD_DISABLE=avx512,avx2 in the environment makes those unsupported, as on a machine
+// without them, and whatever needs them; it is read once, and the baseline stays.
 const KernelTable* compiled_kernels(int index);
 const KernelTable* supported_kernels(int index);
 

@@ -1,6 +1,7 @@
 """Instruction sets: which there are, how one is forced, and that all agree."""
 
 import asyncio
+import os
 import threading
 
 import numpy as np
@@ -52,6 +53,30 @@ def test_refused_at_import(name):
     assert name.strip() in done.stderr
     for choice in SUPPORTED:
         assert choice in done.stderr
+
+
+@pytest.mark.parametrize("kept", SUPPORTED)
+def test_disabled_by_the_environment(kept):
+    """What is disabled is as if the machine lacked it: not listed, not the default, refused by name."""
+    better = SUPPORTED[: SUPPORTED.index(kept)]
+    already = os.environ.get("FASTROI_SIMD_DISABLE", "")
+    code = "import fastroi; print(fastroi.simd.active(), *fastroi.simd.supported())"
+    environment = {"FASTROI_SIMD_DISABLE": ", ".join([already, *better]), "FASTROI_SIMD": None}
+    remaining = list(SUPPORTED[len(better) :])
+    assert run_python(code, **environment).stdout.split() == [kept, *remaining]
+    if better:  # those above need the last of them
+        environment["FASTROI_SIMD_DISABLE"] = f"{already},{better[-1]}"
+        assert run_python(code, **environment).stdout.split() == [kept, *remaining]
+    for name in better:
+        done = run_python(code, check=False, **{**environment, "FASTROI_SIMD": name})
+        assert done.returncode != 0 and f"FASTROI_SIMD: {name!r} is not supported here" in done.stderr
+
+
+@pytest.mark.parametrize("names", ["baseline", "sse9", "avx51", "avx5122", "AVX2", "avx2;avx512", "neon,avx2,sse9"])
+def test_what_cannot_be_disabled_is_an_error(names):
+    done = run_python("import fastroi", check=False, FASTROI_SIMD_DISABLE=names, FASTROI_SIMD=None)
+    assert done.returncode != 0
+    assert "ValueError: FASTROI_SIMD_DISABLE: " in done.stderr
 
 
 @pytest.mark.parametrize("name", ["sse9", "", *(name for name in NAMES if name not in SUPPORTED)])

@@ -407,7 +407,9 @@ FASTROI_API fastroi_status fastroi_axis_ranges(int32_t rule, double lo, double h
 FASTROI_API const char *fastroi_version(void);
 FASTROI_API int32_t fastroi_abi_version(void);
 
-/* Names of the instruction sets, best first, NULL past the end: compiled into this library, supported by this machine. */
+/* Names of the instruction sets, best first, NULL past the end: compiled into this library, supported by this machine.
+ * Those that the environment variable FASTROI_SIMD_DISABLE lists, separated by commas, count as not supported, and so do those
+ * that need them (avx512 needs avx2). It is read once; a name that does not exist is passed over. */
 FASTROI_API const char *fastroi_simd_compiled(int32_t index);
 FASTROI_API const char *fastroi_simd_supported(int32_t index);
 /* The one calls use when exec->simd is NULL. */
