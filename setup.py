@@ -1,15 +1,24 @@
-"""Build of the C++ core and its Cython face. The tables here are the only place that knows compiler flags."""
+"""Build of the C++ core and its Cython face. The tables here are the only place that knows compiler flags.
 
+ninja compiles, on all processors and only what changed, into build/. CXX and CXXFLAGS are taken from the environment.
+"""
+
+import contextlib
+import fcntl
+import importlib.util
 import os
 import platform
 import re
 import shlex
+import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
+from setuptools.errors import CompileError
 
 ROOT = Path(__file__).resolve().parent
 MACHINE = os.environ.get("FASTROI_MACHINE", platform.machine()).lower()  # set it to cross-compile
@@ -34,19 +43,18 @@ ISAS = (
 )
 
 # Contraction would move bin edges and break bit-identity; fast-math would break NaN and change the caller's float mode.
-COMMON_FLAGS = ["-std=c++17", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra"]
+COMMON_FLAGS = [
+    "-std=c++17", "-O3", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra",
+]  # fmt: skip
 KERNEL_FLAGS = [*COMMON_FLAGS, "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"]
 OPENMP_FLAGS = [] if os.environ.get("FASTROI_NO_OPENMP") else ["-fopenmp"]
 
 CORE_SOURCES = [
     "src/capi.cpp", "src/capsule_table.cpp", "src/descriptors.cpp", "src/dispatch.cpp", "src/gather_operators.cpp", "src/mask_operators.cpp", "src/operators.cpp", "src/range_tables.cpp", "src/run.cpp", "src/threads.cpp", "src/plan/roi_plan.cpp",
 ]  # fmt: skip
-HEADERS = sorted(
-    str(p.relative_to(ROOT))
-    for pattern in ("src/**/*.h", "src/**/*.inl", "fastroi/include/*.h")
-    for p in ROOT.glob(pattern)
-)
 RULE_HEADERS = ("axis_plan.h", "rules.h", "tap_rules.h", "ps_rules.h", "gather_rules.h", "mask_rules.h")  # the GPU kernels include them
+
+OBJECTS = ROOT / "build" / "objects" / f"{MACHINE}-{sys.implementation.cache_tag}"
 
 
 def kernel_source(isa):
@@ -73,19 +81,85 @@ def make_variables():
     return "".join(f"{name} := {shlex.join(values)}\n" for name, values in variables.items())
 
 
+def compilations(extra=()):
+    """{part: (source, flags)}: a part is an instruction set, or a source file of everything else."""
+    core = {source: (source, [*core_flags(), *extra]) for source in CORE_SOURCES}
+    kernels = {isa: (kernel_source(isa), [*KERNEL_FLAGS, *flags, *extra]) for isa, flags in ISAS.items()}
+    return core | kernels
+
+
+def compiler():
+    return os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++"
+
+
+def ninja_path(path):
+    return re.sub(r"([$ :])", r"$\1", str(path))
+
+
+def ninja_file(parts, objects, cxx):
+    """What ninja needs to know: a compilation for each part, and that the compiler tells which headers it read."""
+    lines = ["rule compile", "  command = $compile -MMD -MF $out.d -c $in -o $out", "  depfile = $out.d", "  deps = gcc"]
+    for part, (source, flags) in parts.items():
+        command = shlex.join([*shlex.split(cxx), *flags, *shlex.split(os.environ.get("CXXFLAGS", ""))])
+        lines.append(f"build {ninja_path(objects[part])}: compile {ninja_path(ROOT / source)}")
+        lines.append("  compile = " + command.replace("$", "$$"))
+    return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def locked(directory):
+    """A directory of objects, to be changed by one process at a time."""
+    directory = Path(directory).resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    with open(directory / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield directory
+
+
+def run_ninja(parts, directory, cxx):
+    """{part: object file}. Compiles what changed since the last time."""
+    objects = {part: directory / f"{Path(source).stem}.o" for part, (source, _) in parts.items()}
+    (directory / "build.ninja").write_text(ninja_file(parts, objects, cxx or compiler()))
+    ninja = [sys.executable, "-m", "ninja"] if importlib.util.find_spec("ninja") else ["ninja"]
+    if subprocess.run([*ninja, "--quiet", "-C", str(directory)]).returncode:
+        raise CompileError("the core does not compile; what the compiler said stands above")
+    return objects
+
+
+def compile_parts(parts, directory, cxx=None):
+    with locked(directory) as own:
+        return run_ninja(parts, own, cxx)
+
+
+def cython_source(directory):
+    """What Cython makes of the core's face: a file that stays as it is until its text changes, and is never half written."""
+    from Cython.Build import cythonize
+
+    face = Extension("fastroi._core", ["fastroi/_core.pyx"], language="c++")
+    (face,) = cythonize([face], language_level=3, quiet=True, force=True, build_dir=str(directory / "cython"))
+    made, kept = Path(face.sources[0]), directory / "_core.cpp"
+    if not kept.exists() or kept.read_bytes() != made.read_bytes():
+        made.replace(kept)
+    return kept
+
+
+def extension_objects(directory=OBJECTS):
+    """{part: object file} of all that the extension is linked from: the core and its face."""
+    folders = [ROOT / "fastroi" / "include", *{sysconfig.get_path("include"), sysconfig.get_path("platinclude")}]
+    flags = [*core_flags(), "-Wno-unused-function", *(f"-I{folder}" for folder in folders)]
+    with locked(directory) as own:
+        return run_ninja({**compilations(), "cython": (cython_source(own), flags)}, own, None)
+
+
 class BuildCore(build_ext):
-    """Compiles each kernel file with its instruction set's flags, then links them into the extension."""
+    """Links what ninja compiles; an extension has no sources that setuptools would compile itself."""
+
+    def finalize_options(self):
+        self.objects = self.build_temp or OBJECTS  # of setuptools' choice, it would be new every time
+        super().finalize_options()
 
     def build_extension(self, ext):
-        objects = []
-        for isa, flags in ISAS.items():
-            objects += self.compiler.compile(
-                [kernel_source(isa)],
-                output_dir=self.build_temp,
-                extra_postargs=[*KERNEL_FLAGS, *flags],
-                depends=HEADERS,
-            )
-        ext.extra_objects = objects
+        ext.extra_objects = ext.depends = [str(path) for path in extension_objects(self.objects).values()]
         super().build_extension(ext)
 
 
@@ -102,23 +176,11 @@ class BuildPython(build_py):
             self.copy_file(str(ROOT / "src" / "plan" / name), str(target / name))
 
 
-def extensions():
-    from Cython.Build import cythonize
-
-    core = Extension(
-        "fastroi._core",
-        sources=["fastroi/_core.pyx", *CORE_SOURCES],
-        depends=HEADERS,
-        include_dirs=["fastroi/include"],
-        language="c++",
-        extra_compile_args=[*core_flags(), "-Wno-unused-function"],
-        extra_link_args=OPENMP_FLAGS,
-    )
-    return cythonize([core], language_level=3)
-
-
 if __name__ == "__main__":
     if sys.argv[1:] == ["--make"]:
         print(make_variables(), end="")
+    elif sys.argv[1:] == ["--objects"]:
+        print(*extension_objects().values(), sep="\n")
     else:
-        setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCore, "build_py": BuildPython})
+        core = Extension("fastroi._core", [], language="c++", extra_link_args=OPENMP_FLAGS)
+        setup(ext_modules=[core], cmdclass={"build_ext": BuildCore, "build_py": BuildPython})

@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from dataclasses import dataclass
@@ -176,19 +177,17 @@ def symbol(object_file: Path, kind: str, name: str) -> str:
 def link_dictated_package(folder: Path) -> Path:
     """Build a copy of the package whose core obeys `dictate`; return the folder that holds it."""
     compiler = os.environ.get("CXX", "c++")
-    objects, package, dictator = folder / "objects", folder / "package", folder / "paths.o"
-    run(sys.executable, "setup.py", "-q", "build_ext", "--build-temp", objects, "--build-lib", package, cwd=ROOT)
+    package, dictator, dictated = folder / "package", folder / "paths.o", folder / "run.o"
+    objects = [Path(line) for line in run(sys.executable, "setup.py", "--objects", cwd=ROOT).splitlines() if line.endswith(".o")]
     flags = ["-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-I", ROOT / "src", "-I", ROOT / "fastroi/include"]
     run(compiler, *flags, "-c", Path(__file__).with_suffix(".cpp"), "-o", dictator)
-    core_objects = sorted(objects.rglob("*.o"))
-    runs = next(path for path in core_objects if path.name == "run.o")
+    runs = next(path for path in objects if path.name == "run.o")
     chooses, dictates = symbol(dictator, "U", "choose_tables"), symbol(dictator, "T", "dictate_tables")
-    run("objcopy", "--redefine-sym", f"{chooses}={dictates}", runs)
-    (library,) = package.rglob("_core*.so")
-    run(compiler, "-shared", *core_objects, dictator, "-fopenmp", "-o", library)
-    shutil.copytree(
-        ROOT / "fastroi", package / "fastroi", dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.so", "__pycache__")
-    )
+    run("objcopy", "--redefine-sym", f"{chooses}={dictates}", runs, dictated)
+    shutil.copytree(ROOT / "fastroi", package / "fastroi", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    library = package / "fastroi" / f"_core{sysconfig.get_config_var('EXT_SUFFIX')}"
+    others = [path for path in objects if path != runs]
+    run(compiler, "-shared", *others, dictated, dictator, "-fopenmp", "-o", library)
     return package
 
 

@@ -28,8 +28,17 @@ CONFIGURATIONS = (
     ((2, 6, 20, 33), (1, 1), 1 / 32),
 )
 
+LONG_SCALE = float(os.environ.get("FASTROI_LONG_SCALE") or 1)
+SEED = int(os.environ.get("FASTROI_SEED") or 0)
+
 MASK_DTYPES = ("bool", "uint8", "float32", "float64")
 HALF_STEPS = (-0.5, 0.5, 1.5, 2.5, -1.5, 0.49999997, 0.49999999999999994, 8388609.0, -2.5)
+
+
+def long_seeds(count):
+    """The share FASTROI_LONG_SCALE of `count` seeds, none of an everyday test; others for each FASTROI_SEED."""
+    first = 10_000 * (1 + SEED)
+    return range(first, first + max(1, round(count * LONG_SCALE)))
 
 
 def feature_map(rng, shape, dtype=np.float32):

@@ -1,12 +1,14 @@
-"""Compiles the core as setup.py would: its own tables of sources and flags, another compiler or further flags if asked."""
+"""Compiles the core as setup.py would: its own tables of sources and flags, another compiler or further flags if asked.
 
-import atexit
+Objects stay under build/, those of this machine beside setup.py's own: a run compiles what changed, whichever of its tests and
+processes asks first.
+"""
+
 import functools
 import importlib.util
 import os
-import shutil
+import re
 import subprocess
-import tempfile
 from pathlib import Path
 from unittest import mock
 
@@ -30,38 +32,19 @@ def run(*command, **options):
     return finished.stdout
 
 
-def compile_isas(directory, machine=None, cxx="g++", extra=()):
-    """{isa: object file} of the kernel files."""
-    tables = setup_tables(machine)
-    objects = {isa: directory / f"isa_{isa}.o" for isa in tables.ISAS}
-    for isa, flags in tables.ISAS.items():
-        run(cxx, *tables.KERNEL_FLAGS, *flags, *extra, "-c", ROOT / tables.kernel_source(isa), "-o", objects[isa])
-    return objects
-
-
-def compile_core(directory, machine=None, cxx="g++", extra=()):
-    """{source: object file} of everything else."""
-    tables = setup_tables(machine)
-    objects = {source: directory / (Path(source).stem + ".o") for source in tables.CORE_SOURCES}
-    for source, target in objects.items():
-        run(cxx, *tables.core_flags(), *extra, "-c", ROOT / source, "-o", target)
-    return objects
-
-
 @functools.cache
-def host_objects():
-    """{isa or source: object file} as setup.py builds them on this machine; compiled once per test run."""
-    directory = Path(tempfile.mkdtemp(prefix="fastroi-objects-"))
-    atexit.register(shutil.rmtree, directory)
-    return compile_core(directory) | compile_isas(directory)
-
-
-def build_program(source, directory, machine=None, cxx="g++", extra=()):
-    """Links a C++ program with the whole core; the path of the executable."""
+def compiled(machine=None, cxx=None, flags=()):
+    """{isa or source: object file} of the whole core."""
     tables = setup_tables(machine)
-    objects = [*compile_core(directory, machine, cxx, extra).values()]
-    objects += compile_isas(directory, machine, cxx, extra).values()
-    program = directory / source.stem
-    flags = ["-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", f"-I{INCLUDE}", *extra]
-    run(cxx, *flags, source, *objects, "-o", program, *tables.OPENMP_FLAGS)
+    variant = re.sub(r"\W+", "_", " ".join(filter(None, (machine, cxx, *flags))))
+    directory = ROOT / "build" / "variants" / variant if variant else tables.OBJECTS
+    return tables.compile_parts(tables.compilations(flags), directory, cxx)
+
+
+def build_program(source, program, machine=None, cxx=None, flags=(), link=()):
+    """Compiles a C++ program and links it with the whole core."""
+    tables = setup_tables(machine)
+    own = ["-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", f"-I{INCLUDE}", *flags]
+    objects = compiled(machine, cxx, flags).values()
+    run(cxx or tables.compiler(), *own, source, *objects, "-o", program, *tables.OPENMP_FLAGS, *link)
     return program

@@ -4,7 +4,7 @@ import sysconfig
 
 import numpy as np
 import pytest
-from native_build import INCLUDE, ROOT, host_objects, run, setup_tables
+from native_build import INCLUDE, ROOT, compiled, run, setup_tables
 
 import fastroi
 
@@ -23,11 +23,11 @@ def test_header_compiles_alone_without_a_warning(tmp_path, compiler, standard, h
 
 def test_c_program_meets_versions_refusals_and_cancellation(tmp_path):
     program = tmp_path / "embedder"
-    objects, link = host_objects().values(), setup_tables().OPENMP_FLAGS
+    objects, link = compiled().values(), setup_tables().OPENMP_FLAGS
     flags = ("-std=c99", "-O1", "-Wall", "-Wextra", "-pedantic", "-Werror", f"-I{INCLUDE}")
-    compiled = tmp_path / "embedder.o"
-    run("gcc", *flags, "-c", ROOT / "tests/native/embedder.c", "-o", compiled)
-    run("g++", compiled, *objects, "-o", program, *link)
+    embedder = tmp_path / "embedder.o"
+    run("gcc", *flags, "-c", ROOT / "tests/native/embedder.c", "-o", embedder)
+    run("g++", embedder, *objects, "-o", program, *link)
     printed = np.array(run(program).split(), np.float32)
     features = (np.arange(5 * 9 * 11) * 7919 % 1009).astype(np.float32).reshape(1, 5, 9, 11)
     boxes = [[0, 0, 60, 40], [8, 8, 30, 70], [-20, 5, 500, 9], [40, 40, 41, 41]]

@@ -6,7 +6,7 @@ A template compiled with AVX flags and merged by the linker with one that was no
 import re
 
 import pytest
-from native_build import host_objects, run, setup_tables
+from native_build import compiled, run, setup_tables
 
 ISAS = setup_tables().ISAS
 CORE_SOURCES = setup_tables().CORE_SOURCES
@@ -21,24 +21,24 @@ def symbols(path, *options):
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_kernel_file_exports_one_symbol_and_nothing_weak(isa):
-    exported = [(kind, name) for kind, name in symbols(host_objects()[isa], "--defined-only") if kind.isupper() or kind in "uvw"]
+    exported = [(kind, name) for kind, name in symbols(compiled()[isa], "--defined-only") if kind.isupper() or kind in "uvw"]
     assert [kind for kind, _ in exported] == ["T"]
     assert f"kernels_{isa}" in exported[0][1]
 
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_kernel_file_needs_nothing_but_memory_functions(isa):
-    assert {name for _, name in symbols(host_objects()[isa], "--undefined-only")} <= C_LIBRARY
+    assert {name for _, name in symbols(compiled()[isa], "--undefined-only")} <= C_LIBRARY
 
 
 @pytest.mark.parametrize("part", [*ISAS, *CORE_SOURCES])
 def test_wide_registers_only_where_they_belong(part):
-    code = run("objdump", "-d", "--no-show-raw-insn", host_objects()[part])
+    code = run("objdump", "-d", "--no-show-raw-insn", compiled()[part])
     found = set(re.findall(r"%([yz]mm)\d", code))
     assert found == WIDE.get(part, set())
 
 
 def test_kernel_file_runs_nothing_at_load_time():
     for isa in ISAS:
-        sections = run("objdump", "-h", host_objects()[isa])
+        sections = run("objdump", "-h", compiled()[isa])
         assert ".init_array" not in sections and ".ctors" not in sections

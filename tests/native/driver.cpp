@@ -4,7 +4,7 @@
 // is a fault; bytes between the elements of a strided output must keep their pattern. All randomness is integer arithmetic:
 // the same numbers on every architecture, hence the digest of all results must be the same too.
 //
-//   driver [random cases [channels of the widest systematic case]]
+//   driver [random cases [channels of the widest systematic case [seed]]]
 #include <fastroi.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -546,10 +546,11 @@ int64_t exhaust_memory() {
 int main(int count, char** arguments) {
     const int64_t random_cases = count > 1 ? atoll(arguments[1]) : 1000;
     const int64_t widest = count > 2 ? atoll(arguments[2]) : 129;
+    const int64_t seed = count > 3 ? atoll(arguments[3]) : 0;
     const int64_t failed_allocations = exhaust_memory();
     if (failed_allocations < 3) fail("the failing allocator was not reached", std::to_string(failed_allocations));
     Totals totals;
-    Random random{20260722};
+    Random random{20260722 + (uint64_t)seed};
     for (int64_t channels = 1; channels <= widest; channels++)
         for (int32_t dtype : {FASTROI_FLOAT32, FASTROI_FLOAT64})
             for (Layout layout : {nchw, nhwc, strided})

@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from native_build import ROOT, build_program, compile_isas, run
+from helpers import SEED
+from native_build import ROOT, build_program, compiled, run, setup_tables
 
 import fastroi
 
@@ -21,15 +22,17 @@ DRIVER = ROOT / "tests" / "native" / "driver.cpp"
 WRAP = "-Wl,--wrap=aligned_alloc"
 SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow"
 RANDOM_CASES = 500
-SYSTEMATIC_CASES = 129 * 2 * 3 * 2  # channels, dtypes, layouts, either end of the memory flush with a guard page
+WIDEST = 129
+FULL_RUN = (RANDOM_CASES, WIDEST, SEED)
+SYSTEMATIC_CASES = WIDEST * 2 * 3 * 2  # channels, dtypes, layouts, either end of the memory flush with a guard page
 
 
 @functools.cache
-def driver(machine=None, cxx="g++", *extra):
+def driver(machine=None, cxx=None, flags=(), link=()):
     """The driver's path; `machine` None is this one."""
     directory = Path(tempfile.mkdtemp(prefix="fastroi-driver-"))
     atexit.register(shutil.rmtree, directory)
-    return build_program(DRIVER, directory, machine, cxx, (WRAP, *extra))
+    return build_program(DRIVER, directory / "driver", machine, cxx, flags, (WRAP, *link))
 
 
 def report(*command):
@@ -54,37 +57,38 @@ def check(got, isas, expected_digest, cases=SYSTEMATIC_CASES + RANDOM_CASES):
 
 
 def test_every_isa_of_this_machine():
-    check(here(RANDOM_CASES), fastroi.simd.supported(), here(RANDOM_CASES)["digest"])
+    check(here(*FULL_RUN), fastroi.simd.supported(), here(*FULL_RUN)["digest"])
 
 
 def test_aarch64():
-    program = driver("aarch64", "aarch64-linux-gnu-g++", "-static")
-    got = report("qemu-aarch64", program, RANDOM_CASES)
-    check(got, ("neon", "baseline"), here(RANDOM_CASES)["digest"])
+    program = driver("aarch64", "aarch64-linux-gnu-g++", link=("-static",))
+    got = report("qemu-aarch64", program, *FULL_RUN)
+    check(got, ("neon", "baseline"), here(*FULL_RUN)["digest"])
 
 
-def test_aarch64_symbols(tmp_path):
-    for isa, compiled in compile_isas(tmp_path, "aarch64", "aarch64-linux-gnu-g++").items():
-        symbols = [line.split()[-2:] for line in run("aarch64-linux-gnu-nm", "--defined-only", compiled).splitlines()]
+def test_aarch64_symbols():
+    objects = compiled("aarch64", "aarch64-linux-gnu-g++")
+    for isa in setup_tables("aarch64").ISAS:
+        symbols = [line.split()[-2:] for line in run("aarch64-linux-gnu-nm", "--defined-only", objects[isa]).splitlines()]
         assert [kind for kind, _ in symbols if kind.isupper() or kind in "uvw"] == ["T"], isa
 
 
 @pytest.mark.parametrize("processor", ["core2duo", "Nehalem"])
 def test_x86_64_without_avx(processor):
     """A processor of 2006 runs the baseline and never meets an instruction it lacks."""
-    got = report("qemu-x86_64", "-cpu", processor, driver("x86_64", "g++", "-static"), RANDOM_CASES)
-    check(got, ("baseline",), here(RANDOM_CASES)["digest"])
+    got = report("qemu-x86_64", "-cpu", processor, driver(link=("-static",)), *FULL_RUN)
+    check(got, ("baseline",), here(*FULL_RUN)["digest"])
 
 
 def test_sanitizers_report_nothing():
-    program = driver(None, "g++", "-g", "-O1", SANITIZERS, "-fno-sanitize-recover=all")
-    check(report(program, RANDOM_CASES), fastroi.simd.supported(), here(RANDOM_CASES)["digest"])
+    program = driver(flags=("-g1", "-O1", SANITIZERS, "-fno-sanitize-recover=all"))
+    check(report(program, *FULL_RUN), fastroi.simd.supported(), here(*FULL_RUN)["digest"])
 
 
 def test_valgrind_reports_nothing():
     """Reads of uninitialised memory, which no sanitizer of GCC sees. Valgrind knows no AVX-512 and says so in CPUID."""
     # nouserintercepts: the driver's operator new stays its own, since it makes allocations fail.
     valgrind = ("valgrind", "-q", "--error-exitcode=99", "--leak-check=no", "--soname-synonyms=somalloc=nouserintercepts")
-    got = report(*valgrind, driver(), 50, 33)
+    got = report(*valgrind, driver(), 50, 33, SEED)
     isas = [isa for isa in fastroi.simd.supported() if isa != "avx512"]
-    check(got, isas, here(50, 33)["digest"], cases=33 * 12 + 50)
+    check(got, isas, here(50, 33, SEED)["digest"], cases=33 * 12 + 50)
