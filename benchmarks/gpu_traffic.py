@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import functools
 import sys
 import tempfile
 from pathlib import Path
@@ -60,11 +61,22 @@ class Counts(ctypes.Structure):
         ) + (self.shared_wavefronts)
 
 
+@functools.cache
+def _counting_kernels(element):
+    """The kernels of one element type as a shared library, which stays loaded when its file is gone."""
+    with tempfile.TemporaryDirectory(prefix="fastroi-traffic-") as name:
+        folder = Path(name)
+        flags = "-fsanitize=thread", "-DFASTROI_COUNTS_TRAFFIC", f"-I{HERE}", "-O1"
+        gpu_emulation.compile_kernels(element, folder, *flags, "-c", "-o", folder / "counted.o")
+        gpu_emulation.compile_cpp("-shared", HERE / "gpu_traffic.cpp", folder / "counted.o", "-o", folder / "counted.so")
+        return ctypes.CDLL(str(folder / "counted.so"))
+
+
 class CountingRuntime(gpu_emulation.EmulatedRuntime):
     """The emulated device; `seen` lists (kernel, blocks, threads, counts of the blocks that ran, share of blocks that ran)."""
 
-    def __init__(self, folder, blocks_run):
-        super().__init__(folder, threads=256)
+    def __init__(self, blocks_run):
+        super().__init__(None, threads=256)
         self.plan_threads = 128
         self.blocks_run, self.seen = blocks_run, []
 
@@ -75,11 +87,7 @@ class CountingRuntime(gpu_emulation.EmulatedRuntime):
         return _aligned(super().empty(shape, dtype))
 
     def build(self, element):
-        kernels, library = (self.folder / f"counted{element}{suffix}" for suffix in (".o", ".so"))
-        flags = "-fsanitize=thread", "-DFASTROI_COUNTS_TRAFFIC", f"-I{HERE}", "-O1"
-        gpu_emulation.compile_kernels(element, self.folder, *flags, "-c", "-o", kernels)
-        gpu_emulation.compile_cpp("-shared", HERE / "gpu_traffic.cpp", kernels, "-o", library)
-        return ctypes.CDLL(str(library))
+        return _counting_kernels(element)
 
     def launch(self, element, name, blocks, threads, shared_bytes, call):
         step = 1 if name.startswith("plan_") else max(1, blocks // self.blocks_run)
@@ -110,12 +118,10 @@ def _stand_in():
 
 def count(case, layout, dtype="float32", blocks_run=30):
     """[(kernel, blocks, threads, Counts, share of the blocks that ran)] of one call of a case."""
-    with tempfile.TemporaryDirectory(prefix="fastroi-traffic-") as folder:
-        runtime = CountingRuntime(Path(folder), blocks_run)
-        with gpu_emulation.emulated(runtime):
-            for _, _, make_call, _ in gpu.variants(_stand_in(), case, [layout], [dtype]):
-                make_call()(0)
-        return runtime.seen
+    with gpu_emulation.emulated(CountingRuntime(blocks_run)) as runtime:
+        for _, _, make_call, _ in gpu.variants(_stand_in(), case, [layout], [dtype]):
+            make_call()(0)
+    return runtime.seen
 
 
 def _row(case, layout, dtype, name, blocks, threads, counts, share):

@@ -1,15 +1,21 @@
-"""Fixtures that run a test on every instruction set, layout and dtype, and count what was run."""
+"""Fixtures that run a test on every instruction set, layout and dtype, and count what was run, by all processes of a run."""
 
 import os
 import signal
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several processes share the processors: none spins while it waits
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import numpy as np
 import pytest
+from helpers import LONG_SCALE, SEED
 
 import fastroi
 
 LAYOUTS = ("NCHW", "NHWC")
 DTYPES = ("float32", "float64")
+
+LONG_FILES = ("test_embedding.py", "test_gpu_emulated.py", "test_native.py", "test_paths.py")
 
 _covered = {"instruction sets": set(), "layouts": set(), "dtypes": set()}
 _possible = {
@@ -54,6 +60,14 @@ def rng(request):
     return np.random.default_rng(list(request.node.nodeid.encode()))
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--default-isa",
+        action="store_true",
+        help="only tests that run with the instruction set in force, as FASTROI_SIMD chooses it, not those that run each",
+    )
+
+
 def pytest_configure(config):
     wanted = [name for name in os.environ.get("FASTROI_REQUIRE_ISAS", "").split(",") if name]
     missing = [name for name in wanted if name not in fastroi.simd.supported()]
@@ -68,14 +82,15 @@ def pytest_report_header():
     return (
         f"fastroi {fastroi.__version__}; instruction sets compiled: "
         f"{', '.join(fastroi.simd.compiled())}; supported: {', '.join(fastroi.simd.supported())}; "
-        f"active: {fastroi.simd.active()}; threads: {fastroi.get_num_threads()}"
+        f"active: {fastroi.simd.active()}; threads: {fastroi.get_num_threads()}; "
+        f"FASTROI_SEED={SEED} FASTROI_LONG_SCALE={LONG_SCALE:g}"
     )
 
 
 def _is_full_run(config):
     """True when nothing narrowed the collection: no path, -k, -m of the caller, --lf and such."""
     options = config.option
-    narrowed = options.keyword or options.collectonly or getattr(options, "lf", False)
+    narrowed = options.keyword or options.collectonly or options.default_isa or getattr(options, "lf", False)
     default_marks = "not long" in options.markexpr
     paths = [arg for arg in config.invocation_params.args if not str(arg).startswith("-")]
     named = any("::" in path or path.endswith(".py") for path in map(str, paths))
@@ -90,8 +105,32 @@ def _gaps():
 
 
 def pytest_sessionfinish(session, exitstatus):
+    if hasattr(session.config, "workeroutput"):  # one of several processes: the first one judges
+        session.config.workeroutput["covered"] = {what: sorted(names) for what, names in _covered.items()}
+        return
     if exitstatus == pytest.ExitCode.OK and _is_full_run(session.config) and any(_gaps().values()):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    for what, names in getattr(node, "workeroutput", {}).get("covered", {}).items():
+        _covered[what].update(names)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Neighbouring tests, which share a build or an oracle, stay in one process, unless another has nothing left to do."""
+    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "worksteal"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """What takes longest begins first: other processes have enough to do meanwhile."""
+    if config.option.default_isa:
+        items[:] = [item for item in items if "isa" not in item.fixturenames]
+    items.sort(key=lambda item: not item.path.name.endswith(LONG_FILES))
 
 
 def pytest_terminal_summary(terminalreporter, config):

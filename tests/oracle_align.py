@@ -14,6 +14,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
+from remembered import remembered
 
 NO_TAPS = (np.zeros(0, np.int64), np.zeros(0))
 #: Conventions of TensorRT's PyramidROIAlign: the shift after scaling, and where in its share of the bin a point lies.
@@ -155,6 +156,7 @@ def pair(value):
 # --- RoIAlign ---------------------------------------------------------------------------------
 
 
+@remembered
 def roi_align(features, rois, output_size, scale, ratio=-1, aligned=True, reduce="mean",
               dtype=np.float64):
     """RoIAlign.
@@ -202,39 +204,53 @@ def sample_corners(image, y, x):
     return corners
 
 
+def corners_of(image, points):
+    """`sample_corners` of all (y, x) points of an array (N, 2): (C, 4, N), zero outside the zone, and which lie inside."""
+    height, width = image.shape[1:]
+    y_inside, y_low, y_upper = zone(points[:, 0], height)
+    x_inside, x_low, x_upper = zone(points[:, 1], width)
+    inside = y_inside & x_inside
+    corners = np.zeros((image.shape[0], 4, len(points)))
+    for n, (dy, dx) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        y_weight, x_weight = y_upper if dy else 1 - y_upper, x_upper if dx else 1 - x_upper
+        weight = y_weight.astype(np.float64) * x_weight.astype(np.float64)
+        read = inside & (weight != 0)
+        corners[:, n, read] = weight[read] * image[:, y_low[read] + dy, x_low[read] + dx].astype(np.float64)
+    return corners, inside
+
+
 def max_over_points(features, rois, points, reduce):
     results = []
     for roi in rois:
-        image = features[int(roi[0])]
         ys, xs = points(roi[1:])
-        out = np.zeros((2, image.shape[0], len(ys), len(xs)))
-        taps = np.full((len(ys), len(xs)), 4, np.int64)
-        for i, row in enumerate(ys):
-            for j, column in enumerate(xs):
-                out[:, :, i, j] = max_of_bin(image, row, column, reduce)
-        results.append((out[0], out[1], taps))
+        values = max_of_bins(features[int(roi[0])], ys, xs, reduce)
+        results.append((*values, np.full((len(ys), len(xs)), 4, np.int64)))
     return tuple(np.stack(part) for part in zip(*results, strict=True))
 
 
-def max_of_bin(image, row, column, reduce):
-    """Value of the winning sample and magnitude of the largest, per channel."""
-    values, magnitudes = [], []
-    for y in row:
-        for x in column:
-            corners = sample_corners(image, y, x)
-            if corners is None:
-                if reduce == "max_inside":
-                    continue
-                corners = np.zeros((image.shape[0], 4))
-            values.append(corners.max(axis=1) if reduce == "max_corners" else corners.sum(axis=1))
-            magnitudes.append(np.abs(corners).sum(axis=1))
-    if not values:
-        return np.zeros((2, image.shape[0]))
-    values, magnitudes = np.array(values), np.array(magnitudes)
-    best = values.max(axis=0)
+def max_of_bins(image, ys, xs, reduce):
+    """Value of the winning sample and magnitude of the largest: 2 x (C, bins, bins)."""
+    channels, (rows, grid_y), (columns, grid_x) = image.shape[0], ys.shape, xs.shape
+    if grid_y * grid_x == 0:
+        return np.zeros((2, channels, rows, columns))
+    corners, inside = corners_of(image, mesh(ys.ravel(), xs.ravel()))
+    values = corners.max(axis=1) if reduce == "max_corners" else corners.sum(axis=1)
+    if reduce == "max_inside":
+        values[:, ~inside] = -np.inf
+
+    def largest(samples):
+        return samples.reshape(channels, rows, grid_y, columns, grid_x).max(axis=(2, 4))
+
+    best = largest(values)
+    best[best == -np.inf] = 0
     if reduce == "max_from_zero":
         best = np.maximum(best, 0)
-    return np.stack([best, magnitudes.max(axis=0)])
+    return best, largest(np.abs(corners).sum(axis=1))
+
+
+def mesh(ys, xs):
+    """All (y, x) of two axes, row by row: (N, 2)."""
+    return np.stack(np.meshgrid(ys, xs, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
 def roi_align_direct(features, rois, output_size, scale, ratio=-1, aligned=True):
@@ -322,6 +338,7 @@ def range_taps(ranges):
     ]
 
 
+@remembered
 def ps_roi_pool(features, rois, output_size, scale, out_channels, group=None, rule="rfcn",
                 order="class", dtype=np.float64):
     rows, columns = pair(output_size)
@@ -339,6 +356,7 @@ def ps_roi_pool(features, rois, output_size, scale, out_channels, group=None, ru
     return pool_taps(features, rois, axes, channels, out_channels)
 
 
+@remembered
 def ps_roi_align(features, rois, output_size, scale, out_channels, group=None, ratio=-1,
                  aligned=True, order="class", dtype=np.float64):
     (rows, columns), (ratio_y, ratio_x) = pair(output_size), pair(ratio)
@@ -367,8 +385,10 @@ def half_zone_taps(point, cells):
         return NO_TAPS
     point = min(max(point, 0.0), cells - 1.0)
     low = int(point)
-    high = min(low + 1, cells - 1)
-    return merged(np.array([low, high]), np.array([1 - (point - low), point - low]))
+    upper = point - low
+    if upper == 0:
+        return np.array([low]), np.array([1.0])
+    return np.array([low, low + 1]), np.array([1 - upper, upper])
 
 
 def warp_points(lo, hi, scale, bins):
@@ -380,6 +400,7 @@ def warp_points(lo, hi, scale, bins):
     return [start + p * size for p in range(bins)]
 
 
+@remembered
 def roi_warp(features, rois, output_size, scale):
     """MNC's RoIWarp: one bilinear sample at the start corner of each bin."""
     rows, columns = pair(output_size)
@@ -421,6 +442,7 @@ def precise_taps(lo, hi, scale, bins, cells):
     return taps
 
 
+@remembered
 def prroi_pool(features, rois, output_size, scale):
     """The exact mean of the bilinear surface, which falls to 0 one cell outside the map."""
     rows, columns = pair(output_size)
@@ -461,6 +483,7 @@ def crop_axis(points, cells, method):
     return taps
 
 
+@remembered
 def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", extrapolation=0.0,
                     dtype=np.float64):
     """TensorFlow's crop_and_resize, image (N, H, W, C), boxes (K, 4) yxyx in [0, 1].
@@ -526,14 +549,9 @@ def pyramid_level(rule, box, lowest, highest, dtype=np.float32):
 
 def gather_mean(image, points, count):
     """Mean over (y, x) samples in image (C, H, W) with RoIAlign's zone, divided by `count`."""
-    total, magnitude = np.zeros(image.shape[0]), np.zeros(image.shape[0])
-    for y, x in points:
-        corners = sample_corners(image, y, x)
-        if corners is not None:
-            total += corners.sum(axis=1)
-            magnitude += np.abs(corners).sum(axis=1)
+    corners, _ = corners_of(image, points)
     count = max(count, 1)
-    return total / count, magnitude / count
+    return corners.sum(axis=(1, 2)) / count, np.abs(corners).sum(axis=(1, 2)) / count
 
 
 def rotated_points(roi, output_size, scale, ratio, aligned, clockwise, unit, dtype):
@@ -553,9 +571,8 @@ def rotated_points(roi, output_size, scale, ratio, aligned, clockwise, unit, dty
     xs = align_points((-width / dtype(2), width), columns, pair(ratio)[1], dtype)
 
     def points(i, j):
-        return [
-            (y * cos - x * sin + cy, y * sin + x * cos + cx) for y in ys[i] for x in xs[j]
-        ], ys.shape[1] * xs.shape[1]
+        y, x = mesh(ys[i], xs[j]).T
+        return np.stack([y * cos - x * sin + cy, y * sin + x * cos + cx], axis=1), len(y)
 
     return points
 
@@ -627,7 +644,7 @@ def deform_roi_pool(features, rois, offsets, output_size, scale, ratio=-1, gamma
                     ]
                 ys = align_points(moved[0], rows, ratio_y, dtype)[i]
                 xs = align_points(moved[1], columns, ratio_x, dtype)[j]
-                points = [(v, u) for v in ys for u in xs]
+                points = mesh(ys, xs)
                 out[:, k, :, i, j] = gather_mean(features[int(batch)], points, len(points))
     return out[0], out[1]
 
@@ -675,14 +692,16 @@ def sub_bin_starts(start, extent, p, bins, samples, shift, dtype):
 
 
 def in_map_mean(image, ys, xs, height, width):
-    total = magnitude = count = 0
-    for y in ys:
-        for x in xs:
-            rows, columns = half_zone_taps(float(y), height), half_zone_taps(float(x), width)
-            if len(rows[0]) and len(columns[0]):
-                value, size = weighted(image, rows, columns)
-                total, magnitude, count = total + value[0], magnitude + size[0], count + 1
-    return (total / count, magnitude / count) if count else (0.0, 0.0)
+    inside = [
+        [taps for taps in (half_zone_taps(float(point), cells) for point in points) if len(taps[0])]
+        for points, cells in ((ys, height), (xs, width))
+    ]
+    count = len(inside[0]) * len(inside[1])
+    if count == 0:
+        return 0.0, 0.0
+    rows, columns = (tuple(np.concatenate(part) for part in zip(*taps, strict=True)) for taps in inside)
+    value, magnitude = weighted(image, rows, columns)
+    return value[0] / count, magnitude[0] / count
 
 
 # --- masks ----------------------------------------------------------------------------------------

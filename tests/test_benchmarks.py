@@ -6,6 +6,7 @@ reference; with ``--benchmark-enable`` the same calls are timed in full.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import json
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import oracle
@@ -37,6 +39,12 @@ from benchmarks.peers import environments, reference, report, session
 
 EVERY_CASE = [case for group in (*cases.SETS.values(), cases.OPERATORS) for case in group]
 PRESENT = [case for case in EVERY_CASE if hasattr(fastroi, case.op)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def each_map_is_made_once():
+    with mock.patch.object(cases, "_map", functools.cache(cases._map.__wrapped__)):
+        yield
 
 
 def identity(case):

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import oracle_align as oracle
 import pytest
-from helpers import TAILS, centred_rois, cornered_rois, feature_map, from_layout, to_layout
+from helpers import TAILS, centred_rois, cornered_rois, feature_map, from_layout, long_seeds, to_layout
 
 import fastroi
 
@@ -143,7 +143,7 @@ def test_many_rois(check, seed):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 140))
+@pytest.mark.parametrize("seed", long_seeds(40))
 @pytest.mark.parametrize("check", CHECKS)
 def test_many_rois_long(check, seed):
     check(seed, 500, np.dtype(("float32", "float64")[seed % 2]))
@@ -279,7 +279,7 @@ def test_huge_boxes_cost_little(side):
     """Only the points near the map are visited: 10^10 and more lie elsewhere."""
     features = np.ones((1, 2, 20, 30), np.float32)
     for arithmetic in ("float64", "float32"):
-        start = time.perf_counter()
+        start = time.thread_time()
         for angle in (0.0, 0.3, math.pi / 2):
             boxes = [[10, 10, side, side, angle], [10, 10, side, 5, angle], [10, 10, 5, side, angle]]
             for size in (1, 7):
@@ -290,7 +290,7 @@ def test_huge_boxes_cost_little(side):
         pooled = fastroi.deform_roi_pool(features, corners, offset, 3, arithmetic=arithmetic)
         assert np.isfinite(pooled).all()
         assert np.isfinite(fastroi.deform_ps_roi_pool(features, corners, None, 1)).all()
-        assert time.perf_counter() - start < 5
+        assert time.thread_time() - start < 5
 
 
 def test_a_huge_box_has_the_share_of_the_map():

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import oracle_align as oracle
 import pytest
-from helpers import awkward_rois, feature_map, from_layout, to_layout
+from helpers import awkward_rois, feature_map, from_layout, long_seeds, to_layout
 
 import fastroi
 
@@ -92,14 +92,12 @@ def test_roi_align_in_float32_arithmetic(aligned, isa, layout):
             assert_within(pooled, *expected)
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_many_rois(seed):
-    """5,000 RoIs in all, every variant, one oracle for all instruction sets and layouts."""
+def check_means(seed, count):
     rng = np.random.default_rng(seed)
     for number, (shape, size, scale) in enumerate(MAPS):
         aligned = ALIGNED[(seed + number) % len(ALIGNED)]
         ratio = RATIOS[(3 * seed + number) % len(RATIOS)]
-        rois = moderate_rois(rng, 100, shape, scale)
+        rois = moderate_rois(rng, count, shape, scale)
         features = feature_map(rng, shape)
         expected = oracle.roi_align(features, rois, size, scale, ratio, aligned)
         for isa in fastroi.simd.supported():
@@ -110,26 +108,18 @@ def test_many_rois(seed):
                         layout=layout,
                     )
                     assert_within(pooled, *expected)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_many_rois(seed):
+    """5,000 RoIs in all, every variant, one oracle for all instruction sets and layouts."""
+    check_means(seed, 100)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", long_seeds(40))
 def test_many_rois_long(seed):
-    rng = np.random.default_rng(5000 + seed)
-    for number, (shape, size, scale) in enumerate(MAPS):
-        aligned = ALIGNED[(seed + number) % len(ALIGNED)]
-        ratio = RATIOS[(3 * seed + number) % len(RATIOS)]
-        rois = moderate_rois(rng, 500, shape, scale)
-        features = feature_map(rng, shape)
-        expected = oracle.roi_align(features, rois, size, scale, ratio, aligned)
-        for isa in fastroi.simd.supported():
-            with fastroi.simd.use(isa):
-                for layout in LAYOUTS:
-                    pooled = run(
-                        fastroi.roi_align, features, rois, size, scale, ratio, aligned,
-                        layout=layout,
-                    )
-                    assert_within(pooled, *expected)
+    check_means(seed, 500)
 
 
 @pytest.mark.parametrize("reduce", ("max", "max_corners", "max_from_zero", "max_inside"))
@@ -182,12 +172,12 @@ def test_huge_adaptive_boxes(isa, layout):
     for side in (1e3, 1e5, 1e9, 1e15, 1e30, 1e300, 1.7e308):
         roi = np.array([[-side, -side, side, side]])
         for arithmetic in ("float64", "float32"):
-            started = time.perf_counter()
+            started = time.thread_time()
             pooled = run(
                 fastroi.roi_align, features, roi, 1, 1.0, -1, True, layout=layout,
                 arithmetic=arithmetic,
             )
-            assert time.perf_counter() - started < 1
+            assert time.thread_time() - started < 1
             share = 12 * 22 / (2 * side) ** 2 if side < 1e100 else 0
             if side < (1e10 if arithmetic == "float64" else 1e4):
                 assert np.allclose(pooled, share, rtol=1e-5, atol=0)
@@ -205,14 +195,14 @@ def test_points_far_off_the_map_lie_on_its_outer_cells(aligned, isa, layout):
         for arithmetic in ("float64", "float32"):
             if arithmetic == "float32" and side > 1e37:
                 continue  # not finite on the map: off it
-            started = time.perf_counter()
+            started = time.thread_time()
             one = run(
                 fastroi.roi_align, features, rois, 1, 1.0, -1, aligned, layout=layout, arithmetic=arithmetic
             )
             four = run(
                 fastroi.roi_align, features, rois[:1], (2, 2), 1.0, 3, aligned, layout=layout, arithmetic=arithmetic
             )
-            assert time.perf_counter() - started < 2
+            assert time.thread_time() - started < 2
             in_the_middle = oracle.CLAMPED[aligned][1] == 0.5
             # the third box is reversed: its one column of points lies in the middle or at the start
             third = (1 + 4) / 2 if in_the_middle else (2 + 8) / 2

@@ -3,18 +3,15 @@
 A seed is 500 RoIs on each of the maps of test_interpolating.py, in both layouts.
 """
 
-import os
-
 import numpy as np
 import oracle_align as oracle
 import pytest
-from helpers import awkward_rois, feature_map, from_layout, to_layout
+from helpers import awkward_rois, feature_map, from_layout, long_seeds, to_layout
 from test_interpolating import ALIGNED, LAYOUTS, MAPS, assert_within, moderate_rois, run
 
 import fastroi
 
 COUNT = 500
-LONG_SEEDS = max(1, round(38 * float(os.environ.get("FASTROI_LONG_SCALE", "1"))))
 
 
 def align_max(reduce):
@@ -111,7 +108,7 @@ def test_many(operator, seed):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(2, 2 + LONG_SEEDS))
+@pytest.mark.parametrize("seed", long_seeds(38))
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_many_long(operator, seed):
     check_seed(operator, seed)

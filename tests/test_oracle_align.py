@@ -27,6 +27,20 @@ def test_separable_mean_equals_the_direct_sum(ratio, aligned, rng):
     assert taps.shape == (40, 2, 3)
 
 
+@pytest.mark.parametrize("dtype", (np.float32, np.float64))
+def test_corners_of_many_points_are_those_of_each(dtype, rng):
+    image = rng.standard_normal((3, 5, 7))
+    image[:, 2, 3] = np.nan
+    points = rng.uniform(-2, 8, (400, 2)).astype(dtype)
+    points[::3] = np.round(points[::3])
+    points[::50] = np.nextafter(dtype(-1), dtype(-2))
+    corners, inside = oracle.corners_of(image, points)
+    alone = [oracle.sample_corners(image, y, x) for y, x in points]
+    assert inside.tolist() == [one is not None for one in alone]
+    nothing = np.zeros((3, 4))
+    np.testing.assert_array_equal(corners, np.stack([nothing if one is None else one for one in alone], axis=-1))
+
+
 def test_known_numbers_of_an_aligned_box():
     features = np.arange(25.0).reshape(1, 1, 5, 5)
     roi = np.array([[0.0, 1, 1, 3, 3]])
