@@ -1,4 +1,4 @@
-// What the emulated kernels move. tests/cuda_shim/shim.cpp is compiled with -fsanitize=thread, which has the compiler announce
+// What the emulated kernels move. tests/gpu/cuda_shim/shim.cpp is compiled with -fsanitize=thread, which has the compiler announce
 // every access to memory; these are the functions that it announces them to. The accesses of the 32 threads of a warp at one
 // instruction, the first of each thread, the second and so on, are one request, as they would be on a device.
 #include "gpu_traffic.h"

@@ -1,4 +1,4 @@
-// What the emulated device (tests/cuda_shim/shim.cpp) tells whoever counts its traffic; see gpu_traffic.cpp.
+// What the emulated device (tests/gpu/cuda_shim/shim.cpp) tells whoever counts its traffic; see gpu_traffic.cpp.
 #pragma once
 
 #include <cstddef>

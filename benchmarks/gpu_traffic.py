@@ -1,6 +1,6 @@
 """Count what the GPU kernels move, on a machine without a GPU: `python -m benchmarks.gpu_traffic [NAME ...]`.
 
-The kernels' own text, compiled as C++ and run thread by thread (tests/gpu_emulation.py), with every access to memory counted as a
+The kernels' own text, compiled as C++ and run thread by thread (tests/support/gpu_emulation.py), with every access to memory counted as a
 device would serve it: the 32 threads of a warp at one instruction are one request, of global memory as many sectors of 32 bytes
 as its threads touch, of shared memory as many wavefronts as its fullest bank needs. Plans are made whole; of what reduces
 them some blocks run, and their counts stand for all. There are no caches in it: sectors that a multiprocessor's own cache would
@@ -23,7 +23,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 import gpu_emulation
 
 from . import gpu

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from unittest import mock
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "fastroi" / "include"
 
 

@@ -26,7 +26,7 @@ def test_c_program_meets_versions_refusals_and_cancellation(tmp_path):
     objects, link = compiled().values(), setup_tables().OPENMP_FLAGS
     flags = ("-std=c99", "-O1", "-Wall", "-Wextra", "-pedantic", "-Werror", f"-I{INCLUDE}")
     embedder = tmp_path / "embedder.o"
-    run("gcc", *flags, "-c", ROOT / "tests/native/embedder.c", "-o", embedder)
+    run("gcc", *flags, "-c", ROOT / "tests/abi/native/embedder.c", "-o", embedder)
     run("g++", embedder, *objects, "-o", program, *link)
     printed = np.array(run(program).split(), np.float32)
     features = (np.arange(5 * 9 * 11) * 7919 % 1009).astype(np.float32).reshape(1, 5, 9, 11)

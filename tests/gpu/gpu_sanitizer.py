@@ -1,4 +1,7 @@
-"""Every kernel once, for compute-sanitizer: `compute-sanitizer --tool memcheck python tests/gpu_sanitizer.py` (or racecheck)."""
+"""Every kernel once, for compute-sanitizer (memcheck, or racecheck):
+
+    PYTHONPATH=tests/support compute-sanitizer --tool memcheck python tests/gpu/gpu_sanitizer.py
+"""
 
 import cupy
 import numpy as np

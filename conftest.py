@@ -56,8 +56,8 @@ def rule(request):
 
 @pytest.fixture
 def rng(request):
-    """A generator seeded by the test's name: the same numbers in any order or selection."""
-    return np.random.default_rng(list(request.node.nodeid.encode()))
+    """A generator seeded by the names of file and test: the same numbers in any order, selection or folder."""
+    return np.random.default_rng(list(f"{request.path.name}::{request.node.name}".encode()))
 
 
 def pytest_addoption(parser):
@@ -92,9 +92,7 @@ def _is_full_run(config):
     options = config.option
     narrowed = options.keyword or options.collectonly or options.default_isa or getattr(options, "lf", False)
     default_marks = "not long" in options.markexpr
-    paths = [arg for arg in config.invocation_params.args if not str(arg).startswith("-")]
-    named = any("::" in path or path.endswith(".py") for path in map(str, paths))
-    return default_marks and not narrowed and not named
+    return default_marks and not narrowed and config.args_source == config.ArgsSource.TESTPATHS
 
 
 def _gaps():

@@ -1,4 +1,4 @@
-"""What a user's type checker sees; checked by `mypy --strict tests/typed_use.py`, never run."""
+"""What a user's type checker sees; checked by `mypy --strict tests/abi/typed_use.py`, never run."""
 
 from typing import Any, assert_type
 

@@ -1,12 +1,8 @@
 """What a call allocates beyond its arrays, counted in a process of its own, against the bounds that docs/performance.md states."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import cases, memory
 

@@ -14,7 +14,7 @@ from native_build import INCLUDE, run
 import fastroi
 from fastroi import cli
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path.relative_to(ROOT)
     for pattern in ("*.md", "docs/**/*.md", "src/**/*.md", "tests/**/*.md", "benchmarks/*.md", "examples/**/*.md")

@@ -18,7 +18,7 @@ import fastroi
 
 pytestmark = pytest.mark.native
 
-DRIVER = ROOT / "tests" / "native" / "driver.cpp"
+DRIVER = ROOT / "tests" / "abi" / "native" / "driver.cpp"
 WRAP = "-Wl,--wrap=aligned_alloc"
 SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow"
 RANDOM_CASES = 500

@@ -1,6 +1,6 @@
 """The type stubs say what the modules have: same names, same parameters, same defaults.
 
-That the types fit together is checked by mypy (`mypy`, with tests/typed_use.py as the user), which .ci/run calls.
+That the types fit together is checked by mypy (`mypy`, with typed_use.py as the user), which .ci/run calls.
 """
 
 import ast

@@ -1,11 +1,7 @@
 """The serial part of a call, and the program that finds it."""
 
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import cases, scaling
 

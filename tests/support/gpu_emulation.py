@@ -12,7 +12,7 @@ import numpy as np
 from fastroi import cuda
 from fastroi.cuda import runtime as device_runtime
 
-SHIM = Path(__file__).parent / "cuda_shim" / "shim.cpp"
+SHIM = Path(__file__).parents[1] / "gpu" / "cuda_shim" / "shim.cpp"
 # Fused products are written in the kernels; without the instruction std::fma is the same number, slowly.
 _FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-Wno-unknown-pragmas")
 _FUSED = ("-mfma",) if platform.machine() == "x86_64" else ()

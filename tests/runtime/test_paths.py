@@ -1,12 +1,8 @@
 """The two ways of finding maxima: the choice between them, and the program that times it on a grid."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import paths
 from benchmarks.paths import SCAN, TABLES, Point, Way

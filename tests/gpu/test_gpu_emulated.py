@@ -1,11 +1,9 @@
-"""The GPU path on the CPU: the host code as it is, the kernels' own text compiled as C++. tests/test_gpu.py needs the real device."""
+"""The GPU path on the CPU: the host code as it is, the kernels' own text compiled as C++. test_gpu.py needs the real device."""
 
 import ctypes
 import math
 import re
-import sys
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import ml_dtypes
@@ -38,12 +36,10 @@ from helpers import (
 )
 
 import fastroi
-from fastroi.cuda import call as device_call
-from fastroi.cuda import runtime as device_runtime
-
-sys.path.append(str(Path(__file__).resolve().parents[1]))
 from benchmarks import cases, gpu_host, gpu_traffic
 from benchmarks import gpu as benchmarks
+from fastroi.cuda import call as device_call
+from fastroi.cuda import runtime as device_runtime
 
 FUSED = [name for name in fastroi.simd.supported() if name != "baseline"]
 LAYOUTS = ("NCHW", "NHWC")
@@ -548,7 +544,6 @@ def test_host_times_are_of_calls_that_launch(monkeypatch):
 
 def test_one_line_names_the_extras_where_cupy_is_missing():
     code = """
-import sys
 sys.modules["cupy"] = None
 import numpy as np, fastroi
 class Array:

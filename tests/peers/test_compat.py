@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from peers import replay
 
 import fastroi
 from fastroi import compat
@@ -22,6 +21,7 @@ from fastroi.compat import (
     tensorrt,
     torchvision,
 )
+from peers import replay
 
 RECORDED = list(replay.cases())
 OPERATORS = sorted({(package, case["op"]) for package, case, _ in RECORDED

@@ -22,9 +22,6 @@ import oracle_align
 import pytest
 from helpers import public_operators
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT))
-
 import fastroi
 from benchmarks import (
     bench_calls,
@@ -37,6 +34,7 @@ from benchmarks.calls import fastroi_call
 from benchmarks.peers import __main__ as command
 from benchmarks.peers import environments, reference, report, session
 
+ROOT = Path(__file__).resolve().parents[2]
 EVERY_CASE = [case for group in (*cases.SETS.values(), cases.OPERATORS) for case in group]
 PRESENT = [case for case in EVERY_CASE if hasattr(fastroi, case.op)]
 
