@@ -1,4 +1,4 @@
-"""Every result of the library as a digest: ``python tests/digests.py`` records `digests.json`, `test_digests.py` compares with it.
+"""Every result of the library as a digest: ``python tests/support/digests.py`` records `digests.json`, `test_digests.py` compares with it.
 
 A case is an operator with one set of options on a scene: a map and boxes. Its digest is the same for every layout, thread count and
 instruction set, but sums of the instruction sets without fused multiply-add ("plain") may have a digest of their own.
