@@ -49,9 +49,10 @@ COMMON_FLAGS = [
 KERNEL_FLAGS = [*COMMON_FLAGS, "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"]
 OPENMP_FLAGS = [] if os.environ.get("FASTROI_NO_OPENMP") else ["-fopenmp"]
 
-CORE_SOURCES = [
-    "src/capi.cpp", "src/capsule_table.cpp", "src/descriptors.cpp", "src/dispatch.cpp", "src/gather_operators.cpp", "src/mask_operators.cpp", "src/operators.cpp", "src/range_tables.cpp", "src/run.cpp", "src/threads.cpp", "src/plan/roi_plan.cpp",
-]  # fmt: skip
+# Everything else of the core, whatever room it is in.
+CORE_SOURCES = sorted(
+    str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.cpp") if path.parent.name != "kernels"
+)
 RULE_HEADERS = ("axis_plan.h", "rules.h", "tap_rules.h", "ps_rules.h", "gather_rules.h", "mask_rules.h")  # the GPU kernels include them
 
 OBJECTS = ROOT / "build" / "objects" / f"{MACHINE}-{sys.implementation.cache_tag}"
@@ -118,7 +119,7 @@ def locked(directory):
 
 def run_ninja(parts, directory, cxx):
     """{part: object file}. Compiles what changed since the last time."""
-    objects = {part: directory / f"{Path(source).stem}.o" for part, (source, _) in parts.items()}
+    objects = {part: directory / (re.sub(r"\W", "_", part.removesuffix(".cpp")) + ".o") for part in parts}
     (directory / "build.ninja").write_text(ninja_file(parts, objects, cxx or compiler()))
     ninja = [sys.executable, "-m", "ninja"] if importlib.util.find_spec("ninja") else ["ninja"]
     if subprocess.run([*ninja, "--quiet", "-C", str(directory)]).returncode:
@@ -131,24 +132,41 @@ def compile_parts(parts, directory, cxx=None):
         return run_ninja(parts, own, cxx)
 
 
+def write_if_new(path, text):
+    """A file that stays as it is until its text changes, and is never half written."""
+    if not path.exists() or path.read_text("utf-8") != text:
+        half = path.with_name(f"{path.name}.{os.getpid()}")
+        half.write_text(text, "utf-8")
+        half.replace(path)
+
+
+def write_declarations():
+    """fastroi/capi.pxd, made of fastroi.h."""
+    spec = importlib.util.spec_from_file_location("cython_declarations", ROOT / "tools" / "cython_declarations.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    header = ROOT / "fastroi" / "include" / "fastroi.h"
+    write_if_new(ROOT / "fastroi" / "capi.pxd", tool.cython_declarations(header, compiler()))
+
+
 def cython_source(directory):
-    """What Cython makes of the core's face: a file that stays as it is until its text changes, and is never half written."""
+    """What Cython makes of the core's face."""
     from Cython.Build import cythonize
 
+    write_declarations()
     face = Extension("fastroi._core", ["fastroi/_core.pyx"], language="c++")
     (face,) = cythonize([face], language_level=3, quiet=True, force=True, build_dir=str(directory / "cython"))
-    made, kept = Path(face.sources[0]), directory / "_core.cpp"
-    if not kept.exists() or kept.read_bytes() != made.read_bytes():
-        made.replace(kept)
+    kept = directory / "_core.cpp"
+    write_if_new(kept, Path(face.sources[0]).read_text("utf-8"))
     return kept
 
 
 def extension_objects(directory=OBJECTS):
     """{part: object file} of all that the extension is linked from: the core and its face."""
     folders = [ROOT / "fastroi" / "include", *{sysconfig.get_path("include"), sysconfig.get_path("platinclude")}]
-    flags = [*core_flags(), "-Wno-unused-function", *(f"-I{folder}" for folder in folders)]
+    flags = [*core_flags(), "-DFASTROI_LINKED", "-Wno-unused-function", *(f"-I{folder}" for folder in folders)]
     with locked(directory) as own:
-        return run_ninja({**compilations(), "cython": (cython_source(own), flags)}, own, None)
+        return run_ninja({**compilations(), "_core": (cython_source(own), flags)}, own, None)
 
 
 class BuildCore(build_ext):
@@ -167,6 +185,7 @@ class BuildPython(build_py):
     """Puts the rule headers beside the GPU kernels; an editable install reads them where they are."""
 
     def run(self):
+        write_declarations()
         super().run()
         if getattr(self, "editable_mode", False):
             return

@@ -3,5 +3,5 @@
 from fastroi.capi cimport *
 
 
-cdef extern from "fastroi_capsule.h":
+cdef extern from *:
     int import_fastroi "fastroi_import_capsule"() except -1

@@ -1,14 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Typed memoryviews over the C ABI of fastroi.h. No rule, no default and no arithmetic lives here.
 
-Arrays arrive as unsigned integers of their item size plus a dtype code: any strides, read-only where they are inputs, and
-any future 16-bit float needs no second path.
+Arrays arrive as unsigned integers of their item size plus a dtype code: any strides, read-only where they are inputs, and no
+element type needs a path of its own. Operators and their parameters are read from the library's table.
 """
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fastroi.capi cimport *
 
@@ -24,10 +24,6 @@ cdef extern from *:
     const void *fastroi_function_table()
 
 _C_API = PyCapsule_New(<void *>fastroi_function_table(), "fastroi._core._C_API", NULL)  # for fastroi_capsule.h
-
-
-ctypedef const uint32_t[:, :, :, :] input32_t
-ctypedef const uint64_t[:, :, :, :] input64_t
 
 _EXCEPTIONS = {
     FASTROI_INVALID_VALUE: ValueError,
@@ -54,60 +50,218 @@ cdef int check(fastroi_status status, fastroi_error *error) except -1:
     raise _EXCEPTIONS[status](error.message.decode("utf-8", "replace"))
 
 
-cdef inline void set_shape(fastroi_tensor *t, int dtype, Py_ssize_t *shape, Py_ssize_t *strides) noexcept:
-    t.dtype = dtype
+# --- the table of operators -----------------------------------------------------------------------------------------------
+
+cdef enum:
+    MOST_PARAMS_BYTES = 256
+
+cdef enum Kind:
+    INT32, INT64, DOUBLE, TENSOR, DOUBLES, INT64S
+
+_KINDS = {
+    "int32_t": INT32, "int64_t": INT64, "double": DOUBLE,
+    "const fastroi_tensor *": TENSOR, "const double *": DOUBLES, "const int64_t *": INT64S,
+}
+
+
+cdef class Field:
+    """A field of an operator's params: what it is of, and the names of its codes if it is a choice."""
+
+    cdef readonly str name, type, of
+    cdef readonly tuple choices
+    cdef readonly size_t offset
+    cdef Kind kind
+    cdef dict codes
+
+
+cdef Field read_field(const fastroi_field *row):
+    cdef Field field = Field.__new__(Field)
+    cdef int code = 0
+    field.name, field.type, field.of, field.offset = row.name.decode(), row.type.decode(), row.of.decode(), row.offset
+    field.kind = _KINDS[field.type]
+    if row.choices != NULL:
+        names = []
+        while row.choices[code] != NULL:
+            names.append(row.choices[code].decode())
+            code += 1
+        field.choices, field.codes = tuple(names), {name: code for code, name in enumerate(names)}
+    return field
+
+
+cdef class Operator:
+    """A row of FASTROI_OPERATORS: its name, the fields of its params by name, and what it takes."""
+
+    cdef readonly str name
+    cdef readonly dict fields
+    cdef readonly int flags
+    cdef dict pairs  # of fields that are called NAME_h and NAME_w, by NAME
+    cdef int code
+    cdef size_t params_size
+
+
+cdef dict read_operators():
+    cdef const fastroi_operator *row
+    cdef Operator operator
+    cdef int code = 0
+    operators = {}
+    while True:
+        row = fastroi_operator_at(code)
+        if row == NULL:
+            return operators
+        operator = Operator.__new__(Operator)
+        operator.name, operator.flags, operator.code = row.name.decode(), row.flags, code
+        if row.params_size > MOST_PARAMS_BYTES:
+            raise ImportError(f"{operator.name}: params of {row.params_size} bytes")
+        operator.params_size = row.params_size
+        operator.fields = {}
+        for i in range(row.field_count):
+            field = read_field(&row.fields[i])
+            operator.fields[field.name] = field
+        operator.pairs = {
+            name[:-2]: (field, operator.fields[name[:-1] + "w"]) for name, field in operator.fields.items() if name.endswith("_h")
+        }
+        operators[operator.name] = operator
+        code += 1
+
+
+OPERATORS = read_operators()
+
+
+cdef class Params:
+    """The parameters of one call of an operator, by name: choices by their names, flags, numbers; arrays with `attach`.
+
+    A tuple stands for two fields, NAME_h and NAME_w.
+    """
+
+    cdef readonly Operator operator
+    cdef readonly dict arrays
+    cdef unsigned char memory[MOST_PARAMS_BYTES]
+
+    def __init__(self, str operator, **values):
+        cdef Operator row = <Operator>(<dict>OPERATORS)[operator]
+        self.operator = row
+        self.arrays = {}
+        memset(self.memory, 0, row.params_size)
+        (<size_t *>self.memory)[0] = row.params_size
+        for name, value in values.items():
+            if type(value) is tuple:
+                vertical, horizontal = row.pairs[name]
+                self.set(<Field>vertical, (<tuple>value)[0])
+                self.set(<Field>horizontal, (<tuple>value)[1])
+            else:
+                self.set(<Field>row.fields[name], value)
+
+    cdef int set(self, Field field, value) except -1:
+        cdef unsigned char *at = self.memory + field.offset
+        if field.codes is not None:
+            code = field.codes.get(value) if type(value) is str else None
+            if code is None:
+                raise ValueError(f"{field.name}: {value!r} is not one of {', '.join(map(repr, field.choices))}")
+            (<int32_t *>at)[0] = code
+        elif field.kind == INT32:
+            (<int32_t *>at)[0] = value
+        elif field.kind == INT64:
+            (<int64_t *>at)[0] = value
+        else:
+            (<double *>at)[0] = value
+        return 0
+
+    def __getitem__(self, str name):
+        """The number that stands for a field: of a choice its code."""
+        cdef Field field = self.operator.fields[name]
+        cdef unsigned char *at = self.memory + field.offset
+        if field.kind == INT32:
+            return (<int32_t *>at)[0]
+        return (<int64_t *>at)[0] if field.kind == INT64 else (<double *>at)[0]
+
+    def attach(self, str name, array, int dtype=0):
+        """An array that is a parameter: a view as `run` takes it with its dtype code, or numbers in one dimension."""
+        self.arrays[name] = array, dtype
+
+    def with_arrays(self, dict arrays):
+        """The same parameters with other arrays."""
+        cdef Params copy = Params.__new__(Params)
+        copy.operator, copy.arrays = self.operator, arrays
+        memcpy(copy.memory, self.memory, sizeof(self.memory))
+        return copy
+
+    cdef list point_to_arrays(self):
+        """Put addresses into the params; what they point to lives as long as the result."""
+        kept = []
+        for name, (array, dtype) in self.arrays.items():
+            self.point_to(<Field>self.operator.fields[name], array, dtype, kept)
+        return kept
+
+    cdef int point_to(self, Field field, array, int dtype, list kept) except -1:
+        cdef void **at = <void **>(self.memory + field.offset)
+        cdef const double[::1] doubles
+        cdef const int64_t[::1] integers
+        cdef Tensor tensor
+        if field.kind == TENSOR:
+            tensor = Tensor(array, dtype)
+            kept.append(tensor)
+            at[0] = &tensor.tensor
+        elif field.kind == DOUBLES:
+            doubles = array
+            at[0] = <void *>&doubles[0]
+        else:
+            integers = array
+            at[0] = <void *>&integers[0]
+        return 0
+
+
+# --- arrays ---------------------------------------------------------------------------------------------------------------
+
+ctypedef fused item:
+    uint8_t
+    uint16_t
+    uint32_t
+    uint64_t
+
+
+cdef fastroi_tensor described(const item[:, :, :, :] array, int dtype):
+    cdef fastroi_tensor t
+    t.data, t.dtype = <void *>&array[0, 0, 0, 0], dtype
     for i in range(4):
-        t.shape[i] = shape[i]
-        t.strides[i] = strides[i]
-
-
-cdef fastroi_tensor input_tensor(array, int dtype):
-    """`array`: unsigned view of 4 or 8 bytes an item; kept alive by the caller."""
-    cdef fastroi_tensor t
-    cdef input32_t narrow
-    cdef input64_t wide
-    if array.itemsize == 4:
-        narrow = array
-        t.data = <void *>&narrow[0, 0, 0, 0]
-        set_shape(&t, dtype, narrow.shape, narrow.strides)
-    else:
-        wide = array
-        t.data = <void *>&wide[0, 0, 0, 0]
-        set_shape(&t, dtype, wide.shape, wide.strides)
+        t.shape[i], t.strides[i] = array.shape[i], array.strides[i]
     return t
 
 
-cdef fastroi_tensor output_tensor(array, int dtype):
-    cdef fastroi_tensor t
-    cdef uint32_t[:, :, :, :] narrow
-    cdef uint64_t[:, :, :, :] wide
-    if array.itemsize == 4:
-        narrow = array
-        t.data = <void *>&narrow[0, 0, 0, 0]
-        set_shape(&t, dtype, narrow.shape, narrow.strides)
-    else:
-        wide = array
-        t.data = <void *>&wide[0, 0, 0, 0]
-        set_shape(&t, dtype, wide.shape, wide.strides)
-    return t
+cdef fastroi_tensor tensor_of(array, int dtype):
+    """`array`: unsigned view; kept alive by the caller."""
+    cdef Py_ssize_t size = array.itemsize
+    if size == 4:
+        return described[uint32_t](array, dtype)
+    if size == 8:
+        return described[uint64_t](array, dtype)
+    return described[uint8_t](array, dtype) if size == 1 else described[uint16_t](array, dtype)
+
+
+cdef class Tensor:
+    """A descriptor that stays where it is."""
+
+    cdef fastroi_tensor tensor
+
+    def __init__(self, array, int dtype):
+        self.tensor = tensor_of(array, dtype)
+
+
+cdef fastroi_boxes rows_of(const item[:, :] rois, int dtype):
+    cdef fastroi_boxes b
+    memset(&b, 0, sizeof(b))
+    b.data, b.dtype = <const void *>&rois[0, 0], dtype
+    b.count, b.columns = rois.shape[0], <int32_t>rois.shape[1]
+    b.strides[0], b.strides[1] = rois.strides[0], rois.strides[1]
+    return b
 
 
 cdef fastroi_boxes box_table(rois, const int64_t[:] batch_indices):
     """`rois`: unsigned view of float32 or float64 rows."""
     cdef fastroi_boxes b
-    cdef const uint32_t[:, :] narrow
-    cdef const uint64_t[:, :] wide
-    memset(&b, 0, sizeof(b))
     if rois.itemsize == 4:
-        narrow = rois
-        b.data, b.dtype = <const void *>&narrow[0, 0], FASTROI_FLOAT32
-        b.count, b.columns = narrow.shape[0], <int32_t>narrow.shape[1]
-        b.strides[0], b.strides[1] = narrow.strides[0], narrow.strides[1]
+        b = rows_of[uint32_t](rois, FASTROI_FLOAT32)
     else:
-        wide = rois
-        b.data, b.dtype = <const void *>&wide[0, 0], FASTROI_FLOAT64
-        b.count, b.columns = wide.shape[0], <int32_t>wide.shape[1]
-        b.strides[0], b.strides[1] = wide.strides[0], wide.strides[1]
+        b = rows_of[uint64_t](rois, FASTROI_FLOAT64)
     if batch_indices is not None:
         b.batch_indices = <const void *>&batch_indices[0]
         b.batch_dtype = FASTROI_INT64
@@ -115,297 +269,85 @@ cdef fastroi_boxes box_table(rois, const int64_t[:] batch_indices):
     return b
 
 
-cdef fastroi_exec execution(int num_threads, bytes simd):
-    cdef fastroi_exec e
-    memset(&e, 0, sizeof(e))
-    e.struct_size = sizeof(e)
-    e.num_threads = num_threads
-    e.cancel = interrupted
-    if simd is not None:
-        e.simd = simd
-    return e
+CHECK_SHAPES = FASTROI_CHECK_SHAPES
+TAKES_TURNED_BOXES, TAKES_NORMALISED_BOXES = FASTROI_TAKES_TURNED_BOXES, FASTROI_TAKES_NORMALISED_BOXES
+TAKES_LEVELS, TAKES_MASKS = FASTROI_TAKES_LEVELS, FASTROI_TAKES_MASKS
 
 
-cdef struct Call:
-    fastroi_tensor features, out
-    fastroi_boxes boxes
-    fastroi_exec exec_
+# --- calls ----------------------------------------------------------------------------------------------------------------
 
+cdef class Call:
+    """Descriptors of what every operator takes. The arrays are kept alive by the caller."""
 
-cdef Call read_call(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd):
-    """Descriptors of what every operator takes; the arrays are kept alive by the caller."""
-    cdef Call call
-    call.features = input_tensor(features, dtype)
-    call.out = output_tensor(out, dtype)
-    call.boxes = box_table(rois, batch_indices)
-    call.exec_ = execution(num_threads, simd)
-    return call
+    cdef fastroi_tensor first, out
+    cdef fastroi_tensor *maps
+    cdef fastroi_boxes boxes
+    cdef fastroi_exec exec_
+    cdef object kept
 
-
-def roi_pool(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, argmax, int rule, int reduce,
-             double scale_h, double scale_w):
-    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_tensor offsets
-    cdef const fastroi_tensor *where = NULL
-    cdef fastroi_roi_pool_params params
-    cdef fastroi_error error
-    cdef fastroi_status status
-    if argmax is not None:
-        offsets = output_tensor(argmax, FASTROI_INT64)
-        where = &offsets
-    params.struct_size = sizeof(params)
-    params.rule, params.reduce, params.scale_h, params.scale_w = rule, reduce, scale_h, scale_w
-    with nogil:
-        status = fastroi_roi_pool(&call.features, &call.boxes, &params, &call.out, where, &call.exec_, &error)
-    check(status, &error)
-
-
-cdef fastroi_roi_align_params align_params(int coordinates, int reduce, int arithmetic, int64_t sampling_h,
-                                           int64_t sampling_w, double scale_h, double scale_w):
-    cdef fastroi_roi_align_params params
-    params.struct_size = sizeof(params)
-    params.coordinates, params.reduce, params.arithmetic = coordinates, reduce, arithmetic
-    params.sampling_h, params.sampling_w = sampling_h, sampling_w
-    params.scale_h, params.scale_w = scale_h, scale_w
-    return params
-
-
-def roi_align(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, int coordinates, int reduce,
-              int arithmetic, int64_t sampling_h, int64_t sampling_w, double scale_h, double scale_w):
-    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_roi_align_params params = align_params(coordinates, reduce, arithmetic, sampling_h, sampling_w, scale_h,
-                                                        scale_w)
-    cdef fastroi_error error
-    cdef fastroi_status status
-    with nogil:
-        status = fastroi_roi_align(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
-    check(status, &error)
-
-
-def multiscale_roi_align(list features, rois, batch_indices, out, int dtype, int num_threads, bytes simd,
-                         const int64_t[::1] level_of_roi, const double[::1] scales, int coordinates, int reduce,
-                         int arithmetic, int64_t sampling_h, int64_t sampling_w):
-    cdef Call call = read_call(features[0], rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_roi_align_params params = align_params(coordinates, reduce, arithmetic, sampling_h, sampling_w, 1, 1)
-    cdef int32_t levels = <int32_t>len(features), level
-    cdef fastroi_tensor *maps = <fastroi_tensor *>malloc(levels * sizeof(fastroi_tensor))
-    cdef fastroi_error error
-    cdef fastroi_status status
-    if maps == NULL:
-        raise MemoryError()
-    try:
-        for level in range(levels):
-            maps[level] = input_tensor(features[level], dtype)
-        with nogil:
-            status = fastroi_multiscale_roi_align(maps, &scales[0], levels, &call.boxes, &level_of_roi[0], &params,
-                                                  &call.out, &call.exec_, &error)
-        check(status, &error)
-    finally:
-        free(maps)
-
-
-def ps_roi_pool(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, int rule, int channel_order,
-                int arithmetic, int64_t group_h, int64_t group_w, double scale_h, double scale_w):
-    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_ps_roi_pool_params params
-    cdef fastroi_error error
-    cdef fastroi_status status
-    params.struct_size = sizeof(params)
-    params.rule, params.channel_order, params.arithmetic = rule, channel_order, arithmetic
-    params.group_h, params.group_w, params.scale_h, params.scale_w = group_h, group_w, scale_h, scale_w
-    with nogil:
-        status = fastroi_ps_roi_pool(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
-    check(status, &error)
-
-
-def ps_roi_align(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, int coordinates,
-                 int channel_order, int arithmetic, int64_t group_h, int64_t group_w, int64_t sampling_h,
-                 int64_t sampling_w, double scale_h, double scale_w):
-    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_ps_roi_align_params params
-    cdef fastroi_error error
-    cdef fastroi_status status
-    params.struct_size = sizeof(params)
-    params.coordinates, params.channel_order, params.arithmetic = coordinates, channel_order, arithmetic
-    params.group_h, params.group_w = group_h, group_w
-    params.sampling_h, params.sampling_w = sampling_h, sampling_w
-    params.scale_h, params.scale_w = scale_h, scale_w
-    with nogil:
-        status = fastroi_ps_roi_align(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
-    check(status, &error)
-
-
-def scaled_operator(bint precise, features, rois, batch_indices, out, int dtype, int num_threads, bytes simd,
-                    double scale_h, double scale_w):
-    """PrRoIPool if `precise`, else RoIWarp."""
-    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_scale_params params
-    cdef fastroi_error error
-    cdef fastroi_status status
-    params.struct_size = sizeof(params)
-    params.scale_h, params.scale_w = scale_h, scale_w
-    with nogil:
-        if precise:
-            status = fastroi_prroi_pool(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
-        else:
-            status = fastroi_roi_warp(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
-    check(status, &error)
-
-
-def crop_and_resize(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, int method,
-                    double extrapolation_value):
-    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_crop_params params
-    cdef fastroi_error error
-    cdef fastroi_status status
-    params.struct_size = sizeof(params)
-    params.method, params.extrapolation_value = method, extrapolation_value
-    with nogil:
-        status = fastroi_crop_and_resize(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
-    check(status, &error)
-
-
-def roi_align_rotated(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, bint aligned,
-                      bint clockwise, int angle_unit, int arithmetic, int64_t sampling_h, int64_t sampling_w,
-                      double scale_h, double scale_w):
-    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_rotated_params params
-    cdef fastroi_error error
-    cdef fastroi_status status
-    params.struct_size = sizeof(params)
-    params.aligned, params.clockwise, params.angle_unit, params.arithmetic = aligned, clockwise, angle_unit, arithmetic
-    params.sampling_h, params.sampling_w, params.scale_h, params.scale_w = sampling_h, sampling_w, scale_h, scale_w
-    with nogil:
-        status = fastroi_roi_align_rotated(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
-    check(status, &error)
-
-
-def riroi_align_rotated(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, bint clockwise,
-                        int angle_unit, int arithmetic, int64_t orientations, int64_t sampling_h, int64_t sampling_w,
-                        double scale_h, double scale_w):
-    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_riroi_params params
-    cdef fastroi_error error
-    cdef fastroi_status status
-    params.struct_size = sizeof(params)
-    params.clockwise, params.angle_unit, params.arithmetic = clockwise, angle_unit, arithmetic
-    params.orientations = orientations
-    params.sampling_h, params.sampling_w, params.scale_h, params.scale_w = sampling_h, sampling_w, scale_h, scale_w
-    with nogil:
-        status = fastroi_riroi_align_rotated(&call.features, &call.boxes, &params, &call.out, &call.exec_, &error)
-    check(status, &error)
-
-
-def deform_roi_pool(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, offset, int offset_dtype,
-                    int arithmetic, int64_t sampling_h, int64_t sampling_w, double gamma, double scale_h, double scale_w):
-    """`offset`: unsigned view, or None."""
-    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_deform_roi_pool_params params
-    cdef fastroi_tensor moves
-    cdef const fastroi_tensor *where = NULL
-    cdef fastroi_error error
-    cdef fastroi_status status
-    if offset is not None:
-        moves = input_tensor(offset, offset_dtype)
-        where = &moves
-    params.struct_size = sizeof(params)
-    params.arithmetic, params.gamma = arithmetic, gamma
-    params.sampling_h, params.sampling_w, params.scale_h, params.scale_w = sampling_h, sampling_w, scale_h, scale_w
-    with nogil:
-        status = fastroi_deform_roi_pool(&call.features, &call.boxes, where, &params, &call.out, &call.exec_, &error)
-    check(status, &error)
-
-
-def deform_ps_roi_pool(features, rois, batch_indices, out, int dtype, int num_threads, bytes simd, trans, int trans_dtype,
-                       int arithmetic, int64_t group_h, int64_t group_w, int64_t part_h, int64_t part_w,
-                       int64_t sample_per_part, double trans_std, double scale_h, double scale_w):
-    """`trans`: unsigned view, or None."""
-    cdef Call call = read_call(features, rois, batch_indices, out, dtype, num_threads, simd)
-    cdef fastroi_deform_ps_roi_pool_params params
-    cdef fastroi_tensor moves
-    cdef const fastroi_tensor *where = NULL
-    cdef fastroi_error error
-    cdef fastroi_status status
-    if trans is not None:
-        moves = input_tensor(trans, trans_dtype)
-        where = &moves
-    params.struct_size = sizeof(params)
-    params.arithmetic, params.sample_per_part, params.trans_std = arithmetic, sample_per_part, trans_std
-    params.group_h, params.group_w, params.part_h, params.part_w = group_h, group_w, part_h, part_w
-    params.scale_h, params.scale_w = scale_h, scale_w
-    with nogil:
-        status = fastroi_deform_ps_roi_pool(&call.features, &call.boxes, where, &params, &call.out, &call.exec_, &error)
-    check(status, &error)
-
-
-cdef fastroi_tensor mask_tensor(array, int dtype):
-    """`array`: unsigned view of masks, one byte an item or as `input_tensor` takes it."""
-    cdef fastroi_tensor t
-    cdef const uint8_t[:, :, :, :] bytes_
-    if array.itemsize > 1:
-        return input_tensor(array, dtype)
-    bytes_ = array
-    t.data = <void *>&bytes_[0, 0, 0, 0]
-    set_shape(&t, dtype, bytes_.shape, bytes_.strides)
-    return t
-
-
-def paste_masks(masks, rois, out, int dtype, int out_dtype, int num_threads, int rule, int arithmetic, bint zeroed,
-                double threshold):
-    cdef fastroi_tensor source = mask_tensor(masks, dtype), target = mask_tensor(out, out_dtype)
-    cdef fastroi_boxes boxes = box_table(rois, None)
-    cdef fastroi_exec exec_ = execution(num_threads, None)
-    cdef fastroi_paste_masks_params params
-    cdef fastroi_error error
-    cdef fastroi_status status
-    params.struct_size = sizeof(params)
-    params.rule, params.arithmetic, params.zeroed, params.threshold = rule, arithmetic, zeroed, threshold
-    with nogil:
-        status = fastroi_paste_masks(&source, &boxes, &params, &target, &exec_, &error)
-    check(status, &error)
-
-
-def crop_masks(masks, rois, batch_indices, out, int dtype, int out_dtype, int num_threads, bint aligned, int arithmetic,
-               int64_t sampling_h, int64_t sampling_w, double threshold):
-    cdef fastroi_tensor source = mask_tensor(masks, dtype), target = mask_tensor(out, out_dtype)
-    cdef fastroi_boxes boxes = box_table(rois, batch_indices)
-    cdef fastroi_exec exec_ = execution(num_threads, None)
-    cdef fastroi_crop_masks_params params
-    cdef fastroi_error error
-    cdef fastroi_status status
-    params.struct_size = sizeof(params)
-    params.aligned, params.arithmetic, params.threshold = aligned, arithmetic, threshold
-    params.sampling_h, params.sampling_w = sampling_h, sampling_w
-    with nogil:
-        status = fastroi_crop_masks(&source, &boxes, &params, &target, &exec_, &error)
-    check(status, &error)
-
-
-def axis_taps(int op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent):
-    """[(bin, cell, weight), ...]: the taps of one axis exactly as the kernels use them; op is a fastroi_taps_op."""
-    cdef fastroi_error error
-    cdef int64_t count = 0, capacity = 0, t
-    cdef int64_t *cells = NULL
-    cdef double *weights = NULL
-    check(fastroi_axis_taps(op, lo, hi, scale, sampling_ratio, bins, extent, 0, NULL, NULL, NULL, &count, &error), &error)
-    capacity = count
-    try:
-        cells = <int64_t *>malloc(2 * (capacity + 1) * sizeof(int64_t))
-        weights = <double *>malloc((capacity + 1) * sizeof(double))
-        if cells == NULL or weights == NULL:
+    def __cinit__(self, Params params, list features, int dtype, rois, batch_indices, out, int out_dtype):
+        cdef Py_ssize_t count = len(features), i
+        self.maps = &self.first if count == 1 else <fastroi_tensor *>malloc(count * sizeof(fastroi_tensor))
+        if self.maps == NULL:
             raise MemoryError()
-        check(fastroi_axis_taps(op, lo, hi, scale, sampling_ratio, bins, extent, capacity, cells, cells + capacity, weights,
-                                &count, &error), &error)
-        return [(cells[t], cells[capacity + t], weights[t]) for t in range(capacity)]
+        for i in range(count):
+            self.maps[i] = tensor_of(features[i], dtype)
+        self.out = tensor_of(out, out_dtype)
+        self.boxes = box_table(rois, batch_indices)
+        self.exec_.struct_size, self.exec_.cancel = sizeof(self.exec_), interrupted
+        if params.arrays:
+            self.kept = params.point_to_arrays()
+
+    def __dealloc__(self):
+        if self.maps != &self.first:
+            free(self.maps)
+
+
+def run(Params params, list features, int dtype, rois, batch_indices, out, int out_dtype, int num_threads, bytes simd, int flow=0):
+    """Call an operator on `features`, unsigned views of as many maps as it has levels; flow is a fastroi_flow."""
+    cdef Call call = Call(params, features, dtype, rois, batch_indices, out, out_dtype)
+    cdef fastroi_error error
+    cdef fastroi_status status
+    call.exec_.num_threads, call.exec_.flow = num_threads, flow
+    if simd is not None:
+        call.exec_.simd = simd
+    with nogil:
+        status = fastroi_run(params.operator.code, call.maps, &call.boxes, params.memory, &call.out, &call.exec_, &error)
+    check(status, &error)
+
+
+def list_plan(Params params, list features, int dtype, rois, batch_indices, out, int out_dtype):
+    """(reduce, [(axis, point, output channel, bin, first, end, weight), ...]) of one box: see fastroi_list_plan."""
+    cdef Call call = Call(params, features, dtype, rois, batch_indices, out, out_dtype)
+    cdef fastroi_error error
+    cdef fastroi_plan plan
+    cdef fastroi_plan_entry *e
+    cdef int64_t i
+    memset(&plan, 0, sizeof(plan))
+    plan.struct_size = sizeof(plan)
+    try:
+        while True:
+            check(fastroi_list_plan(params.operator.code, call.maps, &call.boxes, params.memory, &call.out, &call.exec_, &plan,
+                                    &error), &error)
+            if plan.count <= plan.capacity:
+                break
+            plan.capacity = plan.count
+            plan.entries = <fastroi_plan_entry *>malloc(plan.count * sizeof(fastroi_plan_entry))
+            if plan.entries == NULL:
+                raise MemoryError()
+        entries = []
+        for i in range(plan.count):
+            e = &plan.entries[i]
+            entries.append((e.axis, e.point, e.output_channel, e.bin, e.first, e.end, e.weight))
+        return plan.reduce, entries
     finally:
-        free(cells)
-        free(weights)
+        free(plan.entries)
 
 
 def axis_points(int op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins, int64_t extent):
     """((lo, hi), grid, [(bin, coordinate, weight), ...]): the interval the bins divide, points a bin, and the sample points.
 
-    A whole coordinate is the centre of a cell. op is a fastroi_taps_op.
+    A whole coordinate is the centre of a cell. op is a fastroi_points_op.
     """
     cdef fastroi_error error
     cdef double interval[2]
@@ -436,7 +378,7 @@ def axis_ranges(str rule, double lo, double hi, double scale, int64_t bins, int6
     cdef double interval[2]
     cdef fastroi_error error
     cdef int64_t *edges
-    cdef int32_t code = rule_code(rule)
+    cdef int32_t code = choice_code("roi_pool", "rule", rule)
     if not 0 < bins < 1 << 31:
         raise ValueError(f"output_size: {bins}; it must be in [1, 2^31 - 1]")
     edges = <int64_t *>malloc(2 * bins * sizeof(int64_t))
@@ -449,16 +391,8 @@ def axis_ranges(str rule, double lo, double hi, double scale, int64_t bins, int6
         free(edges)
 
 
-def roi_pool_rules():
-    """Names of the RoIPool rules; a rule's index is its code."""
-    return tuple(names(fastroi_roi_pool_rule_name))
-
-
-cdef int32_t rule_code(str rule) except -1:
-    rules = roi_pool_rules()
-    if rule not in rules:
-        raise ValueError(f"rule: {rule!r} is not one of {', '.join(map(repr, rules))}")
-    return rules.index(rule)
+cdef int32_t choice_code(str operator, str name, value) except -1:
+    return Params(operator, **{name: value})[name]
 
 
 cdef list names(const char *(*name)(int32_t) noexcept nogil):

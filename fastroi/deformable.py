@@ -2,40 +2,36 @@
 
 import math
 
-from ._arguments import (
-    Call,
-    checked_choice,
-    floating_array,
-    gpu_of,
-    output_extents,
-    positive_integer,
-    real_number,
-    sampling,
-    scales,
-    unsigned,
-)
-from .ops import _ARITHMETIC_CODES
+from ._checks.call import Call, floating_array
+from ._checks.numbers import output_extents, positive_integer, real_number, sampling, scales
+from ._core import Params
+from ._devices import device_of
 
 __all__ = ["deform_ps_roi_pool", "deform_roi_pool"]
 
 
-def _offsets(values, name, gpu):
-    """(array, unsigned view, dtype code) of four-dimensional offsets; None stays None."""
-    if values is None:
-        return None, None, 0
-    array, code = floating_array(values, name, gpu)
-    if array.ndim != 4:
-        raise ValueError(f"{name}: {array.ndim} dimensions; 4 required")
-    return array, unsigned(array), code
+class _Offsets:
+    """Four-dimensional offsets of bins, or none."""
 
+    def __init__(self, values, name, features):
+        self.name, self.array = name, None
+        if values is None:
+            return
+        self.array, self.code = floating_array(values, name, device_of(features))
+        if self.array.ndim != 4:
+            raise ValueError(f"{name}: {self.array.ndim} dimensions; 4 required")
 
-def _check_shape(array, shape, name):
-    if array is not None and array.shape != shape:
-        raise ValueError(f"{name}: shape {array.shape}; {shape} required")
+    @property
+    def sources(self):
+        return () if self.array is None else (self.array,)
 
-
-def _sources(array):
-    return () if array is None else (array,)
+    def attach(self, call, params, shape):
+        """Make them a parameter of a call, for which they must have this shape."""
+        if self.array is None:
+            return
+        if self.array.shape != shape:
+            raise ValueError(f"{self.name}: shape {self.array.shape}; {shape} required")
+        call.attach(params, self.name, self.array, self.code)
 
 
 def deform_roi_pool(
@@ -94,17 +90,17 @@ def deform_roi_pool(
     >>> fastroi.deform_roi_pool(features, [[0.5, 0.5, 2.5, 2.5]], offset, 1, sampling_ratio=1)[0, 0]
     array([[6.]])
     """
-    scale_h, scale_w = scales(spatial_scale)
-    array, view, code = _offsets(offset, "offset", gpu_of(features))
-    settings = (
-        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
-        *sampling(sampling_ratio),
-        real_number(gamma, "gamma"),
+    params = Params(
+        "deform_roi_pool",
+        arithmetic=arithmetic,
+        gamma=real_number(gamma, "gamma"),
+        sampling=sampling(sampling_ratio),
+        scale=scales(spatial_scale),
     )
-    call = Call(features, rois, output_size, batch_indices, layout, out, sources=_sources(array))
-    _check_shape(array, (len(call.boxes), 2, *call.extents), "offset")
-    call.core.deform_roi_pool(*call.arguments(num_threads), view, code, *settings, scale_h, scale_w)
-    return call.result
+    offsets = _Offsets(offset, "offset", features)
+    call = Call(features, rois, output_size, batch_indices, layout, out, sources=offsets.sources)
+    offsets.attach(call, params, (len(call.boxes), 2, *call.extents))
+    return call.run(params, num_threads)
 
 
 def deform_ps_roi_pool(
@@ -173,18 +169,19 @@ def deform_ps_roi_pool(
     array([[0., 1.],
            [2., 3.]])
     """
-    scale_h, scale_w = scales(spatial_scale)
     extents = output_extents(output_size)
     groups = extents if group_size is None else output_extents(group_size, "group_size")
     parts = extents if part_size is None else output_extents(part_size, "part_size")
-    array, view, code = _offsets(trans, "trans", gpu_of(features))
-    settings = (
-        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
-        *groups,
-        *parts,
-        positive_integer(sample_per_part, "sample_per_part"),
-        real_number(trans_std, "trans_std"),
+    params = Params(
+        "deform_ps_roi_pool",
+        arithmetic=arithmetic,
+        group=groups,
+        part=parts,
+        sample_per_part=positive_integer(sample_per_part, "sample_per_part"),
+        trans_std=real_number(trans_std, "trans_std"),
+        scale=scales(spatial_scale),
     )
+    offsets = _Offsets(trans, "trans", features)
     call = Call(
         features,
         rois,
@@ -193,11 +190,11 @@ def deform_ps_roi_pool(
         layout,
         out,
         channels_per_output=math.prod(groups),
-        sources=_sources(array),
+        sources=offsets.sources,
     )
-    if array is not None:
-        if array.shape[1] < 2 or array.shape[1] % 2:
-            raise ValueError(f"trans: {array.shape[1]} planes; two for each class required")
-        _check_shape(array, (len(call.boxes), array.shape[1], *parts), "trans")
-    call.core.deform_ps_roi_pool(*call.arguments(num_threads), view, code, *settings, scale_h, scale_w)
-    return call.result
+    if offsets.array is not None:
+        planes = offsets.array.shape[1]
+        if planes < 2 or planes % 2:
+            raise ValueError(f"trans: {planes} planes; two for each class required")
+        offsets.attach(call, params, (len(call.boxes), planes, *parts))
+    return call.run(params, num_threads)

@@ -8,8 +8,12 @@ boxes that are not finite and batch indices out of range, gives a result of zero
 
 from contextvars import ContextVar
 
-from ._arguments import is_on_gpu, overlaps_itself, plain_array
-from .cuda.operators import Core
+import numpy as np
+
+from . import _core
+from ._arrays import check_result, is_on_gpu, plain_array
+from ._threads import resolve_num_threads
+from .cuda import operators
 from .cuda.runtime import ELEMENTS, NO_ERROR, element_code, runtime
 
 __all__ = ["check", "options", "warmup"]
@@ -20,13 +24,13 @@ _strict = ContextVar("fastroi_gpu_strict", default=False)
 
 
 class Device:
-    """One GPU as the argument checks see it: arrays on it, memory on it, and the operators that compute on it."""
+    """One GPU; its questions are those of :mod:`fastroi._devices`."""
+
+    elements = "float16, bfloat16, float32 or float64"
+    element_code = staticmethod(element_code)
 
     def __init__(self, number):
         self.number = number
-        self.core = Core(number, _check_if_strict)
-
-    element_code = staticmethod(element_code)
 
     def array(self, value, name):
         """A GPU array of any library as a CuPy array on the same memory; a host array is copied to the device."""
@@ -39,9 +43,13 @@ class Device:
             raise ValueError(f"{name}: on another device than the features")
         return array
 
-    def empty(self, shape, dtype):
+    def blank(self, shape, dtype):
+        """The kernels write all of a result."""
         with runtime().on(self.number):
             return runtime().empty(shape, dtype)
+
+    def empty(self, shape, dtype, size):
+        return self.blank(shape, dtype)
 
     def check_kind(self, out, name):
         if not runtime().is_array(out):
@@ -51,17 +59,52 @@ class Device:
         self.check_kind(out, name)
         if runtime().device_id(out) != self.number:
             raise ValueError(f"{name}: on another device than the features")
-        if out.dtype != dtype:
-            raise TypeError(f"{name}: dtype {out.dtype}; {dtype} required")
-        if out.shape != shape:
-            raise ValueError(f"{name}: shape {out.shape}; {shape} required")
-        if overlaps_itself(out):
-            raise ValueError(f"{name}: its elements overlap one another in memory")
+        check_result(out, shape, dtype, name)
         reach = _memory(out)
         for other in inputs:
             if runtime().is_array(other) and _intersect(reach, _memory(other)):
                 raise ValueError(f"{name}: shares memory with an input or another output")
         return out
+
+    def run(self, params, maps, code, boxes, batch_indices, out, out_code, num_threads):
+        resolve_num_threads(num_threads)
+        _check_shapes(params, maps, code, boxes, batch_indices, out, out_code)
+        with runtime().on(self.number):
+            operators.run(params, maps, boxes, batch_indices, out)
+            if _strict.get():
+                check()
+
+    @staticmethod
+    def attach(params, name, array, code=0):
+        params.attach(name, array, code)
+
+
+def _check_shapes(params, maps, code, boxes, batch_indices, out, out_code):
+    """Have the core judge a call, by arrays of the same shapes whose memory it does not look at."""
+    arrays = {name: _shadow(value, code) for name, (value, code) in params.arrays.items()}
+    shadows = [_shadow(array, code) for array in maps]
+    _core.run(
+        params.with_arrays(arrays),
+        [shadow for shadow, _ in shadows],
+        shadows[0][1],
+        _shadow(boxes, 0)[0],
+        None if batch_indices is None else _shadow(batch_indices, 0)[0],
+        *_shadow(out, out_code),
+        0,
+        None,
+        _core.CHECK_SHAPES,
+    )
+
+
+def _shadow(array, code):
+    """A host array of the same shape, one item large, and the code of its dtype; the half types stand for float32."""
+    if type(array) is np.ndarray:
+        return array, code
+    if array.ndim == 1:
+        return np.zeros(max(1, array.size), np.int64), code
+    size = array.itemsize
+    zero = np.zeros((), f"u{4 if size == 2 else size}")
+    return np.broadcast_to(zero, array.shape), 0 if size == 2 else code
 
 
 _devices = {}
@@ -129,11 +172,6 @@ def check():
     row, code = number >> 8, number & 255
     kind = OverflowError if code == 8 else ValueError
     raise kind(_MESSAGES[code].format(row=row))
-
-
-def _check_if_strict():
-    if _strict.get():
-        check()
 
 
 class options:

@@ -2,32 +2,21 @@
 
 import numpy as np
 
-from . import _core
-from ._arguments import (
-    Boxes,
-    Output,
-    checked_choice,
-    gpu_of,
-    output_extents,
-    plain_array,
-    real_number,
-    sampling,
-    unsigned,
-    yes_or_no,
-)
-from ._threads import resolve_num_threads
-from .ops import _ARITHMETIC_CODES
+from ._checks.boxes import Boxes
+from ._checks.call import Output
+from ._checks.numbers import output_extents, real_number, sampling, yes_or_no
+from ._core import Params
+from ._devices import device_of
 
 __all__ = ["crop_masks", "paste_masks"]
 
-_PASTE_RULE_CODES = {"detectron2": 0, "detectron2_full": 1, "detectron": 2}
 _MASK_CODES = {np.dtype(np.bool_): 7, np.dtype(np.uint8): 7, np.dtype(np.float32): 0, np.dtype(np.float64): 1}
 _BOOL, _FLOAT32, _FLOAT64 = np.dtype(np.bool_), np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _mask_array(masks, gpu):
+def _mask_array(masks, device):
     """(K, 1, h, w) of a dtype that the core reads, and its code."""
-    array = plain_array(masks, "masks", gpu)
+    array = device.array(masks, "masks")
     if array.dtype not in _MASK_CODES:
         raise TypeError(f"masks: dtype {array.dtype} is not bool, uint8, float32 or float64 in native byte order")
     if array.ndim == 4 and array.shape[1] == 1:
@@ -38,34 +27,48 @@ def _mask_array(masks, gpu):
 
 
 class _MaskCall:
-    """Masks, boxes, threshold and result of either function, checked against each other."""
+    """Masks, boxes and result of either function, checked against each other."""
 
-    def __init__(self, masks, boxes, indices, extents, threshold, out, gpu):
-        source, self.masks, self.code = _mask_array(masks, gpu)
-        self.core = _core if gpu is None else gpu.core
-        if boxes.ndim != 2 or boxes.shape[1] != 4:
-            raise ValueError(f"boxes: shape {boxes.shape}; (K, 4) required")
-        self.boxes = Boxes(boxes, indices, len(self.masks), gpu=gpu)
-        self.threshold = 0.5 if threshold is None else real_number(threshold, "threshold")
+    def __init__(self, masks, boxes, indices, extents, thresholded, out):
+        self.device = device_of(masks)
+        source, self.masks, self.code = _mask_array(masks, self.device)
+        table = self.device.array(boxes, "boxes")
+        if table.ndim != 2 or table.shape[1] != 4:
+            raise ValueError(f"boxes: shape {table.shape}; (K, 4) required")
+        if indices is None and len(table) != len(self.masks):
+            raise ValueError(f"masks: {len(self.masks)} of them for {len(table)} boxes")
+        self.boxes = Boxes(table, indices, len(self.masks), self.device)
         values = _FLOAT64 if source.dtype == _FLOAT64 else _FLOAT32
-        dtype = values if threshold is None else _BOOL
+        self._make_result(out, extents, _BOOL if thresholded else values, (source, *self.boxes.sources))
+
+    def _make_result(self, out, extents, dtype, inputs):
         self.out_code = _MASK_CODES[dtype]
-        self.zeroed = out is None
         if out is None:
-            shape = (len(self.boxes), *extents)
-            self.result = np.zeros(shape, dtype) if gpu is None else gpu.empty(shape, dtype)
-            view = self.result[:, None]
-        else:
-            if gpu is not None:
-                gpu.check_kind(out, "out")
-            elif not isinstance(out, np.ndarray):
-                raise TypeError(f"out: {type(out).__name__} is not an ndarray")
-            if out.ndim != 3:
-                raise ValueError(f"out: {out.ndim} dimensions; 3 required")
-            inputs = (source, *self.boxes.sources)
-            view = Output(out[:, None], len(self.boxes), 1, extents, dtype, False, inputs, gpu=gpu).view
-            self.result = out
-        self.view = unsigned(view)
+            self.result = self.device.blank((len(self.boxes), *extents), dtype)
+            self.view = self.result[:, None]
+            return
+        self.device.check_kind(out, "out")
+        if out.ndim != 3:
+            raise ValueError(f"out: {out.ndim} dimensions; 3 required")
+        self.result = out
+        self.view = Output(out[:, None], len(self.boxes), 1, extents, dtype, False, inputs, self.device).view
+
+    def run(self, params, num_threads):
+        self.device.run(
+            params,
+            [self.masks],
+            self.code,
+            self.boxes.array,
+            self.boxes.batch_indices,
+            self.view,
+            self.out_code,
+            num_threads,
+        )
+        return self.result
+
+
+def _threshold(value):
+    return {"threshold": 0.5 if value is None else real_number(value, "threshold")}
 
 
 def paste_masks(
@@ -128,27 +131,9 @@ def paste_masks(
             [0, 1, 1, 0],
             [0, 0, 0, 0]]])
     """
-    codes = (
-        _PASTE_RULE_CODES[checked_choice(rule, _PASTE_RULE_CODES, "rule")],
-        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
-    )
+    params = Params("paste_masks", rule=rule, arithmetic=arithmetic, zeroed=out is None, **_threshold(threshold))
     extents = output_extents(image_size, "image_size")
-    gpu = gpu_of(masks)
-    call = _MaskCall(masks, plain_array(boxes, "boxes", gpu), None, extents, threshold, out, gpu)
-    if len(call.masks) != len(call.boxes):
-        raise ValueError(f"masks: {len(call.masks)} of them for {len(call.boxes)} boxes")
-    call.core.paste_masks(
-        unsigned(call.masks),
-        unsigned(call.boxes.array),
-        call.view,
-        call.code,
-        call.out_code,
-        resolve_num_threads(num_threads),
-        *codes,
-        call.zeroed,
-        call.threshold,
-    )
-    return call.result
+    return _MaskCall(masks, boxes, None, extents, threshold is not None, out).run(params, num_threads)
 
 
 def crop_masks(
@@ -211,29 +196,12 @@ def crop_masks(
     array([[[1, 0],
             [0, 0]]])
     """
-    settings = (
-        yes_or_no(aligned, "aligned"),
-        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
-        *sampling(sampling_ratio),
+    params = Params(
+        "crop_masks",
+        aligned=yes_or_no(aligned, "aligned"),
+        arithmetic=arithmetic,
+        sampling=sampling(sampling_ratio),
+        **_threshold(threshold),
     )
     extents = output_extents(output_size)
-    gpu = gpu_of(masks)
-    table = plain_array(boxes, "boxes", gpu)
-    if mask_indices is None:
-        count = plain_array(masks, "masks", gpu).shape[:1]
-        if table.shape[:1] != count:
-            raise ValueError(f"boxes: shape {table.shape} for masks of shape {np.shape(masks)}; pass mask_indices")
-        mask_indices = np.arange(len(table)) if gpu is None else None
-    call = _MaskCall(masks, table, mask_indices, extents, threshold, out, gpu)
-    call.core.crop_masks(
-        unsigned(call.masks),
-        unsigned(call.boxes.array),
-        call.boxes.batch_indices,
-        call.view,
-        call.code,
-        call.out_code,
-        resolve_num_threads(num_threads),
-        *settings,
-        call.threshold,
-    )
-    return call.result
+    return _MaskCall(masks, boxes, mask_indices, extents, threshold is not None, out).run(params, num_threads)

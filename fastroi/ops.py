@@ -4,18 +4,10 @@ import math
 
 import numpy as np
 
-from . import _core
-from ._arguments import (
-    Call,
-    checked_choice,
-    gpu_of,
-    output_extents,
-    plain_array,
-    real_number,
-    sampling,
-    scales,
-    unsigned,
-)
+from ._checks.call import Call
+from ._checks.numbers import aligned_name, output_extents, real_number, sampling, scales
+from ._core import OPERATORS, Params
+from ._devices import device_of
 
 __all__ = [
     "ROI_POOL_RULES",
@@ -29,23 +21,8 @@ __all__ = [
 ]
 
 #: Names of the RoIPool quantisation rules; a rule's index is its code in ``fastroi_roi_pool_rule``.
-ROI_POOL_RULES = _core.roi_pool_rules()
-_RULE_CODES = {name: code for code, name in enumerate(ROI_POOL_RULES)}
-_REDUCE_CODES = {"max": 0, "mean": 1}
-_ARITHMETIC_CODES = {"float64": 0, "float32": 1}
-_COORDINATE_CODES = {
-    "image": 2,
-    "least_one": 3,
-    "clamp_half_pixel": 4,
-    "clamp_output_half_pixel": 5,
-    "clamp_asymmetric": 6,
-    "clamp_align_corners": 7,
-}
-_ALIGN_REDUCE_CODES = {"mean": 0, "max": 1, "max_corners": 2, "max_from_zero": 3, "max_inside": 4}
-_PS_RULE_CODES = {"rfcn": 0, "openvino": 1, "torchvision": 2, "chainercv": 3}
-_CHANNEL_ORDER_CODES = {"class": 0, "bin": 1}
-_CROP_METHOD_CODES = {"bilinear": 0, "nearest": 1}
-_ARGMAX_DTYPE = np.dtype(np.int64)
+ROI_POOL_RULES = OPERATORS["roi_pool"].fields["rule"].choices
+_ARGMAX_DTYPE, _INT64 = np.dtype(np.int64), 6
 
 
 def roi_pool(
@@ -131,28 +108,15 @@ def roi_pool(
            [122., 124., 126.],
            [138., 140., 142.]], dtype=float32)
     """
-    checked_choice(rule, ROI_POOL_RULES, "rule")
-    checked_choice(reduce, _REDUCE_CODES, "reduce")
+    params = Params("roi_pool", rule=rule, reduce=reduce, scale=scales(spatial_scale))
     if return_argmax and reduce != "max":
         raise ValueError(f"return_argmax: a {reduce} has no argmax")
-    scale_h, scale_w = scales(spatial_scale)
     call = Call(features, rois, output_size, batch_indices, layout, out)
-    argmax = call.extra_output(_ARGMAX_DTYPE, "argmax") if return_argmax else None
-    call.core.roi_pool(
-        *call.arguments(num_threads),
-        None if argmax is None else unsigned(argmax.view),
-        _RULE_CODES[rule],
-        _REDUCE_CODES[reduce],
-        scale_h,
-        scale_w,
-    )
-    return (call.result, argmax.array) if return_argmax else call.result
-
-
-def _aligned_code(aligned):
-    if isinstance(aligned, (bool, np.bool_)):
-        return int(aligned)
-    return _COORDINATE_CODES[checked_choice(aligned, _COORDINATE_CODES, "aligned")]
+    if not return_argmax:
+        return call.run(params, num_threads)
+    argmax = call.extra_output(_ARGMAX_DTYPE, "argmax")
+    call.attach(params, "argmax", argmax.view, _INT64)
+    return call.run(params, num_threads), argmax.array
 
 
 def roi_align(
@@ -229,16 +193,15 @@ def roi_align(
     array([[2.5, 3.5],
            [6.5, 7.5]])
     """
-    scale_h, scale_w = scales(spatial_scale)
-    settings = (
-        _aligned_code(aligned),
-        _ALIGN_REDUCE_CODES[checked_choice(reduce, _ALIGN_REDUCE_CODES, "reduce")],
-        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
-        *sampling(sampling_ratio),
+    params = Params(
+        "roi_align",
+        aligned=aligned_name(aligned),
+        reduce=reduce,
+        arithmetic=arithmetic,
+        sampling=sampling(sampling_ratio),
+        scale=scales(spatial_scale),
     )
-    call = Call(features, rois, output_size, batch_indices, layout, out)
-    call.core.roi_align(*call.arguments(num_threads), *settings, scale_h, scale_w)
-    return call.result
+    return Call(features, rois, output_size, batch_indices, layout, out).run(params, num_threads)
 
 
 def ps_roi_pool(
@@ -304,18 +267,18 @@ def ps_roi_pool(
     array([[0., 1.],
            [2., 3.]])
     """
-    scale_h, scale_w = scales(spatial_scale)
     extents = output_extents(output_size)
     groups = extents if group_size is None else output_extents(group_size, "group_size")
-    settings = (
-        _PS_RULE_CODES[checked_choice(rule, _PS_RULE_CODES, "rule")],
-        _CHANNEL_ORDER_CODES[checked_choice(channel_order, _CHANNEL_ORDER_CODES, "channel_order")],
-        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
-        *groups,
+    params = Params(
+        "ps_roi_pool",
+        rule=rule,
+        channel_order=channel_order,
+        arithmetic=arithmetic,
+        group=groups,
+        scale=scales(spatial_scale),
     )
     call = Call(features, rois, extents, batch_indices, layout, out, channels_per_output=math.prod(groups))
-    call.core.ps_roi_pool(*call.arguments(num_threads), *settings, scale_h, scale_w)
-    return call.result
+    return call.run(params, num_threads)
 
 
 def ps_roi_align(
@@ -369,19 +332,19 @@ def ps_roi_align(
     array([[0., 1.],
            [2., 3.]])
     """
-    scale_h, scale_w = scales(spatial_scale)
     extents = output_extents(output_size)
     groups = extents if group_size is None else output_extents(group_size, "group_size")
-    settings = (
-        _aligned_code(aligned),
-        _CHANNEL_ORDER_CODES[checked_choice(channel_order, _CHANNEL_ORDER_CODES, "channel_order")],
-        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
-        *groups,
-        *sampling(sampling_ratio),
+    params = Params(
+        "ps_roi_align",
+        aligned=aligned_name(aligned),
+        channel_order=channel_order,
+        arithmetic=arithmetic,
+        group=groups,
+        sampling=sampling(sampling_ratio),
+        scale=scales(spatial_scale),
     )
     call = Call(features, rois, extents, batch_indices, layout, out, channels_per_output=math.prod(groups))
-    call.core.ps_roi_align(*call.arguments(num_threads), *settings, scale_h, scale_w)
-    return call.result
+    return call.run(params, num_threads)
 
 
 def roi_warp(
@@ -418,9 +381,8 @@ def roi_warp(
     array([[0. , 1.5],
            [6. , 7.5]])
     """
-    call = Call(features, rois, output_size, batch_indices, layout, out)
-    call.core.scaled_operator(False, *call.arguments(num_threads), *scales(spatial_scale))
-    return call.result
+    params = Params("roi_warp", scale=scales(spatial_scale))
+    return Call(features, rois, output_size, batch_indices, layout, out).run(params, num_threads)
 
 
 def prroi_pool(
@@ -456,9 +418,8 @@ def prroi_pool(
     array([[2.5, 3.5],
            [6.5, 7.5]])
     """
-    call = Call(features, rois, output_size, batch_indices, layout, out)
-    call.core.scaled_operator(True, *call.arguments(num_threads), *scales(spatial_scale))
-    return call.result
+    params = Params("prroi_pool", scale=scales(spatial_scale))
+    return Call(features, rois, output_size, batch_indices, layout, out).run(params, num_threads)
 
 
 def crop_and_resize(
@@ -515,10 +476,10 @@ def crop_and_resize(
     array([[ 3.,  0.],
            [15., 12.]])
     """
-    code = _CROP_METHOD_CODES[checked_choice(method, _CROP_METHOD_CODES, "method")]
-    table = plain_array(boxes, "boxes", gpu_of(image))
+    value = real_number(extrapolation_value, "extrapolation_value")
+    params = Params("crop_and_resize", method=method, extrapolation_value=value)
+    table = device_of(image).array(boxes, "boxes")
     if table.ndim != 2 or table.shape[1] != 4:
         raise ValueError(f"boxes: shape {table.shape}; (K, 4) required")
     call = Call(image, table[:, [1, 0, 3, 2]], crop_size, box_indices, layout, out, sources=(table,))
-    call.core.crop_and_resize(*call.arguments(num_threads), code, real_number(extrapolation_value, "extrapolation_value"))
-    return call.result
+    return call.run(params, num_threads)

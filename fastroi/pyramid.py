@@ -4,22 +4,10 @@ import math
 
 import numpy as np
 
-from . import _core
-from ._arguments import (
-    Boxes,
-    Features,
-    Output,
-    checked_choice,
-    gpu_of,
-    output_extents,
-    plain_array,
-    real_number,
-    sampling,
-    unsigned,
-)
-from ._threads import resolve_num_threads
-from .ops import _ALIGN_REDUCE_CODES, _ARITHMETIC_CODES, _aligned_code
-from .simd import _forced
+from ._checks.call import Call, Features, Levels, checked_choice
+from ._checks.numbers import aligned_name, real_number, sampling
+from ._core import Params
+from ._devices import HOST, device_of
 
 __all__ = ["FPN_LEVEL_RULES", "fpn_levels", "multiscale_roi_align"]
 
@@ -114,8 +102,8 @@ def fpn_levels(boxes, min_level, max_level, *, rule="torchvision", canonical_lev
     checked_choice(rule, _LEVEL_RULES, "rule")
     if min_level > max_level:
         raise ValueError(f"min_level: {min_level} exceeds max_level {max_level}")
-    gpu = gpu_of(boxes)
-    table = plain_array(boxes, "boxes", gpu)
+    device = device_of(boxes)
+    table = device.array(boxes, "boxes")
     if table.ndim != 2 or table.shape[1] != 4:
         raise ValueError(f"boxes: shape {table.shape}; (K, 4) required")
     if table.dtype.kind not in "fiu":
@@ -123,7 +111,7 @@ def fpn_levels(boxes, min_level, max_level, *, rule="torchvision", canonical_lev
     if table.dtype != np.float32:
         table = table.astype(np.float64)
     finite = np.isfinite(table).all(axis=1)
-    if gpu is None and not finite.all():
+    if device is HOST and not finite.all():
         row = int(np.argmin(finite))
         raise ValueError(f"boxes[{row}]: {table[row].tolist()} is not finite")
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -196,45 +184,30 @@ def multiscale_roi_align(
     level_scales = np.array([real_number(scale, f"scales[{i}]") for i, scale in enumerate(scales)])
     if len(level_scales) != len(maps):
         raise ValueError(f"scales: {len(level_scales)} numbers for {len(maps)} levels")
-    settings = (
-        _aligned_code(aligned),
-        _ALIGN_REDUCE_CODES[checked_choice(reduce, _ALIGN_REDUCE_CODES, "reduce")],
-        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
-        *sampling(sampling_ratio),
+    params = Params(
+        "multiscale_roi_align",
+        aligned=aligned_name(aligned),
+        reduce=reduce,
+        arithmetic=arithmetic,
+        levels=len(maps),
+        sampling=sampling(sampling_ratio),
     )
-    first = maps[0]
-    boxes = Boxes(rois, batch_indices, first.images, gpu=first.gpu)
+    call = Call(maps, rois, output_size, batch_indices, layout, out)
     if levels is None:
-        level_of_roi = _levels_of(boxes.array, level_scales, level_rule, canonical_level, canonical_size)
+        level_of_roi = _levels_of(call.boxes.array, level_scales, level_rule, canonical_level, canonical_size)
     else:
-        level_of_roi = _checked_levels(levels, len(boxes), first.gpu)
-    inputs = (*(m.source for m in maps), *boxes.sources)
-    result = Output(
-        out, len(boxes), first.channels, output_extents(output_size), first.array.dtype, first.channels_last, inputs,
-        gpu=first.gpu,
-    )  # fmt: skip
-    core = _core if first.gpu is None else first.gpu.core
-    core.multiscale_roi_align(
-        [unsigned(m.array) for m in maps],
-        unsigned(boxes.array),
-        boxes.batch_indices,
-        unsigned(result.view),
-        first.code,
-        resolve_num_threads(num_threads),
-        _forced.get(),
-        level_of_roi,
-        level_scales,
-        *settings,
-    )
-    return result.array
+        level_of_roi = _checked_levels(levels, len(call.boxes), call.device)
+    HOST.attach(params, "scales", level_scales)
+    call.attach(params, "level_of_roi", level_of_roi)
+    return call.run(params, num_threads)
 
 
 def _pyramid(feature_pyramid, layout):
-    maps = [Features(level, layout) for level in feature_pyramid]
+    maps = Levels(Features(level, layout) for level in feature_pyramid)
     if not maps:
         raise ValueError("feature_pyramid: no level")
     for i, level in enumerate(maps):
-        if level.gpu is not maps[0].gpu:
+        if level.device is not maps[0].device:
             raise TypeError(f"feature_pyramid[{i}]: on the GPU or not, but level 0 otherwise")
         if level.array.dtype != maps[0].array.dtype:
             raise TypeError(f"feature_pyramid[{i}]: dtype {level.array.dtype}; {maps[0].array.dtype} as in level 0 required")
@@ -257,8 +230,8 @@ def _levels_of(boxes, level_scales, rule, canonical_level, canonical_size):
     return numbers - first_level
 
 
-def _checked_levels(levels, count, gpu):
-    array = plain_array(levels, "levels", gpu)
+def _checked_levels(levels, count, device):
+    array = device.array(levels, "levels")
     if array.shape != (count,):
         raise ValueError(f"levels: shape {array.shape}; ({count},) required")
     if array.dtype.kind not in "iu" and array.size:

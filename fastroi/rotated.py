@@ -1,12 +1,10 @@
 """RoIAlign in rotated boxes."""
 
-from ._arguments import Call, checked_choice, positive_integer, sampling, scales, yes_or_no
-from .ops import _ARITHMETIC_CODES
+from ._checks.call import Call
+from ._checks.numbers import positive_integer, sampling, scales, yes_or_no
+from ._core import Params
 
 __all__ = ["riroi_align_rotated", "roi_align_rotated"]
-
-_ANGLE_CODES = {"radians": 0, "degrees": 1}
-
 
 def roi_align_rotated(
     features,
@@ -80,17 +78,16 @@ def roi_align_rotated(
     array([[ 9.,  5.],
            [10.,  6.]])
     """
-    scale_h, scale_w = scales(spatial_scale)
-    settings = (
-        yes_or_no(aligned, "aligned"),
-        yes_or_no(clockwise, "clockwise"),
-        _ANGLE_CODES[checked_choice(angle_unit, _ANGLE_CODES, "angle_unit")],
-        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
-        *sampling(sampling_ratio),
+    params = Params(
+        "roi_align_rotated",
+        aligned=yes_or_no(aligned, "aligned"),
+        clockwise=yes_or_no(clockwise, "clockwise"),
+        angle_unit=angle_unit,
+        arithmetic=arithmetic,
+        sampling=sampling(sampling_ratio),
+        scale=scales(spatial_scale),
     )
-    call = Call(features, rois, output_size, batch_indices, layout, out, coordinates=5)
-    call.core.roi_align_rotated(*call.arguments(num_threads), *settings, scale_h, scale_w)
-    return call.result
+    return Call(features, rois, output_size, batch_indices, layout, out, coordinates=5).run(params, num_threads)
 
 
 def riroi_align_rotated(
@@ -149,17 +146,13 @@ def riroi_align_rotated(
     >>> fastroi.riroi_align_rotated(features, [[3, 3, 2, 2, 45]], 1, angle_unit="degrees")[0, :, 0, 0].round(6)
     array([7., 0., 1., 2., 3., 4., 5., 6.])
     """
-    scale_h, scale_w = scales(spatial_scale)
-    count = positive_integer(orientations, "orientations")
-    settings = (
-        yes_or_no(clockwise, "clockwise"),
-        _ANGLE_CODES[checked_choice(angle_unit, _ANGLE_CODES, "angle_unit")],
-        _ARITHMETIC_CODES[checked_choice(arithmetic, _ARITHMETIC_CODES, "arithmetic")],
-        count,
-        *sampling(sampling_ratio),
+    params = Params(
+        "riroi_align_rotated",
+        clockwise=yes_or_no(clockwise, "clockwise"),
+        angle_unit=angle_unit,
+        arithmetic=arithmetic,
+        orientations=positive_integer(orientations, "orientations"),
+        sampling=sampling(sampling_ratio),
+        scale=scales(spatial_scale),
     )
-    call = Call(features, rois, output_size, batch_indices, layout, out, coordinates=5)
-    if call.maps.channels % count:
-        raise ValueError(f"features: {call.maps.channels} channels are not a multiple of {count} orientations")
-    call.core.riroi_align_rotated(*call.arguments(num_threads), *settings, scale_h, scale_w)
-    return call.result
+    return Call(features, rois, output_size, batch_indices, layout, out, coordinates=5).run(params, num_threads)

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
-#include "run.h"
+#include "job.h"
+#include "plan/gather_plan.h"
+#include "plan/tap_plan.h"
 #include "tiles.h"
 
 namespace fastroi {
@@ -17,8 +19,8 @@ inline Range hull_of(Range a, Range b) {
 
 // What every reduction knows of its plan. `w` is a window; a group is its bin rows [first_bin, end_bin).
 template <class Plan>
-struct PlanView {
-    const Plan& plan;
+struct Planned {
+    Plan plan;
 
     int64_t count() const { return (int64_t)plan.rois().size(); }
     Part all() const { return {0, count()}; }
@@ -89,7 +91,8 @@ GatherAxis<T> bins_of(GatherAxis<T> axis, int64_t first_bin, int64_t end_bin) {
 }
 
 template <class T>
-struct MaxOverRanges : PlanView<RangePlan> {
+struct MaxOverRanges : Planned<RangePlan> {
+    using Element = T;
     int64_t map_columns;
 
     static constexpr bool strips = false;
@@ -107,7 +110,8 @@ struct MaxOverRanges : PlanView<RangePlan> {
 
 // Of position-sensitive operators: an axis is the window's share of the RoI's bins.
 template <class T>
-struct MeanOverRanges : PlanView<RangePlan> {
+struct MeanOverRanges : Planned<RangePlan> {
+    using Element = T;
     static constexpr bool strips = false;
     static constexpr bool tables = false;
 
@@ -128,7 +132,8 @@ private:
 };
 
 template <class T>
-struct SumOverTaps : PlanView<TapPlan<T>> {
+struct SumOverTaps : Planned<TapPlan<T>> {
+    using Element = T;
     T outside;
 
     static constexpr bool strips = true;
@@ -172,7 +177,8 @@ struct SumOverTaps : PlanView<TapPlan<T>> {
 };
 
 template <class T>
-struct MaxOverSamples : PlanView<SamplePlan<T>> {
+struct MaxOverSamples : Planned<SamplePlan<T>> {
+    using Element = T;
     SampleMaximum mode;
 
     static constexpr bool strips = false;
@@ -185,7 +191,8 @@ struct MaxOverSamples : PlanView<SamplePlan<T>> {
 };
 
 template <class T>
-struct SumOverCells : PlanView<GatherPlan<T>> {
+struct SumOverCells : Planned<GatherPlan<T>> {
+    using Element = T;
     static constexpr bool strips = false;
     static constexpr bool tables = false;
 

@@ -12,8 +12,8 @@ namespace {
 template <class T, class Reduction>
 class Run {
 public:
-    Run(const Reduction& reduction, const Job& job, const Tensor& argmax, Part rois)
-        : work_(reduction, job, argmax.data != nullptr, rois), reduction_(reduction), job_(job), argmax_(argmax), stop_(job.execution) {}
+    Run(const Reduction& reduction, const Job& job, Part rois)
+        : work_(reduction, job, rois), reduction_(reduction), job_(job), stop_(*job.execution.stop) {}
 
     void operator()() {
         std::atomic<int64_t> next{0};
@@ -168,7 +168,7 @@ private:
         const auto& x = reduction_.x(roi, w);
         unsigned char* const out = first_output(block, rois, roi, job_.out);
         const bool in_place = writes_in_place(block);
-        const int64_t step = in_place && rois.access != Access::packed_roi && !argmax_.data ? y.count : work_.bin_rows;
+        const int64_t step = in_place && rois.access != Access::packed_roi && !job_.argmax.data ? y.count : work_.bin_rows;
         for (int64_t p = 0; p < y.count; p += step) {
             const int64_t end = std::min(p + step, y.count);
             const MapTile tile = rois.access == Access::packed_roi
@@ -179,7 +179,7 @@ private:
             const auto group = bins_of(y, p, end);
             reduction_.reduce(*block.kernels, tile, group, x, bins, buffers.columns);
             if (!in_place) unpack(block, bins, end - p, x.count, out + p * job_.out.row_stride, buffers.staging);
-            if (argmax_.data) write_argmax(block, rois, tile, roi, p, group, x, bins, buffers.offsets);
+            if (job_.argmax.data) write_argmax(block, rois, tile, roi, p, group, x, bins, buffers.offsets);
         }
     }
 
@@ -200,11 +200,11 @@ private:
                       const Axis& y, const Axis& x, const BinTile& bins, int64_t* offsets) const {
         if constexpr (std::is_same_v<Reduction, MaxOverRanges<T>>) {
             reduction_.argmax(*block.kernels, map, y, x, bins, offsets);
-            unsigned char* const plane = first_output(block, rois, roi, argmax_) + first_bin * argmax_.row_stride;
+            unsigned char* const plane = first_output(block, rois, roi, job_.argmax) + first_bin * job_.argmax.row_stride;
             for (int64_t ph = 0; ph < y.count; ph++)
                 for (int64_t pw = 0; pw < x.count; pw++, offsets += block.kernels->lanes)
                     for (int64_t lane = block.first_lane; lane < block.end_lane; lane++)
-                        memcpy(plane + lane * argmax_.channel_stride + ph * argmax_.row_stride + pw * argmax_.column_stride,
+                        memcpy(plane + lane * job_.argmax.channel_stride + ph * job_.argmax.row_stride + pw * job_.argmax.column_stride,
                                offsets + lane, sizeof *offsets);
         }
     }
@@ -334,8 +334,7 @@ private:
     const WorkPlan<T, Reduction> work_;
     const Reduction& reduction_;
     const Job& job_;
-    const Tensor argmax_;
-    StopSign stop_;
+    StopSign& stop_;
 };
 
 }  // namespace
@@ -344,47 +343,32 @@ std::vector<ChannelWindow> whole_window(const Tensor& out) {
     return {{0, 1, 0, 0, {0, (int32_t)out.rows}, {0, (int32_t)out.columns}}};
 }
 
+namespace {
+
+template <class Reduction>
+void run(const Reduction& reduction, const Job& job) {
+    Run<typename Reduction::Element, Reduction>(reduction, job, reduction.all())();
+}
+
+// A scan of ranges lists what it visits: some RoIs at a time, so that the list has a bound.
 template <class T>
-void run_max_ranges(const RangePlan& plan, const Job& job, const Tensor& argmax) {
-    const MaxOverRanges<T> reduction{{plan}, job.maps[0].columns};
-    const int64_t count = reduction.count(), step = rois_listed_at_once(plan.rois(), job.maps[0].rows);
+void run(const MaxOverRanges<T>& reduction, const Job& job) {
+    const int64_t count = reduction.count(), step = rois_listed_at_once(reduction.plan.rois(), job.maps[0].rows);
     for (int64_t first = 0; first < count; first += step)
-        Run<T, MaxOverRanges<T>>(reduction, job, argmax, {first, std::min(first + step, count)})();
+        Run<T, MaxOverRanges<T>>(reduction, job, {first, std::min(first + step, count)})();
 }
 
 template <class T>
-void run_mean_ranges(const RangePlan& plan, const Job& job) {
-    const MeanOverRanges<T> reduction{{plan}};
-    Run<T, MeanOverRanges<T>>(reduction, job, Tensor{}, reduction.all())();
+void run(const MixedOrientations<T>& mixing, const Job& job) {
+    mix_orientations(mixing, job);
 }
 
-template <class T>
-void run_sum_taps(const TapPlan<T>& plan, const Job& job, T outside) {
-    const SumOverTaps<T> reduction{{plan}, outside};
-    Run<T, SumOverTaps<T>>(reduction, job, Tensor{}, reduction.all())();
-}
+void run(const MaskPart& masks, const Job& job) { pool_masks(masks, job); }
 
-template <class T>
-void run_max_samples(const SamplePlan<T>& plan, const Job& job, SampleMaximum mode) {
-    const MaxOverSamples<T> reduction{{plan}, mode};
-    Run<T, MaxOverSamples<T>>(reduction, job, Tensor{}, reduction.all())();
-}
+}  // namespace
 
-template <class T>
-void run_gather(const GatherPlan<T>& plan, const Job& job) {
-    const SumOverCells<T> reduction{{plan}};
-    Run<T, SumOverCells<T>>(reduction, job, Tensor{}, reduction.all())();
+void pool(const PlanPart& part, const Job& job) {
+    std::visit([&](const auto& reduction) { run(reduction, job); }, part);
 }
-
-template void run_gather<float>(const GatherPlan<float>&, const Job&);
-template void run_gather<double>(const GatherPlan<double>&, const Job&);
-template void run_max_ranges<float>(const RangePlan&, const Job&, const Tensor&);
-template void run_max_ranges<double>(const RangePlan&, const Job&, const Tensor&);
-template void run_mean_ranges<float>(const RangePlan&, const Job&);
-template void run_mean_ranges<double>(const RangePlan&, const Job&);
-template void run_sum_taps<float>(const TapPlan<float>&, const Job&, float);
-template void run_sum_taps<double>(const TapPlan<double>&, const Job&, double);
-template void run_max_samples<float>(const SamplePlan<float>&, const Job&, SampleMaximum);
-template void run_max_samples<double>(const SamplePlan<double>&, const Job&, SampleMaximum);
 
 }  // namespace fastroi

@@ -1,4 +1,4 @@
-// How a call is stopped from outside, or by a thread without memory.
+// How a call is stopped from outside, or by a thread without memory. A call has one, whatever the number of its parts.
 #pragma once
 #include <stdint.h>
 
@@ -6,7 +6,6 @@
 #include <chrono>
 
 #include "refusal.h"
-#include "run.h"
 #include "scratch.h"
 
 namespace fastroi {
@@ -17,8 +16,7 @@ constexpr auto poll_interval = std::chrono::milliseconds(20);
 // Lets the calling thread ask the caller now and then, and every thread see the answer.
 class StopSign {
 public:
-    explicit StopSign(const Execution& execution)
-        : cancel_(execution.cancel), context_(execution.cancel_context), next_poll_(clock::now() + poll_interval) {}
+    StopSign(int (*cancel)(void* context), void* context) : cancel_(cancel), context_(context), next_poll_(clock::now() + poll_interval) {}
 
     bool raised() const { return status_.load(std::memory_order_relaxed) != FASTROI_OK; }
     void raise(fastroi_status status) { status_.store(status, std::memory_order_relaxed); }
@@ -29,6 +27,12 @@ public:
         cells_ += cells;
         if (cells_ < cells_between_polls) return;
         cells_ = 0;
+        poll();
+    }
+
+    // By the calling thread.
+    void poll() {
+        if (!cancel_) return;
         const auto now = clock::now();
         if (now < next_poll_) return;
         next_poll_ = now + poll_interval;

@@ -44,8 +44,8 @@ struct ScratchPlan {
 template <class T, class Reduction>
 class WorkPlan {
 public:
-    WorkPlan(const Reduction& reduction_of_call, const Job& job_of_call, bool with_argmax, Part rois)
-        : reduction(reduction_of_call), job(job_of_call), argmax(with_argmax) {
+    WorkPlan(const Reduction& reduction_of_call, const Job& job_of_call, Part rois)
+        : reduction(reduction_of_call), job(job_of_call), argmax(job_of_call.argmax.data != nullptr) {
         order_by_image(rois);
         list_images();
         touch_cells();

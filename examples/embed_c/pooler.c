@@ -40,7 +40,7 @@ static PyObject *pool_buffers(const Py_buffer *features, const Py_buffer *rois, 
     fastroi_error error;
     fastroi_status status;
     Py_BEGIN_ALLOW_THREADS
-    status = fastroi_roi_pool(&map, &boxes, &params, &result, NULL, NULL, &error);
+    status = fastroi_roi_pool(&map, &boxes, &params, &result, NULL, &error);
     Py_END_ALLOW_THREADS
     if (status == FASTROI_OK) Py_RETURN_NONE;
     return PyErr_Format(PyExc_ValueError, "%s", error.message);

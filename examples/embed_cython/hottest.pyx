@@ -24,10 +24,11 @@ cdef fastroi.fastroi_status pool_one_bin(const float[:, :, ::1] features, const 
     rois.data, rois.dtype = &boxes[0, 0], fastroi.FASTROI_FLOAT64
     rois.count, rois.columns = boxes.shape[0], <int>boxes.shape[1]
     rois.strides[0], rois.strides[1] = boxes.strides[0], boxes.strides[1]
+    memset(&params, 0, sizeof(params))
     params.struct_size = sizeof(params)
     params.rule, params.reduce = fastroi.FASTROI_RULE_FAST_RCNN, fastroi.FASTROI_REDUCE_MAX
     params.scale_h = params.scale_w = scale
-    return fastroi.fastroi_roi_pool(&feature_map, &rois, &params, &result, NULL, NULL, error)
+    return fastroi.fastroi_roi_pool(&feature_map, &rois, &params, &result, NULL, error)
 
 
 def hottest_channel(const float[:, :, ::1] features, const double[:, ::1] boxes, double scale, float[:, ::1] maxima):

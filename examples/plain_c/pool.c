@@ -18,7 +18,7 @@ static fastroi_status pool(const float *map, double x2, float *pooled, fastroi_e
                                             .reduce = FASTROI_REDUCE_MAX,
                                             .scale_h = 1.0 / 32,
                                             .scale_w = 1.0 / 32};
-    return fastroi_roi_pool(&features, &boxes, &params, &out, NULL, NULL, error);
+    return fastroi_roi_pool(&features, &boxes, &params, &out, NULL, error);
 }
 
 int main(void) {

@@ -1,12 +1,12 @@
-"""The table of operators of ``fastroi pool --op``: a new operator is a new row."""
+"""The operators of ``fastroi pool --op``: those of the library's table, with the options that their functions have."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import inspect
+from dataclasses import dataclass
 
-from fastroi import FPN_LEVEL_RULES, ROI_POOL_RULES
+import fastroi
+from fastroi import FPN_LEVEL_RULES, _core
 
 from ._arguments import number, pair_of, positive_int
 from ._boxes import load_array
@@ -19,29 +19,67 @@ class Operator:
 
     Attributes
     ----------
-    function : str
-        Its name in `fastroi`.
-    options : dict
-        From the name of an option to its choices, or None where any value of its type will do.
-    adapt : callable
-        Turns the function into one that is called as `fastroi.roi_pool` is.
-    arrays : tuple of str
-        Options that name a .npy file with one row per RoI.
-    coordinates : int
-        Numbers of a box.
-    extents : str
-        The option that tells the rows and columns of a result, as an attribute of the parsed arguments.
-    masks : bool
-        The input is (N, h, w) masks in place of a feature map, and the batch index of a box is the number of its mask.
+    name : str
+        Of the operator and of its function in `fastroi`.
     """
 
-    function: str
-    options: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
-    adapt: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
-    arrays: tuple[str, ...] = ()
-    coordinates: int = 4
-    extents: str = "output_size"
-    masks: bool = False
+    name: str
+
+    @property
+    def function(self):
+        return getattr(fastroi, self.name)
+
+    @property
+    def _row(self):
+        return _core.OPERATORS[self.name]
+
+    @property
+    def options(self) -> dict[str, tuple[str, ...] | None]:
+        """From the name of each option to its choices, or None where any value of its type will do."""
+        names = [*inspect.signature(self.function).parameters]
+        names += ["level"] if self._row.flags & _core.TAKES_LEVELS else []
+        return {name: _choices(self._row, name) for name in names if name in _OPTIONS}
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """Options that name a .npy file with one row per RoI."""
+        return tuple(name for name in self.options if name in self._row.fields and self._row.fields[name].of == "array")
+
+    @property
+    def coordinates(self) -> int:
+        """Numbers of a box."""
+        return 5 if self._row.flags & _core.TAKES_TURNED_BOXES else 4
+
+    @property
+    def masks(self) -> bool:
+        """The input is (N, h, w) masks in place of a feature map, and the batch index of a box is the number of its mask."""
+        return bool(self._row.flags & _core.TAKES_MASKS)
+
+    @property
+    def extents(self) -> str:
+        """The option that tells the rows and columns of a result, as an attribute of the parsed arguments."""
+        return "image_size" if "image_size" in inspect.signature(self.function).parameters else "output_size"
+
+    def adapted(self):
+        """The function, to be called as `fastroi.roi_pool` is."""
+        if self._row.flags & _core.TAKES_NORMALISED_BOXES:
+            return _crop(self.function)
+        if self._row.flags & _core.TAKES_LEVELS:
+            return _pyramid(self.function)
+        if not self.masks:
+            return self.function
+        return _paste(self.function) if self.extents == "image_size" else _crop_masks(self.function)
+
+
+def _choices(row, name):
+    if name == "level_rule":
+        return FPN_LEVEL_RULES
+    field = row.fields.get(name)
+    if field is None:
+        return None
+    if field.of == "flag":
+        return "true", "false"
+    return ("true", "false", *field.choices) if field.of == "aligned" else field.choices
 
 
 def _crop(function):
@@ -146,67 +184,7 @@ def _level(path, features, layout):
     return array[:, :0] if layout == "NCHW" else array[..., :0]
 
 
-_CLAMPED = ("clamp_half_pixel", "clamp_output_half_pixel", "clamp_asymmetric", "clamp_align_corners")
-_ALIGN = {"sampling_ratio": None, "aligned": ("true", "false", "image", "least_one", *_CLAMPED)}
-_GROUPS = {"group_size": None, "channel_order": ("class", "bin")}
-_ARITHMETIC = {"arithmetic": ("float64", "float32")}
-_TURNED = {"angle_unit": ("radians", "degrees"), "clockwise": ("true", "false")}
-_ALIGN_REDUCE = {"reduce": ("mean", "max", "max_corners", "max_from_zero", "max_inside")}
-
-OPERATORS = {
-    "roi_pool": Operator("roi_pool", {"rule": ROI_POOL_RULES, "reduce": ("max", "mean")}),
-    "roi_align": Operator("roi_align", {**_ALIGN, **_ALIGN_REDUCE, **_ARITHMETIC}),
-    "multiscale_roi_align": Operator(
-        "multiscale_roi_align",
-        {"level": None, "level_rule": FPN_LEVEL_RULES, **_ALIGN, **_ALIGN_REDUCE, **_ARITHMETIC},
-        _pyramid,
-    ),
-    "ps_roi_pool": Operator(
-        "ps_roi_pool", {"rule": ("rfcn", "openvino", "torchvision", "chainercv"), **_GROUPS, **_ARITHMETIC}
-    ),
-    "ps_roi_align": Operator("ps_roi_align", {**_ALIGN, **_GROUPS, **_ARITHMETIC}),
-    "roi_warp": Operator("roi_warp"),
-    "prroi_pool": Operator("prroi_pool"),
-    "roi_align_rotated": Operator(
-        "roi_align_rotated",
-        {"sampling_ratio": None, "aligned": ("true", "false"), **_TURNED, **_ARITHMETIC},
-        coordinates=5,
-    ),
-    "riroi_align_rotated": Operator(
-        "riroi_align_rotated", {"sampling_ratio": None, "orientations": None, **_TURNED, **_ARITHMETIC}, coordinates=5
-    ),
-    "deform_roi_pool": Operator(
-        "deform_roi_pool", {"offset": None, "gamma": None, "sampling_ratio": None, **_ARITHMETIC}, arrays=("offset",)
-    ),
-    "deform_ps_roi_pool": Operator(
-        "deform_ps_roi_pool",
-        {
-            "trans": None,
-            "trans_std": None,
-            "group_size": None,
-            "part_size": None,
-            "sample_per_part": None,
-            **_ARITHMETIC,
-        },
-        arrays=("trans",),
-    ),
-    "crop_and_resize": Operator(
-        "crop_and_resize", {"method": ("bilinear", "nearest"), "extrapolation_value": None}, _crop
-    ),
-    "paste_masks": Operator(
-        "paste_masks",
-        {"threshold": None, "rule": ("detectron2", "detectron2_full", "detectron"), **_ARITHMETIC},
-        _paste,
-        extents="image_size",
-        masks=True,
-    ),
-    "crop_masks": Operator(
-        "crop_masks",
-        {"threshold": None, "sampling_ratio": None, "aligned": ("true", "false"), **_ARITHMETIC},
-        _crop_masks,
-        masks=True,
-    ),
-}
+OPERATORS = {name: Operator(name) for name in _core.OPERATORS}
 
 
 def sampling_ratio(text):
@@ -275,8 +253,6 @@ def chosen(arguments):
     UsageError
         An option was given that the operator does not have, or a value that it does not know.
     """
-    import fastroi
-
     operator = OPERATORS[arguments.op]
     given = {name: getattr(arguments, name) for name in _OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
@@ -288,10 +264,9 @@ def chosen(arguments):
             raise UsageError(f"argument {_flag(name)}: {value!r} is not one of {', '.join(choices)}")
     for name in {"aligned", "clockwise", "threshold"} & given.keys():
         given[name] = _WORDS.get(given[name], given[name])
-    function = getattr(fastroi, operator.function)
     paths = {name: given.pop(name, None) for name in operator.arrays}
     arrays = {name: None if path is None else load_array(path) for name, path in paths.items()}
-    return (function if operator.adapt is None else operator.adapt(function)), given, arrays
+    return operator.adapted(), given, arrays
 
 
 def extents(arguments):

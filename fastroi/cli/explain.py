@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 
 from fastroi import ROI_POOL_RULES, explain
+from fastroi._core import OPERATORS
 from fastroi.explain import INTERPOLATION_RULES
 
 from ._arguments import add_output_size, add_scale, number, positive_int, scale_of
@@ -25,7 +26,7 @@ draw them side by side:
 The interpolating rules, roi_align, roi_warp and prroi_pool, need the size of the
 image or map.
 """
-_ALIGNED = {"true": True, "false": False, "image": "image"}
+_ALIGNED = {"true": True, "false": False, **{name: name for name in OPERATORS["roi_align"].fields["aligned"].choices}}
 _FIGURES = (".png", ".svg", ".pdf")
 
 

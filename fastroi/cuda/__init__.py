@@ -9,15 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
-_INCLUDE = re.compile(r'^#include "(\w+\.(?:h|cuh))"$', re.MULTILINE)
+_INCLUDE = re.compile(r'^#include "(?:[\w.]+/)*(\w+\.(?:h|cuh))"$', re.MULTILINE)
 
 #: Options every compiler of the kernels must get: a fused product would move bin edges.
 OPTIONS = ("-std=c++17", "--fmad=false")
 
 
 def _header(name):
-    """A part of the kernels, or a rule header: copied by the build, or in the source tree of an editable install."""
-    for folder in (_HERE, _HERE / "include", _HERE.parent.parent / "src" / "plan"):
+    """A part of the kernels, or a header that they share with the core: of the package, or of the source tree it is edited in."""
+    for folder in (_HERE, _HERE / "include", _HERE.parent / "include", _HERE.parent.parent / "src" / "plan"):
         if (folder / name).is_file():
             return (folder / name).read_text("utf-8")
     raise FileNotFoundError(f"{name}: not found in {_HERE / 'include'}; reinstall fastroi")

@@ -61,7 +61,8 @@ class Call:
         self.weight_size = 8 if self.element == 1 else 4
         self.count, launch.channels, launch.bins_h, launch.bins_w = out.shape
         launch.planned_bins = self.bins = launch.bins_h * launch.bins_w
-        self._check(boxes, batch_indices)
+        if launch.channels > _MAX_ITEMS:
+            raise OverflowError(f"features: {launch.channels} channels; at most 2^30 on a GPU")
         launch.out, launch.out_strides = pointer_and_strides(out)
         launch.level_count, launch.images = len(maps), maps[0].shape[0]
         self.levels = []
@@ -81,27 +82,6 @@ class Call:
     @staticmethod
     def _element_of(array):
         return element_code(array.dtype)
-
-    def _check(self, boxes, batch_indices):
-        """What the core checks on the host, in its words."""
-        images = self.maps[0].shape[0]
-        if self.maps[0].shape[1] > _MAX_ITEMS:
-            raise OverflowError(f"features: {self.maps[0].shape[1]} channels; at most 2^30 on a GPU")
-        for array in self.maps:
-            rows, columns = array.shape[2:]
-            if max(rows, columns) > _MAX_AXIS:
-                raise OverflowError(f"features: a map of {rows} x {columns} cells; an axis holds at most 2^31 - 1")
-            if self.count and not (rows and columns):
-                raise ValueError(f"features: a map of {rows} x {columns} cells has nothing to pool")
-        if self.count and images == 0:
-            raise ValueError(f"features: 0 images, but {self.count} rois")
-        has_batch_column = boxes.shape[1] > self.launch.box_numbers
-        if has_batch_column and boxes.itemsize == 4 and images > 2**24:
-            raise TypeError(f"rois: its dtype cannot tell {images} batch indices apart; pass batch_indices")
-        if not has_batch_column and batch_indices is None and images != 1 and self.count:
-            raise ValueError(
-                f"batch_indices: required when rois has no batch column and there are {images} images"
-            )
 
     def set_levels(self, levels):
         self.launch.levels_of_rois, (self.launch.level_stride,) = pointer_and_strides(levels)
@@ -382,24 +362,15 @@ class Call:
 class MaskCall(Call):
     """The same for masks, whose kernels are those of float64 whatever the type of the masks."""
 
-    def __init__(self, masks, boxes, batch_indices, out, code, out_code, threshold):
-        super().__init__([masks], boxes, batch_indices, out, [(1.0, 1.0)])
-        if not 0 <= threshold < math.inf:
-            raise ValueError(f"threshold: {threshold:g}; it must be finite and not negative")
+    def __init__(self, masks, boxes, batch_indices, out, threshold):
+        super().__init__(masks, boxes, batch_indices, out, [(1.0, 1.0)])
         launch = self.launch
-        launch.mask_code, launch.out_code, launch.threshold = code, out_code, threshold
+        launch.mask_code, launch.out_code, launch.threshold = _mask_code(masks[0]), _mask_code(out), threshold
         launch.one_image_each = batch_indices is None
 
     @staticmethod
     def _element_of(array):
         return ELEMENTS["float64"]
-
-    def _check(self, boxes, batch_indices):
-        images, _, rows, columns = self.maps[0].shape
-        if max(rows, columns) > _MAX_AXIS - 2:
-            raise OverflowError(f"masks: {rows} x {columns}; an axis holds at most 2^31 - 3")
-        if self.count and not (images and rows and columns):
-            raise ValueError(f"masks: {images} of {rows} x {columns} cells; there is nothing to paste or crop")
 
     def paste(self):
         """A block for some rows of each image."""
@@ -414,6 +385,11 @@ class MaskCall(Call):
             launch.first, launch.count = first, min(step, self.count - first)
             blocks = launch.count * launch.slices
             device.launch(self.element, "paste_masks", blocks, threads, launch.shared_items * _PASTE_TAP_BYTES, launch)
+
+
+def _mask_code(array):
+    """MaskCode of the kernels."""
+    return 7 if array.itemsize == 1 else array.itemsize == 8
 
 
 def _fitting_threads(items, most):

@@ -47,7 +47,7 @@ struct Launch {
     int64_t first_bin, planned_bins;      // of each RoI in this launch
     int64_t group_h, group_w, bin_major;  // group_h 0: every bin reads the channel of its own number
 
-    int64_t rule, arithmetic_is_float, coordinates;
+    int64_t rule, arithmetic_is_float;
     int64_t sampling_h, sampling_w;
     double outside;
     int64_t mean;

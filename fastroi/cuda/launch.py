@@ -30,7 +30,7 @@ class Launch(ctypes.Structure):
         ("argmax_strides", ctypes.c_int64 * 4),
         *((name, ctypes.c_int64) for name in (
             "channels", "bins_h", "bins_w", "first_bin", "planned_bins", "group_h", "group_w", "bin_major",
-            "rule", "arithmetic_is_float", "coordinates", "sampling_h", "sampling_w",
+            "rule", "arithmetic_is_float", "sampling_h", "sampling_w",
         )),
         ("outside", ctypes.c_double),
         *((name, ctypes.c_int64) for name in (

@@ -1,17 +1,16 @@
-"""The functions of ``_core`` for arrays of one GPU: the same arguments, threads and instruction set left unused.
+"""The operators for arrays of one GPU. The core has judged the arguments before any of these is called.
 
-Families of kernels first, what each needs for its plans; then the operators.
+Families of kernels first, what each needs for its plans; then the operators, whose parameters `p` are those of the core.
 """
 
-import math
-
 import numpy as np
+
+from fastroi._core import OPERATORS
 
 from .call import Call, Kernel, MaskCall
 from .launch import MAX_LEVELS
 from .runtime import pointer_and_strides, runtime
 
-_MAX_GATHER_SAMPLING = 1 << 10
 _KINDS_OF_MAXIMUM = {1: (0, 1, 0), 2: (1, 1, 0), 3: (0, 1, 1), 4: (0, 0, 0)}  # corners, absent_is_zero, from_zero
 
 # --- families ---------------------------------------------------------------------------------------------------------------
@@ -150,91 +149,93 @@ def _run_moved(call, plan_name, sampling_h, sampling_w):
     _run_lists(call, plan_name, "products", launch.classes, *capacity)
 
 
-# --- the face of _core ---------------------------------------------------------------------------------------------------
+# --- the operators -------------------------------------------------------------------------------------------------------
 
-def _roi_pool(features, rois, batch, out, code, threads, simd, argmax, rule, reduce, scale_h, scale_w):
-    call = Call([features], rois, batch, out, [(scale_h, scale_w)])
-    call.launch.rule = rule
-    if reduce:
+def _set(launch, p, *names):
+    """Fields of a launch that are called as the parameters are."""
+    for name in names:
+        setattr(launch, name, p[name])
+
+
+def _set_sampling(launch, p):
+    """0 leaves the points to the size of the bins."""
+    launch.sampling_h, launch.sampling_w = max(p["sampling_h"], 0), max(p["sampling_w"], 0)
+
+
+def _scales(p):
+    return [(p["scale_h"], p["scale_w"])]
+
+
+def _roi_pool(p, maps, rois, batch, out):
+    call = Call(maps, rois, batch, out, _scales(p))
+    _set(call.launch, p, "rule")
+    if p["reduce"]:
         call.launch.mean = 1
         return _run_sum(call, "range_means")
-    if argmax is not None:
-        call.set_argmax(argmax)
+    if "argmax" in p.arrays:
+        call.set_argmax(p.arrays["argmax"][0])
     return _run_max(call)
 
 
-def _roi_align(features, rois, batch, out, code, threads, simd, *settings):
-    *settings, scale_h, scale_w = settings
-    _run_align(Call([features], rois, batch, out, [(scale_h, scale_w)]), *settings)
+def _roi_align(p, maps, rois, batch, out):
+    _run_align(Call(maps, rois, batch, out, _scales(p)), p, p["reduce"])
 
 
-def _multiscale_roi_align(maps, rois, batch, out, code, threads, simd, levels, scales, *settings):
+def _multiscale_roi_align(p, maps, rois, batch, out):
     if len(maps) > MAX_LEVELS:
         raise ValueError(f"feature_pyramid: {len(maps)} levels; at most {MAX_LEVELS} on a GPU")
-    for scale in scales:
-        if not (scale > 0 and math.isfinite(scale)):
-            raise ValueError(f"spatial_scale: {scale:g}; it must be positive and finite")
-    call = Call(maps, rois, batch, out, [(scale, scale) for scale in scales])
-    call.set_levels(levels)
-    _run_align(call, *settings)
+    call = Call(maps, rois, batch, out, [(scale, scale) for scale in p.arrays["scales"][0]])
+    call.set_levels(p.arrays["level_of_roi"][0])
+    _run_align(call, p, p["reduce"])
 
 
-def _ps_roi_pool(
-    features, rois, batch, out, code, threads, simd, rule, order, arithmetic, group_h, group_w, scale_h, scale_w
-):
-    call = Call([features], rois, batch, out, [(scale_h, scale_w)])
-    call.set_groups(group_h, group_w, order)
-    call.launch.rule, call.launch.arithmetic_is_float, call.launch.mean = rule, arithmetic, 1
+def _ps_roi_pool(p, maps, rois, batch, out):
+    call = Call(maps, rois, batch, out, _scales(p))
+    call.set_groups(p["group_h"], p["group_w"], p["channel_order"])
+    _set(call.launch, p, "rule")
+    call.launch.arithmetic_is_float, call.launch.mean = p["arithmetic"], 1
     _run_sum(call, "ps_means")
 
 
-def _ps_roi_align(
-    features, rois, batch, out, code, threads, simd,
-    coordinates, order, arithmetic, group_h, group_w, sampling_h, sampling_w, scale_h, scale_w,
-):  # fmt: skip
-    call = Call([features], rois, batch, out, [(scale_h, scale_w)])
-    call.set_groups(group_h, group_w, order)
-    _run_align(call, coordinates, 0, arithmetic, sampling_h, sampling_w)
+def _ps_roi_align(p, maps, rois, batch, out):
+    call = Call(maps, rois, batch, out, _scales(p))
+    call.set_groups(p["group_h"], p["group_w"], p["channel_order"])
+    _run_align(call, p, 0)
 
 
-def _scaled_operator(precise, features, rois, batch, out, code, threads, simd, scale_h, scale_w):
-    call = Call([features], rois, batch, out, [(scale_h, scale_w)])
-    _run_sum(call, "precise" if precise else "warp")
+def _roi_warp(p, maps, rois, batch, out):
+    _run_sum(Call(maps, rois, batch, out, _scales(p)), "warp")
 
 
-def _crop_and_resize(features, rois, batch, out, code, threads, simd, method, extrapolation_value):
-    call = Call([features], rois, batch, out, [(1.0, 1.0)])
-    call.launch.outside = extrapolation_value
-    _run_sum(call, "crop_nearest" if method else "crop")
+def _prroi_pool(p, maps, rois, batch, out):
+    _run_sum(Call(maps, rois, batch, out, _scales(p)), "precise")
 
 
-def _rotated_call(features, rois, batch, out, clockwise, angle_unit, arithmetic, sampling_h, sampling_w, scales):
-    _check_gather_sampling(sampling_h, "sampling_ratio")
-    _check_gather_sampling(sampling_w, "sampling_ratio")
-    call = Call([features], rois, batch, out, [scales], box_numbers=5)
-    launch = call.launch
-    launch.clockwise, launch.degrees, launch.arithmetic_is_float = clockwise, angle_unit, arithmetic
-    launch.sampling_h, launch.sampling_w = sampling_h, sampling_w
+def _crop_and_resize(p, maps, rois, batch, out):
+    call = Call(maps, rois, batch, out, [(1.0, 1.0)])
+    call.launch.outside = p["extrapolation_value"]
+    _run_sum(call, "crop_nearest" if p["method"] else "crop")
+
+
+def _rotated_call(p, maps, rois, batch, out):
+    call = Call(maps, rois, batch, out, _scales(p), box_numbers=5)
+    call.launch.degrees, call.launch.arithmetic_is_float = p["angle_unit"], p["arithmetic"]
+    _set(call.launch, p, "clockwise")
+    _set_sampling(call.launch, p)
     return call
 
 
-def _roi_align_rotated(features, rois, batch, out, code, threads, simd, aligned, *settings):
-    *settings, scale_h, scale_w = settings
-    call = _rotated_call(features, rois, batch, out, *settings, (scale_h, scale_w))
-    call.launch.aligned = aligned
+def _roi_align_rotated(p, maps, rois, batch, out):
+    call = _rotated_call(p, maps, rois, batch, out)
+    _set(call.launch, p, "aligned")
     _run_rotated(call)
 
 
-def _riroi_align_rotated(
-    features, rois, batch, out, code, threads, simd, clockwise, angle_unit, arithmetic, orientations, *settings
-):
-    sampling_h, sampling_w, scale_h, scale_w = settings
-    settings = clockwise, angle_unit, arithmetic, sampling_h, sampling_w, (scale_h, scale_w)
+def _riroi_align_rotated(p, maps, rois, batch, out):
     unmixed = _empty_like(out)
-    call = _rotated_call(features, rois, batch, unmixed, *settings)
-    _run_rotated(call)
-    mixing = _rotated_call(features, rois, batch, out, *settings)
-    mixing.launch.orientations = orientations
+    _run_rotated(_rotated_call(p, maps, rois, batch, unmixed))
+    mixing = _rotated_call(p, maps, rois, batch, out)
+    _set(mixing.launch, p, "orientations")
     mixing.launch.source, mixing.launch.source_strides = pointer_and_strides(unmixed)
     mixing.run_alone("mix")
 
@@ -247,11 +248,12 @@ def _empty_like(out):
     return runtime().empty((count, rows, columns, channels), out.dtype).transpose(0, 3, 1, 2)
 
 
-def _set_offsets(call, offsets, movement):
+def _set_offsets(call, p, name, movement):
     """Offsets of moved bins; the half types are read as float32."""
     call.launch.movement = movement
-    if offsets is None:
+    if name not in p.arrays:
         return
+    offsets = p.arrays[name][0]
     if offsets.itemsize == 2:
         offsets = offsets.astype(np.float32)
     call.launch.offsets, call.launch.offset_strides = pointer_and_strides(offsets)
@@ -259,106 +261,58 @@ def _set_offsets(call, offsets, movement):
     call.kept += (offsets,)
 
 
-def _deform_roi_pool(
-    features, rois, batch, out, code, threads, simd, offset, offset_code, arithmetic, sampling_h, sampling_w, gamma, *scales
-):
-    _check_gather_sampling(sampling_h, "sampling_ratio")
-    _check_gather_sampling(sampling_w, "sampling_ratio")
-    _check_finite(gamma, "gamma")
-    call = Call([features], rois, batch, out, [scales])
+def _deform_roi_pool(p, maps, rois, batch, out):
+    call = Call(maps, rois, batch, out, _scales(p))
     launch = call.launch
-    launch.arithmetic_is_float, launch.sampling_h, launch.sampling_w = arithmetic, sampling_h, sampling_w
+    launch.arithmetic_is_float = p["arithmetic"]
+    _set_sampling(launch, p)
     launch.part_h, launch.part_w = launch.bins_h, launch.bins_w
-    _set_offsets(call, offset, gamma)
-    _run_moved(call, "plan_moved", sampling_h, sampling_w)
+    _set_offsets(call, p, "offset", p["gamma"])
+    _run_moved(call, "plan_moved", launch.sampling_h, launch.sampling_w)
 
 
-def _deform_ps_roi_pool(
-    features, rois, batch, out, code, threads, simd, trans, trans_code,
-    arithmetic, group_h, group_w, part_h, part_w, sample_per_part, trans_std, *scales,
-):  # fmt: skip
-    _check_gather_sampling(sample_per_part, "sample_per_part")
-    _check_finite(trans_std, "trans_std")
-    classes = 1 if trans is None else trans.shape[1] // 2
-    if out.shape[1] % classes:
-        raise ValueError(f"trans: {classes} classes for {out.shape[1]} output channels")
-    call = Call([features], rois, batch, out, [scales])
-    call.set_groups(group_h, group_w, 0)
+def _deform_ps_roi_pool(p, maps, rois, batch, out):
+    call = Call(maps, rois, batch, out, _scales(p))
+    call.set_groups(p["group_h"], p["group_w"], 0)
     launch = call.launch
-    launch.arithmetic_is_float, launch.classes, launch.samples = arithmetic, classes, sample_per_part
-    launch.part_h, launch.part_w = part_h, part_w
-    _set_offsets(call, trans, trans_std)
-    _run_moved(call, "plan_parts", sample_per_part, sample_per_part)
+    launch.arithmetic_is_float, launch.samples = p["arithmetic"], p["sample_per_part"]
+    launch.classes = p.arrays["trans"][0].shape[1] // 2 if "trans" in p.arrays else 1
+    _set(launch, p, "part_h", "part_w")
+    _set_offsets(call, p, "trans", p["trans_std"])
+    _run_moved(call, "plan_parts", launch.samples, launch.samples)
 
 
-def _paste_masks(masks, rois, out, code, out_code, threads, rule, arithmetic, zeroed, threshold):
-    call = MaskCall(masks, rois, None, out, code, out_code, threshold)
-    call.launch.rule, call.launch.arithmetic_is_float = rule, arithmetic
+def _paste_masks(p, maps, rois, batch, out):
+    call = MaskCall(maps, rois, batch, out, p["threshold"])
+    call.launch.arithmetic_is_float = p["arithmetic"]
+    _set(call.launch, p, "rule")
     call.paste()
 
 
-def _crop_masks(
-    masks, rois, batch, out, code, out_code, threads, aligned, arithmetic, sampling_h, sampling_w, threshold
-):
-    call = MaskCall(masks, rois, batch, out, code, out_code, threshold)
+def _crop_masks(p, maps, rois, batch, out):
+    _run_align(MaskCall(maps, rois, batch, out, p["threshold"]), p, 0, Kernel("crop_masks"))
+
+
+def _run_align(call, p, reduce, kernel=None):
+    """`reduce`: a fastroi_align_reduce. `kernel`: of a mean, in place of the one that would be chosen."""
     launch = call.launch
-    launch.coordinates, launch.arithmetic_is_float = aligned, arithmetic  # asymmetric, half pixel
-    launch.sampling_h, launch.sampling_w = sampling_h, sampling_w
-    _run_sum(call, "align", Kernel("crop_masks"))
-
-
-def _check_gather_sampling(ratio, name):
-    if ratio > _MAX_GATHER_SAMPLING:
-        raise ValueError(f"{name}: {ratio}; at most {_MAX_GATHER_SAMPLING}")
-
-
-def _check_finite(number, name):
-    if not math.isfinite(number):
-        raise ValueError(f"{name}: {number:g}; it must be finite")
-
-
-def _run_align(call, coordinates, reduce, arithmetic, sampling_h, sampling_w):
-    launch = call.launch
-    launch.coordinates, launch.arithmetic_is_float = coordinates, arithmetic
-    launch.sampling_h, launch.sampling_w = sampling_h, sampling_w
+    launch.arithmetic_is_float = p["arithmetic"]
+    _set(launch, p, "aligned")
+    _set_sampling(launch, p)
     if reduce == 0:
-        return _run_sum(call, "align")
+        return _run_sum(call, "align", kernel)
     launch.corners, launch.absent_is_zero, launch.from_zero = _KINDS_OF_MAXIMUM[reduce]
     _run_samples(call)
 
 
 _OPERATORS = {
-    "roi_pool": _roi_pool,
-    "roi_align": _roi_align,
-    "multiscale_roi_align": _multiscale_roi_align,
-    "ps_roi_pool": _ps_roi_pool,
-    "ps_roi_align": _ps_roi_align,
-    "scaled_operator": _scaled_operator,
-    "crop_and_resize": _crop_and_resize,
-    "roi_align_rotated": _roi_align_rotated,
-    "riroi_align_rotated": _riroi_align_rotated,
-    "deform_roi_pool": _deform_roi_pool,
-    "deform_ps_roi_pool": _deform_ps_roi_pool,
-    "paste_masks": _paste_masks,
-    "crop_masks": _crop_masks,
+    name.removeprefix("_"): function for name, function in list(globals().items()) if name.removeprefix("_") in OPERATORS
 }
 
 
-class Core:
-    """The operators on one device; `after` is called after each of them, on that device."""
-
-    def __init__(self, device_number, after):
-        self._device_number, self._after = device_number, after
-
-    def __getattr__(self, name):
-        if name not in _OPERATORS:
-            raise TypeError(f"{name}: has no GPU implementation; pass NumPy arrays (cupy.asnumpy)")
-        operator = _OPERATORS[name]
-
-        def run(*arguments):
-            with runtime().on(self._device_number):
-                operator(*arguments)
-                self._after()
-
-        setattr(self, name, run)
-        return run
+def run(params, maps, boxes, batch_indices, out):
+    """Run an operator on the current device."""
+    name = params.operator.name
+    if name not in _OPERATORS:
+        raise TypeError(f"{name}: has no GPU implementation; pass NumPy arrays (cupy.asnumpy)")
+    _OPERATORS[name](params, maps, boxes, batch_indices, out)

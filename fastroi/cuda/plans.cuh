@@ -130,7 +130,7 @@ __device__ inline void with_axis_taps(const Launch& launch, int64_t kind, double
                 range_mean_taps(planned_range(launch, lo, hi, scale, p, bins, extent), sink);
             });
         case tap_align: {
-            const AlignRule rule = align_rule((int32_t)launch.coordinates);
+            const AlignRule rule = align_rule((int32_t)launch.aligned);
             if (launch.arithmetic_is_float) {
                 const AlignAxis<float> axis = align_axis<float>(rule, lo, hi, scale, bins, sampling);
                 return use([&](int64_t p, auto&& sink) { align_taps(axis, p, extent, sink); });
@@ -272,7 +272,7 @@ __device__ inline void plan_samples_of(const Launch& launch) {
     PlannedRoi roi = {box.image, box.level, 0, 0, 0, 0};
     if (box.image >= 0) {
         const Level& map = launch.levels[box.level];
-        const AlignRule rule = align_rule((int32_t)launch.coordinates);
+        const AlignRule rule = align_rule((int32_t)launch.aligned);
         for (int axis = 0; axis < 2; axis++) {
             const bool is_y = axis == 0;
             const int64_t bins = is_y ? launch.bins_h : launch.bins_w;

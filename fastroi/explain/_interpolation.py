@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import fastroi
 from fastroi import _core
+from fastroi._checks.numbers import aligned_name
 
 from ._balance import MOST_CELLS, Balance, balance, weights_of
+from ._plan import COLUMN, ROW, Listing, unread_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
 #: Rules of `fastroi.explain` that weigh cells instead of choosing them.
 INTERPOLATION_RULES = ("roi_align", "roi_warp", "prroi_pool")
 
-_ALIGN_CODES = {False: 0, True: 1, "image": 2}
-_CODES = {"roi_warp": 3, "prroi_pool": 4}
+_ALIGNED = _core.OPERATORS["roi_align"].fields["aligned"].choices
+_CODES = {name: len(_ALIGNED) + i for i, name in enumerate(("roi_warp", "prroi_pool", "crop_and_resize"))}
 _CENTRE = 0.5  # the core counts from the centre of cell 0, the picture from its edge
 _MOST_POINTS = 2**16
 
@@ -171,9 +174,15 @@ def interpolation(box, output_size, spatial_scale, rule, map_size, sampling_rati
     if map_size is None:
         raise ValueError(f"map_size: rule {rule!r} needs it, for points at the border are moved to it")
     is_align = rule == "roi_align"
-    code = _ALIGN_CODES[aligned] if is_align else _CODES[rule]
+    code = _ALIGNED.index(aligned_name(aligned)) if is_align else _CODES[rule]
     x1, y1, x2, y2 = box
-    points_h, points_w = sampling_ratio
+    y = _Side("y", (y1, y2), spatial_scale[0], sampling_ratio[0], output_size[0], map_size[0])
+    x = _Side("x", (x1, x2), spatial_scale[1], sampling_ratio[1], output_size[1], map_size[1])
+    y.check_size()
+    x.check_size()
+    listing = Listing()
+    options = {"sampling_ratio": sampling_ratio, "aligned": aligned} if is_align else {}
+    getattr(fastroi, rule)(unread_map(listing, (1, 1, *map_size)), [box], output_size, spatial_scale, **options)
     return Interpolation(
         box=box,
         output_size=output_size,
@@ -182,39 +191,53 @@ def interpolation(box, output_size, spatial_scale, rule, map_size, sampling_rati
         map_size=map_size,
         sampling_ratio=sampling_ratio if is_align else None,
         aligned=aligned if is_align else None,
-        x=_axis("x", code, (x1, x2), spatial_scale[1], points_w, output_size[1], map_size[1]),
-        y=_axis("y", code, (y1, y2), spatial_scale[0], points_h, output_size[0], map_size[0]),
+        x=x.axis(code, listing.by_bin(COLUMN, x.bins)),
+        y=y.axis(code, listing.by_bin(ROW, y.bins)),
     )
 
 
 def checked_aligned(aligned) -> bool | str:
-    """`aligned` if it is one of True, False, "image"."""
-    if not isinstance(aligned, (bool, str)) or aligned not in _ALIGN_CODES:
-        raise ValueError(f"aligned: {aligned!r} is not one of True, False, 'image'")
-    return aligned
+    """`aligned` if `fastroi.roi_align` takes it."""
+    if isinstance(aligned, bool) or (isinstance(aligned, str) and aligned in _ALIGNED):
+        return aligned
+    raise ValueError(f"aligned: {aligned!r} is not one of True, False, {', '.join(map(repr, _ALIGNED))}")
 
 
-def _axis(name, code, image, scale, sampling, bins, extent) -> PointAxis:
-    exact = (image[0] * scale, image[1] * scale)
-    cells = min(exact[1], extent) - max(exact[0], 0)
-    if cells > MOST_CELLS or bins * max(sampling, 1) > _MOST_POINTS:
-        raise ValueError(
-            f"box: {max(cells, 0):.0f} cells and {bins * max(sampling, 1)} points or more along {name}; "
-            f"up to {MOST_CELLS} and {_MOST_POINTS} can be explained"
+class _Side(NamedTuple):
+    name: str
+    image: tuple[float, float]
+    scale: float
+    sampling: int
+    bins: int
+    extent: int
+
+    @property
+    def exact(self):
+        return self.image[0] * self.scale, self.image[1] * self.scale
+
+    def check_size(self) -> None:
+        cells = min(self.exact[1], self.extent) - max(self.exact[0], 0)
+        points = self.bins * max(self.sampling, 1)
+        if cells > MOST_CELLS or points > _MOST_POINTS:
+            raise ValueError(
+                f"box: {max(cells, 0):.0f} cells and {points} points or more along {self.name}; "
+                f"up to {MOST_CELLS} and {_MOST_POINTS} can be explained"
+            )
+
+    def axis(self, code, taps) -> PointAxis:
+        call = (code, *self.image, self.scale, self.sampling, self.bins, self.extent)
+        (start, end), grid, points = _core.axis_points(*call)
+        return PointAxis(
+            name=self.name,
+            image=self.image,
+            scale=self.scale,
+            exact=self.exact,
+            quantised=(start + _CENTRE, end + _CENTRE),
+            extent=self.extent,
+            grid=grid,
+            points=_by_bin(((p, (v + _CENTRE, share)) for p, v, share in points), self.bins),
+            taps=taps,
         )
-    call = (code, *image, scale, sampling, bins, extent)
-    (start, end), grid, points = _core.axis_points(*call)
-    return PointAxis(
-        name=name,
-        image=image,
-        scale=scale,
-        exact=exact,
-        quantised=(start + _CENTRE, end + _CENTRE),
-        extent=extent,
-        grid=grid,
-        points=_by_bin(((p, (v + _CENTRE, share)) for p, v, share in points), bins),
-        taps=_by_bin(((p, (cell, weight)) for p, cell, weight in _core.axis_taps(*call)), bins),
-    )
 
 
 def _by_bin(items, bins) -> tuple:

@@ -7,12 +7,16 @@
  *
  * Descriptors start with `struct_size`: set it to sizeof the struct. A later library accepts the
  * smaller structs of earlier headers; fields a caller does not know keep their documented defaults.
+ *
+ * An operator is a row of FASTROI_OPERATORS and the fields of its params struct; all else that names one is made of these.
  */
 #ifndef FASTROI_H
 #define FASTROI_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "fastroi_choices.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -83,6 +87,13 @@ typedef struct fastroi_boxes {
     int64_t batch_stride;
 } fastroi_boxes;
 
+/* What a call does. */
+typedef enum fastroi_flow {
+    FASTROI_POOL = 0,
+    FASTROI_CHECK = 1,       /* validates everything, boxes too, and writes nothing */
+    FASTROI_CHECK_SHAPES = 2 /* validates what needs no look at an array's memory, which may lie on another device */
+} fastroi_flow;
+
 /* How a call runs. Zero everything but struct_size for the defaults; NULL in a call means the same. */
 typedef struct fastroi_exec {
     size_t struct_size;
@@ -90,299 +101,292 @@ typedef struct fastroi_exec {
     const char *simd;             /* NULL: the active instruction set; else a name of fastroi_simd_supported */
     int (*cancel)(void *context); /* polled by the calling thread, at most every 20 ms; nonzero stops the call */
     void *cancel_context;
+    int32_t flow;                 /* fastroi_flow */
 } fastroi_exec;
 
-/* Quantisation rules of RoIPool; formulas and sources in docs/rules.md. */
-typedef enum fastroi_roi_pool_rule {
-    FASTROI_RULE_FLOOR = 0,         /* the article: floor the box, floor the bins, drop the rest */
-    FASTROI_RULE_FAST_RCNN = 1,     /* Fast R-CNN with exact integer edges (OpenVINO)            */
-    FASTROI_RULE_FAST_RCNN_F32 = 2, /* Caffe, ONNX Runtime, Paddle, torchvision float32          */
-    FASTROI_RULE_FAST_RCNN_F64 = 3, /* torchvision float64                                       */
-    FASTROI_RULE_CHAINER = 4,
-    FASTROI_RULE_ACL = 5,
-    FASTROI_RULE_MMCV = 6,
-    FASTROI_RULE_MNN = 7,
-    FASTROI_RULE_OPENCV = 8
-} fastroi_roi_pool_rule;
-
-/* The rule's name as the Python API spells it ("fast_rcnn"); NULL for a code that is none. */
-FASTROI_API const char *fastroi_roi_pool_rule_name(int32_t rule);
-
-typedef enum fastroi_reduce { FASTROI_REDUCE_MAX = 0, FASTROI_REDUCE_MEAN = 1 } fastroi_reduce;
-
-typedef struct fastroi_roi_pool_params {
-    size_t struct_size;
-    int32_t rule;   /* fastroi_roi_pool_rule */
-    int32_t reduce; /* fastroi_reduce */
-    double scale_h; /* map cells per image pixel, > 0 and finite */
-    double scale_w;
-} fastroi_roi_pool_params;
+/* An enumeration for each list of fastroi_choices.h, which says what they mean: fastroi_roi_pool_rule, fastroi_reduce, ... */
+#define FASTROI_ENUMERATION(name, CHOICES) typedef enum fastroi_##name { CHOICES(FASTROI_ENUMERATOR) } fastroi_##name;
+FASTROI_CHOICES(FASTROI_ENUMERATION)
 
 /*
- * RoIPool. out is (K, C, PH, PW) of the features' dtype; its PH, PW are the output size. argmax, if not
- * NULL, is an int64 tensor of the same shape: y*W + x of the first maximum, -1 for an empty bin (max only).
+ * --- params: FIELD(type, name, of) ---------------------------------------------------------------------------------------
+ *
+ * `of` names the list of choices that a code is one of, or is `number`, `flag` (0 or 1) or `array`.
+ *
+ * scale_h, scale_w: map cells per image pixel, positive and finite.
+ * sampling_h, sampling_w: sample points per bin and axis; <= 0: ceil(extent / bins).
+ * group_h, group_w: GH, GW of a position-sensitive operator; 0: PH, PW.
  */
-FASTROI_API fastroi_status fastroi_roi_pool(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                            const fastroi_roi_pool_params *params, const fastroi_tensor *out,
-                                            const fastroi_tensor *argmax, const fastroi_exec *exec,
-                                            fastroi_error *error);
 
-/* The type that coordinates, bin edges, grid sizes and zone tests are computed in: part of the rule. */
-typedef enum fastroi_arithmetic { FASTROI_ARITHMETIC_F64 = 0, FASTROI_ARITHMETIC_F32 = 1 } fastroi_arithmetic;
+#define FASTROI_SCALE_FIELDS(FIELD) \
+    FIELD(double, scale_h, number)  \
+    FIELD(double, scale_w, number)
 
-/* How RoIAlign takes a box to the map; x is an image coordinate, s the scale. */
-typedef enum fastroi_align_coordinates {
-    FASTROI_ALIGN_ASYMMETRIC = 0,          /* x*s, extents at least 1: aligned=False, ONNX output_half_pixel  */
-    FASTROI_ALIGN_HALF_PIXEL = 1,          /* x*s - 0.5: aligned=True, ONNX half_pixel                        */
-    FASTROI_ALIGN_IMAGE_HALF_PIXEL = 2,    /* (x + 0.5)*s - 0.5: OpenVINO half_pixel                          */
-    FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE = 3, /* x*s - 0.5, extents at least 1: OpenVINO's detectron extractor  */
-    /* Below, points off the map move to its outer cells however far they lie, and an adaptive grid has at least one point:
-       TensorRT's PyramidROIAlign. */
-    FASTROI_ALIGN_CLAMPED_HALF_PIXEL = 4,        /* x*s - 0.5 */
-    FASTROI_ALIGN_CLAMPED_OUTPUT_HALF_PIXEL = 5, /* x*s       */
-    FASTROI_ALIGN_CLAMPED_ASYMMETRIC = 6,        /* x*s, each point at the start of its share of the bin              */
-    FASTROI_ALIGN_CLAMPED_ALIGN_CORNERS = 7      /* the same, bins extent / (bins - 1) apart                          */
-} fastroi_align_coordinates;
+#define FASTROI_SAMPLING_FIELDS(FIELD) \
+    FIELD(int64_t, sampling_h, number) \
+    FIELD(int64_t, sampling_w, number)
 
-typedef enum fastroi_align_reduce {
-    FASTROI_ALIGN_MEAN = 0,         /* mean of all sample points; one outside [-1, H] x [-1, W] counts as 0      */
-    FASTROI_ALIGN_MAX = 1,          /* maximum of the interpolated points, outside as 0: mmcv, MNN, TVM          */
-    FASTROI_ALIGN_MAX_CORNERS = 2,  /* maximum of each point's four weighted corners: ONNX Runtime               */
-    FASTROI_ALIGN_MAX_FROM_ZERO = 3, /* MAX, but never below 0: OpenVINO                                         */
-    FASTROI_ALIGN_MAX_INSIDE = 4    /* maximum of the points that are on the map: Chainer                        */
-} fastroi_align_reduce;
-
-typedef struct fastroi_roi_align_params {
-    size_t struct_size;
-    int32_t coordinates; /* fastroi_align_coordinates */
-    int32_t reduce;      /* fastroi_align_reduce */
-    int32_t arithmetic;  /* fastroi_arithmetic */
-    int64_t sampling_h;  /* points a bin and axis; <= 0: ceil(extent / bins) */
-    int64_t sampling_w;
-    double scale_h; /* map cells per image pixel; fastroi_multiscale_roi_align has scales of its own */
-    double scale_w;
-} fastroi_roi_align_params;
-
-/* RoIAlign. out is (K, C, PH, PW) of the features' dtype. */
-FASTROI_API fastroi_status fastroi_roi_align(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                             const fastroi_roi_align_params *params, const fastroi_tensor *out,
-                                             const fastroi_exec *exec, fastroi_error *error);
+#define FASTROI_GROUP_FIELDS(FIELD) \
+    FIELD(int64_t, group_h, number) \
+    FIELD(int64_t, group_w, number)
 
 /*
- * RoIAlign on a feature pyramid: `levels` maps of the same images, channels and dtype, RoI k from level level_of_roi[k] with
- * scales[level_of_roi[k]] map cells per image pixel. Results in the order of the boxes.
+ * RoIPool. argmax: NULL, or an int64 tensor of out's shape that receives y*W + x of the first maximum, -1 for an empty bin
+ * (max only).
  */
-FASTROI_API fastroi_status fastroi_multiscale_roi_align(const fastroi_tensor *features, const double *scales, int32_t levels,
-                                                        const fastroi_boxes *boxes, const int64_t *level_of_roi,
-                                                        const fastroi_roi_align_params *params, const fastroi_tensor *out,
-                                                        const fastroi_exec *exec, fastroi_error *error);
+#define FASTROI_ROI_POOL_FIELDS(FIELD)  \
+    FIELD(int32_t, rule, roi_pool_rule) \
+    FIELD(int32_t, reduce, reduce)      \
+    FASTROI_SCALE_FIELDS(FIELD)         \
+    FIELD(const fastroi_tensor *, argmax, array)
 
-/* Which input channel bin (gh, gw) of output channel c reads, in a map of C * GH * GW channels. */
-typedef enum fastroi_channel_order {
-    FASTROI_CHANNELS_CLASS_MAJOR = 0, /* (c * GH + gh) * GW + gw */
-    FASTROI_CHANNELS_BIN_MAJOR = 1    /* (gh * GW + gw) * C + c  */
-} fastroi_channel_order;
+/* RoIAlign. */
+#define FASTROI_ROI_ALIGN_FIELDS(FIELD)    \
+    FIELD(int32_t, aligned, aligned)       \
+    FIELD(int32_t, reduce, align_reduce)   \
+    FIELD(int32_t, arithmetic, arithmetic) \
+    FASTROI_SAMPLING_FIELDS(FIELD)         \
+    FASTROI_SCALE_FIELDS(FIELD)
 
-typedef enum fastroi_ps_roi_pool_rule {
-    FASTROI_PS_RULE_RFCN = 0,        /* R-FCN, MXNet, Paddle: round(x1)*s to (round(x2) + 1)*s, at least 0.1           */
-    FASTROI_PS_RULE_OPENVINO = 1,    /* the same with round(x2 + 1): OpenVINO, ncnn, OpenCV                            */
-    FASTROI_PS_RULE_TORCHVISION = 2, /* round(x*s), at least 1, without the map's last row and column                  */
-    FASTROI_PS_RULE_CHAINERCV = 3    /* x*s, at least 0.1                                                              */
-} fastroi_ps_roi_pool_rule;
-
-typedef struct fastroi_ps_roi_pool_params {
-    size_t struct_size;
-    int32_t rule;          /* fastroi_ps_roi_pool_rule */
-    int32_t channel_order; /* fastroi_channel_order */
-    int32_t arithmetic;    /* fastroi_arithmetic */
-    int64_t group_h;       /* GH, GW; 0: PH, PW */
-    int64_t group_w;
-    double scale_h;
-    double scale_w;
-} fastroi_ps_roi_pool_params;
+/*
+ * RoIAlign on a feature pyramid: `features` points to `levels` maps of the same images, channels and dtype; RoI k reads level
+ * level_of_roi[k] with scales[level_of_roi[k]] map cells per image pixel. Results in the order of the boxes.
+ */
+#define FASTROI_MULTISCALE_ROI_ALIGN_FIELDS(FIELD) \
+    FIELD(int32_t, aligned, aligned)               \
+    FIELD(int32_t, reduce, align_reduce)           \
+    FIELD(int32_t, arithmetic, arithmetic)         \
+    FASTROI_SAMPLING_FIELDS(FIELD)                 \
+    FIELD(int32_t, levels, number)                 \
+    FIELD(const double *, scales, array)           \
+    FIELD(const int64_t *, level_of_roi, array)
 
 /* Position-sensitive RoI pooling (mean). out is (K, C / (GH * GW), PH, PW). */
-FASTROI_API fastroi_status fastroi_ps_roi_pool(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                               const fastroi_ps_roi_pool_params *params, const fastroi_tensor *out,
-                                               const fastroi_exec *exec, fastroi_error *error);
-
-typedef struct fastroi_ps_roi_align_params {
-    size_t struct_size;
-    int32_t coordinates;   /* fastroi_align_coordinates */
-    int32_t channel_order; /* fastroi_channel_order */
-    int32_t arithmetic;    /* fastroi_arithmetic */
-    int64_t group_h;       /* GH, GW; 0: PH, PW */
-    int64_t group_w;
-    int64_t sampling_h; /* <= 0: ceil(extent / bins) */
-    int64_t sampling_w;
-    double scale_h;
-    double scale_w;
-} fastroi_ps_roi_align_params;
+#define FASTROI_PS_ROI_POOL_FIELDS(FIELD)        \
+    FIELD(int32_t, rule, ps_roi_pool_rule)       \
+    FIELD(int32_t, channel_order, channel_order) \
+    FIELD(int32_t, arithmetic, arithmetic)       \
+    FASTROI_GROUP_FIELDS(FIELD)                  \
+    FASTROI_SCALE_FIELDS(FIELD)
 
 /* Position-sensitive RoIAlign (mean). out is (K, C / (GH * GW), PH, PW). */
-FASTROI_API fastroi_status fastroi_ps_roi_align(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                                const fastroi_ps_roi_align_params *params, const fastroi_tensor *out,
-                                                const fastroi_exec *exec, fastroi_error *error);
-
-typedef struct fastroi_scale_params {
-    size_t struct_size;
-    double scale_h;
-    double scale_w;
-} fastroi_scale_params;
-
-/* RoIWarp (MNC): one point a bin, at its start corner, of the box rounded on the map. out is (K, C, PH, PW). */
-FASTROI_API fastroi_status fastroi_roi_warp(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                            const fastroi_scale_params *params, const fastroi_tensor *out,
-                                            const fastroi_exec *exec, fastroi_error *error);
-
-/* Precise RoI pooling: the exact mean of the bilinear surface over each bin. out is (K, C, PH, PW). */
-FASTROI_API fastroi_status fastroi_prroi_pool(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                              const fastroi_scale_params *params, const fastroi_tensor *out,
-                                              const fastroi_exec *exec, fastroi_error *error);
-
-typedef enum fastroi_crop_method { FASTROI_CROP_BILINEAR = 0, FASTROI_CROP_NEAREST = 1 } fastroi_crop_method;
-
-typedef struct fastroi_crop_params {
-    size_t struct_size;
-    int32_t method;             /* fastroi_crop_method */
-    double extrapolation_value; /* for output cells whose point is off the map */
-} fastroi_crop_params;
+#define FASTROI_PS_ROI_ALIGN_FIELDS(FIELD)       \
+    FIELD(int32_t, aligned, aligned)             \
+    FIELD(int32_t, channel_order, channel_order) \
+    FIELD(int32_t, arithmetic, arithmetic)       \
+    FASTROI_GROUP_FIELDS(FIELD)                  \
+    FASTROI_SAMPLING_FIELDS(FIELD)               \
+    FASTROI_SCALE_FIELDS(FIELD)
 
 /*
- * TensorFlow's crop_and_resize. Boxes are x1 y1 x2 y2 normalised to [0, 1] between the centres of the first and last cell;
- * a flipped box mirrors. out is (K, C, CH, CW) of the features' dtype.
+ * TensorFlow's crop_and_resize. Boxes are x1 y1 x2 y2 normalised to [0, 1] between the centres of the first and last cell; a
+ * flipped box mirrors. extrapolation_value: for output cells whose point is off the map.
  */
-FASTROI_API fastroi_status fastroi_crop_and_resize(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                                   const fastroi_crop_params *params, const fastroi_tensor *out,
-                                                   const fastroi_exec *exec, fastroi_error *error);
-
-typedef enum fastroi_angle_unit { FASTROI_RADIANS = 0, FASTROI_DEGREES = 1 } fastroi_angle_unit;
-
-typedef struct fastroi_rotated_params {
-    size_t struct_size;
-    int32_t aligned;     /* 1: centre*s - 0.5, extents as they are; 0: centre*s, extents at least 1 */
-    int32_t clockwise;   /* 0: a positive angle turns the box counter-clockwise on screen */
-    int32_t angle_unit;  /* fastroi_angle_unit */
-    int32_t arithmetic;  /* fastroi_arithmetic */
-    int64_t sampling_h;  /* points a bin along the box's height, at most 1024; <= 0: ceil(extent / bins) */
-    int64_t sampling_w;
-    double scale_h;
-    double scale_w;
-} fastroi_rotated_params;
-
-/* Rotated RoIAlign (mean). Boxes have five coordinates, cx cy w h angle, or six columns. out is (K, C, PH, PW). */
-FASTROI_API fastroi_status fastroi_roi_align_rotated(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                                     const fastroi_rotated_params *params, const fastroi_tensor *out,
-                                                     const fastroi_exec *exec, fastroi_error *error);
-
-typedef struct fastroi_riroi_params {
-    size_t struct_size;
-    int32_t clockwise;   /* of the box; the orientations take the angle as given */
-    int32_t angle_unit;  /* fastroi_angle_unit */
-    int32_t arithmetic;  /* fastroi_arithmetic */
-    int64_t orientations; /* input channel: class * orientations + orientation */
-    int64_t sampling_h;
-    int64_t sampling_w;
-    double scale_h;
-    double scale_w;
-} fastroi_riroi_params;
-
-/* Rotation-invariant RoIAlign (mmcv): rotated RoIAlign with aligned = 0, then orientations turned by the box's angle. */
-FASTROI_API fastroi_status fastroi_riroi_align_rotated(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                                       const fastroi_riroi_params *params, const fastroi_tensor *out,
-                                                       const fastroi_exec *exec, fastroi_error *error);
-
-typedef struct fastroi_deform_roi_pool_params {
-    size_t struct_size;
-    int32_t arithmetic; /* fastroi_arithmetic */
-    int64_t sampling_h; /* at most 1024; <= 0: ceil(extent / bins) */
-    int64_t sampling_w;
-    double gamma; /* a bin moves by gamma * extent * offset */
-    double scale_h;
-    double scale_w;
-} fastroi_deform_roi_pool_params;
-
-/* Deformable RoI pooling (mmcv). offset: NULL or (K, 2, PH, PW), x first. out is (K, C, PH, PW). */
-FASTROI_API fastroi_status fastroi_deform_roi_pool(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                                   const fastroi_tensor *offset, const fastroi_deform_roi_pool_params *params,
-                                                   const fastroi_tensor *out, const fastroi_exec *exec, fastroi_error *error);
-
-typedef struct fastroi_deform_ps_roi_pool_params {
-    size_t struct_size;
-    int32_t arithmetic;      /* fastroi_arithmetic */
-    int64_t group_h;         /* input channel of bin (gh, gw) of output channel c: (c * GH + gh) * GW + gw */
-    int64_t group_w;
-    int64_t part_h;          /* rows and columns of trans */
-    int64_t part_w;
-    int64_t sample_per_part; /* points a bin and axis, at most 1024 */
-    double trans_std;        /* a bin moves by trans_std * extent * trans */
-    double scale_h;
-    double scale_w;
-} fastroi_deform_ps_roi_pool_params;
+#define FASTROI_CROP_AND_RESIZE_FIELDS(FIELD) \
+    FIELD(int32_t, method, crop_method)       \
+    FIELD(double, extrapolation_value, number)
 
 /*
- * Deformable position-sensitive RoI pooling (DCN, MXNet, OpenVINO). trans: NULL or (K, 2 * classes, part_h, part_w), x plane of
- * each class first. out is (K, C / (GH * GW), PH, PW); its channels are divided evenly among the classes.
+ * Rotated RoIAlign (mean). aligned 1: centre*s - 0.5, extents as they are; 0: centre*s, extents at least 1. clockwise 0: a
+ * positive angle turns the box counter-clockwise on screen. sampling_h, sampling_w: along the box's height and width, at most
+ * 1024.
  */
-FASTROI_API fastroi_status fastroi_deform_ps_roi_pool(const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                                      const fastroi_tensor *trans,
-                                                      const fastroi_deform_ps_roi_pool_params *params,
-                                                      const fastroi_tensor *out, const fastroi_exec *exec,
-                                                      fastroi_error *error);
+#define FASTROI_ROI_ALIGN_ROTATED_FIELDS(FIELD) \
+    FIELD(int32_t, aligned, flag)               \
+    FIELD(int32_t, clockwise, flag)             \
+    FIELD(int32_t, angle_unit, angle_unit)      \
+    FIELD(int32_t, arithmetic, arithmetic)      \
+    FASTROI_SAMPLING_FIELDS(FIELD)              \
+    FASTROI_SCALE_FIELDS(FIELD)
 
-typedef enum fastroi_paste_rule {
-    FASTROI_PASTE_DETECTRON2 = 0,      /* pixel centres, zeros around the mask, clipped a pixel around the box; >= threshold */
-    FASTROI_PASTE_DETECTRON2_FULL = 1, /* the same without clipping */
-    FASTROI_PASTE_DETECTRON = 2        /* mask padded, box grown to match and truncated to pixels; > threshold */
-} fastroi_paste_rule;
+/*
+ * Rotation-invariant RoIAlign (mmcv): rotated RoIAlign with aligned = 0, then orientations turned by the box's angle, which
+ * they take as given. Input channel: class * orientations + orientation.
+ */
+#define FASTROI_RIROI_ALIGN_ROTATED_FIELDS(FIELD) \
+    FIELD(int32_t, clockwise, flag)               \
+    FIELD(int32_t, angle_unit, angle_unit)        \
+    FIELD(int32_t, arithmetic, arithmetic)        \
+    FIELD(int64_t, orientations, number)          \
+    FASTROI_SAMPLING_FIELDS(FIELD)                \
+    FASTROI_SCALE_FIELDS(FIELD)
 
-typedef struct fastroi_paste_masks_params {
-    size_t struct_size;
-    int32_t rule;       /* fastroi_paste_rule */
-    int32_t arithmetic; /* fastroi_arithmetic */
-    int32_t zeroed;     /* 1: out is all zeros already, so that only the pixels of the boxes are written */
-    double threshold;   /* >= 0 */
-} fastroi_paste_masks_params;
+/*
+ * Deformable RoI pooling (mmcv). offset: NULL or (K, 2, PH, PW), x first; a bin moves by gamma * extent * offset. At most 1024
+ * points per bin and axis.
+ */
+#define FASTROI_DEFORM_ROI_POOL_FIELDS(FIELD) \
+    FIELD(int32_t, arithmetic, arithmetic)    \
+    FASTROI_SAMPLING_FIELDS(FIELD)            \
+    FIELD(double, gamma, number)              \
+    FASTROI_SCALE_FIELDS(FIELD)               \
+    FIELD(const fastroi_tensor *, offset, array)
+
+/*
+ * Deformable position-sensitive RoI pooling (DCN, MXNet, OpenVINO). Input channel of bin (gh, gw) of output channel c:
+ * (c * GH + gh) * GW + gw; out is (K, C / (GH * GW), PH, PW). trans: NULL or (K, 2 * classes, part_h, part_w), x plane of each
+ * class first; a bin moves by trans_std * extent * trans; the output channels are divided evenly among the classes.
+ * sample_per_part: points per bin and axis, at most 1024.
+ */
+#define FASTROI_DEFORM_PS_ROI_POOL_FIELDS(FIELD) \
+    FIELD(int32_t, arithmetic, arithmetic)       \
+    FASTROI_GROUP_FIELDS(FIELD)                  \
+    FIELD(int64_t, part_h, number)               \
+    FIELD(int64_t, part_w, number)               \
+    FIELD(int64_t, sample_per_part, number)      \
+    FIELD(double, trans_std, number)             \
+    FASTROI_SCALE_FIELDS(FIELD)                  \
+    FIELD(const fastroi_tensor *, trans, array)
 
 /*
  * Masks (K, 1, h, w) of uint8, float32 or float64 pasted into images by box k. out is (K, 1, H, W): of uint8, 1 where the mask
- * reaches the threshold; or of float64 for float64 masks and float32 for others, the interpolated values.
+ * reaches the threshold (>= 0); or of float64 for float64 masks and float32 for others, the interpolated values. zeroed: out
+ * is all zeros already, so that only the pixels of the boxes are written.
  */
-FASTROI_API fastroi_status fastroi_paste_masks(const fastroi_tensor *masks, const fastroi_boxes *boxes,
-                                               const fastroi_paste_masks_params *params, const fastroi_tensor *out,
-                                               const fastroi_exec *exec, fastroi_error *error);
-
-typedef struct fastroi_crop_masks_params {
-    size_t struct_size;
-    int32_t aligned;    /* RoIAlign's; 1: detectron2, 0: torchvision */
-    int32_t arithmetic; /* fastroi_arithmetic */
-    int64_t sampling_h; /* <= 0: ceil(extent / bins) */
-    int64_t sampling_w;
-    double threshold; /* >= 0 */
-} fastroi_crop_masks_params;
-
-/* Masks (N, 1, H, W) of images cropped to boxes by RoIAlign at scale 1. out is (K, 1, h, w), of a type as in fastroi_paste_masks. */
-FASTROI_API fastroi_status fastroi_crop_masks(const fastroi_tensor *masks, const fastroi_boxes *boxes,
-                                              const fastroi_crop_masks_params *params, const fastroi_tensor *out,
-                                              const fastroi_exec *exec, fastroi_error *error);
-
-/* Whose taps fastroi_axis_taps lists. The first three are codes of fastroi_align_coordinates. */
-typedef enum fastroi_taps_op {
-    FASTROI_TAPS_ALIGN_ASYMMETRIC = 0,
-    FASTROI_TAPS_ALIGN_HALF_PIXEL = 1,
-    FASTROI_TAPS_ALIGN_IMAGE_HALF_PIXEL = 2,
-    FASTROI_TAPS_WARP = 3,
-    FASTROI_TAPS_PRECISE = 4,
-    FASTROI_TAPS_CROP = 5
-} fastroi_taps_op;
+#define FASTROI_PASTE_MASKS_FIELDS(FIELD)  \
+    FIELD(int32_t, rule, paste_rule)       \
+    FIELD(int32_t, arithmetic, arithmetic) \
+    FIELD(int32_t, zeroed, flag)           \
+    FIELD(double, threshold, number)
 
 /*
- * The weighted cells of each bin of one axis, as the kernels use them: tap t is weight[t] * map[cell[t]] in bin[t], by bin and
- * cell ascending. At most `capacity` are written; count receives how many there are.
+ * Masks (N, 1, H, W) of images cropped to boxes by RoIAlign at scale 1; without batch_indices box k crops mask k. aligned is
+ * RoIAlign's; 1: detectron2, 0: torchvision.
+ * out is (K, 1, h, w), of a type as for pasted masks.
  */
-FASTROI_API fastroi_status fastroi_axis_taps(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio,
-                                             int64_t bins, int64_t extent, int64_t capacity, int64_t *bin, int64_t *cell,
-                                             double *weight, int64_t *count, fastroi_error *error);
+#define FASTROI_CROP_MASKS_FIELDS(FIELD)   \
+    FIELD(int32_t, aligned, flag)          \
+    FIELD(int32_t, arithmetic, arithmetic) \
+    FASTROI_SAMPLING_FIELDS(FIELD)         \
+    FIELD(double, threshold, number)
+
+/*
+ * --- operators: OPERATOR(name, fields, flags) ----------------------------------------------------------------------------
+ *
+ * fastroi_NAME takes fastroi_NAME_params: struct_size and the fields. out is (K, C, PH, PW) of the features' dtype where nothing
+ * else is said; its PH, PW are the output size.
+ *
+ * roi_warp (MNC): one point per bin, at its start corner, of the box rounded on the map. prroi_pool: the exact mean of the
+ * bilinear surface over each bin.
+ */
+#define FASTROI_OPERATORS(OPERATOR)                                                               \
+    OPERATOR(roi_pool, FASTROI_ROI_POOL_FIELDS, 0)                                                \
+    OPERATOR(roi_align, FASTROI_ROI_ALIGN_FIELDS, 0)                                              \
+    OPERATOR(multiscale_roi_align, FASTROI_MULTISCALE_ROI_ALIGN_FIELDS, FASTROI_TAKES_LEVELS)     \
+    OPERATOR(ps_roi_pool, FASTROI_PS_ROI_POOL_FIELDS, 0)                                          \
+    OPERATOR(ps_roi_align, FASTROI_PS_ROI_ALIGN_FIELDS, 0)                                        \
+    OPERATOR(roi_warp, FASTROI_SCALE_FIELDS, 0)                                                   \
+    OPERATOR(prroi_pool, FASTROI_SCALE_FIELDS, 0)                                                 \
+    OPERATOR(crop_and_resize, FASTROI_CROP_AND_RESIZE_FIELDS, FASTROI_TAKES_NORMALISED_BOXES)     \
+    OPERATOR(roi_align_rotated, FASTROI_ROI_ALIGN_ROTATED_FIELDS, FASTROI_TAKES_TURNED_BOXES)     \
+    OPERATOR(riroi_align_rotated, FASTROI_RIROI_ALIGN_ROTATED_FIELDS, FASTROI_TAKES_TURNED_BOXES) \
+    OPERATOR(deform_roi_pool, FASTROI_DEFORM_ROI_POOL_FIELDS, 0)                                  \
+    OPERATOR(deform_ps_roi_pool, FASTROI_DEFORM_PS_ROI_POOL_FIELDS, 0)                            \
+    OPERATOR(paste_masks, FASTROI_PASTE_MASKS_FIELDS, FASTROI_TAKES_MASKS)                        \
+    OPERATOR(crop_masks, FASTROI_CROP_MASKS_FIELDS, FASTROI_TAKES_MASKS)
+
+typedef enum fastroi_operator_flags {
+    FASTROI_TAKES_TURNED_BOXES = 1,     /* five coordinates, cx cy w h angle */
+    FASTROI_TAKES_NORMALISED_BOXES = 2, /* coordinates are parts of the map, and there is no scale */
+    FASTROI_TAKES_LEVELS = 4,           /* `features` points to as many maps as the params say */
+    FASTROI_TAKES_MASKS = 8             /* maps of one channel, of uint8 too; boxes are in their pixels */
+} fastroi_operator_flags;
+
+#define FASTROI_MEMBER(type, name, of) type name;
+#define FASTROI_PARAMS(name, FIELDS, flags)  \
+    typedef struct fastroi_##name##_params { \
+        size_t struct_size;                  \
+        FIELDS(FASTROI_MEMBER)               \
+    } fastroi_##name##_params;
+FASTROI_OPERATORS(FASTROI_PARAMS)
+
+/* An operator's number, for fastroi_run. */
+#define FASTROI_OPERATOR_CODE(name, fields, flags) FASTROI_OPERATOR_##name,
+typedef enum fastroi_operator_code { FASTROI_OPERATORS(FASTROI_OPERATOR_CODE) } fastroi_operator_code;
+
+/* fastroi_capsule.h declares these functions in another way. */
+#ifndef FASTROI_NO_PROTOTYPES
+#define FASTROI_PROTOTYPE(name, fields, flags)                                                                  \
+    FASTROI_API fastroi_status fastroi_##name(const fastroi_tensor *features, const fastroi_boxes *boxes,       \
+                                              const fastroi_##name##_params *params, const fastroi_tensor *out, \
+                                              const fastroi_exec *exec, fastroi_error *error);
+FASTROI_OPERATORS(FASTROI_PROTOTYPE)
+#endif
+
+/* Any of them; params points to its struct. FASTROI_INVALID_VALUE for an operator that this library does not have. */
+FASTROI_API fastroi_status fastroi_run(int32_t operator_code, const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                       const void *params, const fastroi_tensor *out, const fastroi_exec *exec,
+                                       fastroi_error *error);
+
+/* What the table says of an operator, for callers that read it rather than this header. */
+typedef struct fastroi_field {
+    const char *name;
+    const char *type; /* as FIELD spells it */
+    size_t offset;    /* in the params struct */
+    const char *of;   /* "number", "flag", "array", or the name of a list of choices */
+    const char *const *choices; /* names of the codes 0, 1, ..., NULL past the end; NULL for what is no choice */
+} fastroi_field;
+
+typedef struct fastroi_operator {
+    const char *name;
+    int32_t flags;
+    size_t params_size;
+    int32_t field_count;
+    const fastroi_field *fields;
+} fastroi_operator;
+
+/* The operator of a code; NULL for a code that is none. */
+FASTROI_API const fastroi_operator *fastroi_operator_at(int32_t operator_code);
+
+/* What becomes of the cells that a plan lists for a bin. */
+typedef enum fastroi_plan_reduce {
+    FASTROI_PLAN_MAX = 0,        /* their maximum */
+    FASTROI_PLAN_MEAN = 1,       /* their sum, divided by their number */
+    FASTROI_PLAN_SUM = 2,        /* the sum of weight * cell */
+    FASTROI_PLAN_MAX_POINTS = 3, /* the maximum over points, each the sum of its weighted cells */
+    FASTROI_PLAN_MIXED = 4       /* SUM, then orientations are mixed: the entries of axis ORIENTATION say how */
+} fastroi_plan_reduce;
+
+typedef enum fastroi_plan_axis {
+    FASTROI_AXIS_ROW = 0,        /* bin: ph; cells: rows. A bin's cells are those of its row times those of its column */
+    FASTROI_AXIS_COLUMN = 1,     /* bin: pw; cells: columns */
+    FASTROI_AXIS_CELL = 2,       /* bin: ph * PW + pw; cells: y * W + x, where bins are no product of rows and columns */
+    FASTROI_AXIS_CHANNEL = 3,    /* bin: ph * PW + pw; it reads channel first + c * (end - first) for output channel c */
+    FASTROI_AXIS_ORIENTATION = 4 /* bin: output orientation; cells: orientations */
+} fastroi_plan_axis;
+
+/* Cells [first, end) of a bin, each with this weight. */
+typedef struct fastroi_plan_entry {
+    int32_t axis;   /* fastroi_plan_axis */
+    int32_t point;  /* of the bin, from 0; -1 where cells are not listed by points. A point off the map has an empty range */
+    int64_t output_channel; /* the first that this is about: not 0 for the later classes of deform_ps_roi_pool */
+    int64_t bin;
+    int64_t first, end;
+    double weight;
+} fastroi_plan_entry;
+
+typedef struct fastroi_plan {
+    size_t struct_size;
+    int64_t capacity;            /* of entries */
+    fastroi_plan_entry *entries; /* may be NULL if capacity is 0 */
+    int64_t count;               /* receives how many there are; no more than capacity are written */
+    int32_t reduce;              /* receives a fastroi_plan_reduce */
+} fastroi_plan;
+
+/*
+ * What an operator does to one box, exactly as it will be run: boxes->count must be 1. The memory of features and out is not
+ * looked at. Bins and points ascend within an axis; a bin without cells has no entries.
+ */
+FASTROI_API fastroi_status fastroi_list_plan(int32_t operator_code, const fastroi_tensor *features, const fastroi_boxes *boxes,
+                                             const void *params, const fastroi_tensor *out, const fastroi_exec *exec,
+                                             fastroi_plan *plan, fastroi_error *error);
+
+/* Whose sample points are listed: the codes of fastroi_aligned for RoIAlign, then these. */
+typedef enum fastroi_points_op {
+    FASTROI_POINTS_WARP = FASTROI_COUNT(FASTROI_ALIGNEDS),
+    FASTROI_POINTS_PRECISE,
+    FASTROI_POINTS_CROP
+} fastroi_points_op;
 
 /*
  * The sample points of each bin of one axis, as the kernels use them: point t of bin[t] lies at coordinate[t], where a whole

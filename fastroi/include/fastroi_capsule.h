@@ -2,16 +2,25 @@
  * fastroi from another extension module, without linking to it.
  *
  * Include this instead of fastroi.h, call fastroi_import_capsule() once (in the module's init function), and from then
- * on every function of fastroi.h may be called under its own name, with or without the GIL: the names become macros that
- * go through a table of function pointers, which `import fastroi` carries in the capsule fastroi._core._C_API.
+ * on every function of fastroi.h may be called under its own name, with or without the GIL: the names go through a table of
+ * function pointers, which `import fastroi` carries in the capsule fastroi._core._C_API.
  * Each source file that calls has a pointer of its own, so each needs the import.
  */
 #ifndef FASTROI_CAPSULE_H
 #define FASTROI_CAPSULE_H
 
+#if defined(FASTROI_H) && !defined(FASTROI_NO_PROTOTYPES)
+#error "include fastroi_capsule.h in place of fastroi.h, not after it"
+#endif
+#ifndef FASTROI_NO_PROTOTYPES
+#define FASTROI_NO_PROTOTYPES
+#endif
 #include "fastroi.h"
 
-/* Every function of fastroi.h, without its prefix. Append only: an extension built today must find its entries for ever. */
+/*
+ * Every function of fastroi.h but the operators, without its prefix. Append only: an extension built today must find its entries
+ * for ever. Operators go through `run`: a new one does not change the table.
+ */
 #define FASTROI_FUNCTIONS(ENTRY) \
     ENTRY(version)               \
     ENTRY(abi_version)           \
@@ -22,24 +31,11 @@
     ENTRY(simd_supported)        \
     ENTRY(simd_active)           \
     ENTRY(simd_activate)         \
-    ENTRY(roi_pool_rule_name)    \
+    ENTRY(operator_at)           \
+    ENTRY(run)                   \
+    ENTRY(list_plan)             \
     ENTRY(axis_ranges)           \
-    ENTRY(roi_pool)              \
-    ENTRY(roi_align)             \
-    ENTRY(multiscale_roi_align)  \
-    ENTRY(ps_roi_pool)           \
-    ENTRY(ps_roi_align)          \
-    ENTRY(roi_warp)              \
-    ENTRY(prroi_pool)            \
-    ENTRY(crop_and_resize)       \
-    ENTRY(axis_taps)             \
-    ENTRY(axis_points)           \
-    ENTRY(roi_align_rotated)     \
-    ENTRY(riroi_align_rotated)   \
-    ENTRY(deform_roi_pool)       \
-    ENTRY(deform_ps_roi_pool)    \
-    ENTRY(paste_masks)           \
-    ENTRY(crop_masks)
+    ENTRY(axis_points)
 
 #define FASTROI_TABLE_MEMBER(name) __typeof__(fastroi_##name) *name;
 typedef struct fastroi_functions {
@@ -85,24 +81,20 @@ static inline int fastroi_import_capsule(void) {
 #define fastroi_simd_supported (fastroi_table->simd_supported)
 #define fastroi_simd_active (fastroi_table->simd_active)
 #define fastroi_simd_activate (fastroi_table->simd_activate)
-#define fastroi_roi_pool_rule_name (fastroi_table->roi_pool_rule_name)
+#define fastroi_operator_at (fastroi_table->operator_at)
+#define fastroi_run (fastroi_table->run)
+#define fastroi_list_plan (fastroi_table->list_plan)
 #define fastroi_axis_ranges (fastroi_table->axis_ranges)
-#define fastroi_roi_pool (fastroi_table->roi_pool)
-#define fastroi_roi_align (fastroi_table->roi_align)
-#define fastroi_multiscale_roi_align (fastroi_table->multiscale_roi_align)
-#define fastroi_ps_roi_pool (fastroi_table->ps_roi_pool)
-#define fastroi_ps_roi_align (fastroi_table->ps_roi_align)
-#define fastroi_roi_warp (fastroi_table->roi_warp)
-#define fastroi_prroi_pool (fastroi_table->prroi_pool)
-#define fastroi_crop_and_resize (fastroi_table->crop_and_resize)
-#define fastroi_axis_taps (fastroi_table->axis_taps)
 #define fastroi_axis_points (fastroi_table->axis_points)
-#define fastroi_roi_align_rotated (fastroi_table->roi_align_rotated)
-#define fastroi_riroi_align_rotated (fastroi_table->riroi_align_rotated)
-#define fastroi_deform_roi_pool (fastroi_table->deform_roi_pool)
-#define fastroi_deform_ps_roi_pool (fastroi_table->deform_ps_roi_pool)
-#define fastroi_paste_masks (fastroi_table->paste_masks)
-#define fastroi_crop_masks (fastroi_table->crop_masks)
+
+#define FASTROI_THROUGH_TABLE(name, fields, flags)                                                                \
+    static inline fastroi_status fastroi_##name(const fastroi_tensor *features, const fastroi_boxes *boxes,       \
+                                                const fastroi_##name##_params *params, const fastroi_tensor *out, \
+                                                const fastroi_exec *exec, fastroi_error *error) {                 \
+        return fastroi_run(FASTROI_OPERATOR_##name, features, boxes, params, out, exec, error);                   \
+    }
+FASTROI_OPERATORS(FASTROI_THROUGH_TABLE)
+#undef FASTROI_THROUGH_TABLE
 
 #endif /* FASTROI_TABLE_ONLY */
 #endif

@@ -79,6 +79,12 @@ public:
     Item* allocate(size_t count) {
         return static_cast<Item*>(bytes((count * sizeof(Item) + alignment - 1) / alignment * alignment));
     }
+    template <class Item>
+    const Item* keep(const Item& item) {
+        Item* const kept = allocate<Item>(1);
+        *kept = item;
+        return kept;
+    }
 
 private:
     static constexpr size_t alignment = 16;

@@ -6,8 +6,7 @@ namespace fastroi {
 
 // detectron2: pixel centres, zeros around the mask, pixels from floor(lo) - 1 to ceil(hi) + 1; detectron2_full: the whole image;
 // detectron: the box, grown by the width of a mask cell all around, truncated to pixels, its last one included.
-enum class PasteRule : int32_t { detectron2, detectron2_full, detectron };
-constexpr int32_t paste_rule_count = 3;
+enum class PasteRule : int32_t { FASTROI_PASTE_RULES(FASTROI_NAME_ONLY) };
 
 template <class Real>
 struct PasteAxis {

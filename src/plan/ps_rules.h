@@ -8,8 +8,7 @@ namespace fastroi {
 // openvino: the same with round(x2 + 1); ncnn and OpenCV too.
 // torchvision: rounded after scaling, no + 1, at least 1; cells of the last row and column are never pooled.
 // chainercv: not rounded, at least 0.1.
-enum class PsRule : int32_t { rfcn, openvino, torchvision, chainercv };
-constexpr int32_t ps_rule_count = 4;
+enum class PsRule : int32_t { FASTROI_PS_ROI_POOL_RULES(FASTROI_NAME_ONLY) };
 
 template <class Real>
 struct PsAxis {

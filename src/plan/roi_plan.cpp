@@ -81,6 +81,8 @@ double checked_coordinate(double value, int coordinates, int i, int64_t row) {
     return value;
 }
 
+}  // namespace
+
 void check_box_table(const fastroi_boxes& boxes, int coordinates, int64_t images) {
     if (boxes.count < 0) refuse(FASTROI_INVALID_VALUE, -1, "rois: count %lld is negative", (long long)boxes.count);
     if (boxes.columns != coordinates && boxes.columns != coordinates + 1)
@@ -98,8 +100,6 @@ void check_box_table(const fastroi_boxes& boxes, int coordinates, int64_t images
         refuse(FASTROI_INVALID_VALUE, -1, "batch_indices: required when rois has no batch column and there are %lld images",
                (long long)images);
 }
-
-}  // namespace
 
 std::vector<Box> read_boxes(const fastroi_boxes& boxes, int coordinates, int64_t images) {
     check_box_table(boxes, coordinates, images);

@@ -21,6 +21,9 @@ struct Box {
     int64_t image;
 };
 
+// Checks all of a table of boxes but their values.
+void check_box_table(const fastroi_boxes& boxes, int coordinates, int64_t images);
+
 // Reads and checks every box: `coordinates` finite numbers a row (4: x1 y1 x2 y2) and an image index in [0, images).
 std::vector<Box> read_boxes(const fastroi_boxes& boxes, int coordinates, int64_t images);
 
@@ -55,10 +58,9 @@ RangeAxis range_axis(int64_t count, const BinCells& cells, Range* bins) {
 // RoIs whose bins are ranges of rows times ranges of columns, for boxes [first, first + count). Owns what the axes point to.
 class RangePlan {
 public:
-    // y_cells(box) and x_cells(box) return what range_axis takes.
-    template <class YCells, class XCells>
-    RangePlan(const Box* boxes, int64_t first, int64_t count, OutputSize output, int threads, const YCells& y_cells,
-              const XCells& x_cells)
+    // cells(box) returns a pair of what range_axis takes, for rows and for columns.
+    template <class Cells>
+    RangePlan(const Box* boxes, int64_t first, int64_t count, OutputSize output, int threads, const Cells& cells)
         : ranges_(product(count, output.rows + output.columns, "output_size")), axes_(2 * count), rois_(count) {
         const int64_t per_roi = output.rows + output.columns;
         const int64_t worth = (count * per_roi + bins_per_thread / 2) / bins_per_thread;
@@ -68,12 +70,15 @@ public:
                 const Box& box = boxes[first + i];
                 Range* const ranges = ranges_.data() + i * per_roi;
                 RangeAxis* const axes = axes_.data() + 2 * i;
-                axes[0] = range_axis(output.rows, y_cells(box), ranges);
-                axes[1] = range_axis(output.columns, x_cells(box), ranges + output.rows);
+                const auto& [y, x] = cells(box);
+                axes[0] = range_axis(output.rows, y, ranges);
+                axes[1] = range_axis(output.columns, x, ranges + output.rows);
                 rois_[i] = {box.image, first + i, axes, axes + 1};
             }
         });
     }
+
+    RangePlan(RangePlan&&) = default;
 
     const std::vector<PlannedRoi<RangeAxis>>& rois() const { return rois_; }
 

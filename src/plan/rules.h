@@ -3,8 +3,9 @@
 // Freestanding on purpose: the CPU build and a GPU compiler read this same text. No standard library, no allocation, no
 // exceptions, no intrinsic. Contraction must be off (-ffp-contract=off, --fmad=false): a fused product moves bin edges.
 //
-// To add a rule: an enumerator, a case in quantise(), a case in range_of_bin(), a row in docs/rules.md, an oracle, a test.
+// A rule is a row of FASTROI_ROI_POOL_RULES, a case in quantise() and one in range_of_bin().
 #pragma once
+#include "../../fastroi/include/fastroi_choices.h"
 #include "axis_plan.h"
 
 #if defined(__CUDACC__) || defined(__CUDACC_RTC__)
@@ -21,8 +22,8 @@
 
 namespace fastroi {
 
-enum class RangeRule : int32_t { floor, fast_rcnn, fast_rcnn_f32, fast_rcnn_f64, chainer, acl, mmcv, mnn, opencv };
-constexpr int32_t range_rule_count = 9;
+enum class RangeRule : int32_t { FASTROI_ROI_POOL_RULES(FASTROI_NAME_ONLY) };
+constexpr int32_t range_rule_count = FASTROI_COUNT(FASTROI_ROI_POOL_RULES);
 
 // Beyond this a double no longer counts cells; quantised corners saturate here, so that no later sum leaves int64.
 constexpr double max_corner = 9007199254740992.0;

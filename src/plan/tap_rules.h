@@ -57,20 +57,21 @@ struct AlignRule {
 constexpr int64_t max_sampling_ratio = 1 << 20;
 constexpr double no_least = -__builtin_inf();
 
-constexpr int32_t align_rule_count = 8;
+enum class Aligned : int32_t { FASTROI_ALIGNEDS(FASTROI_NAME_ONLY) };
+constexpr int32_t align_rule_count = FASTROI_COUNT(FASTROI_ALIGNEDS);
 
-// By code of fastroi_align_coordinates.
-FASTROI_RULE AlignRule align_rule(int32_t coordinates) {
-    switch (coordinates) {
-        case 0: return {0, 0, 1};      // FASTROI_ALIGN_ASYMMETRIC
-        case 1: return {0, 0.5, no_least};    // FASTROI_ALIGN_HALF_PIXEL
-        case 2: return {0.5, 0.5, no_least};  // FASTROI_ALIGN_IMAGE_HALF_PIXEL
-        case 3: return {0, 0.5, 1};   // FASTROI_ALIGN_HALF_PIXEL_LEAST_ONE
-        case 4: return {0, 0.5, no_least, 0.5, true};       // FASTROI_ALIGN_CLAMPED_HALF_PIXEL
-        case 5: return {0, 0, no_least, 0.5, true};         // FASTROI_ALIGN_CLAMPED_OUTPUT_HALF_PIXEL
-        case 6: return {0, 0, no_least, 0, true};           // FASTROI_ALIGN_CLAMPED_ASYMMETRIC
-        default: return {0, 0, no_least, 0, true, true};    // FASTROI_ALIGN_CLAMPED_ALIGN_CORNERS
+FASTROI_RULE AlignRule align_rule(int32_t aligned) {
+    switch ((Aligned)aligned) {
+        case Aligned::asymmetric: return {0, 0, 1};
+        case Aligned::half_pixel: return {0, 0.5, no_least};
+        case Aligned::image: return {0.5, 0.5, no_least};
+        case Aligned::least_one: return {0, 0.5, 1};
+        case Aligned::clamp_half_pixel: return {0, 0.5, no_least, 0.5, true};
+        case Aligned::clamp_output_half_pixel: return {0, 0, no_least, 0.5, true};
+        case Aligned::clamp_asymmetric: return {0, 0, no_least, 0, true};
+        case Aligned::clamp_align_corners: break;
     }
+    return {0, 0, no_least, 0, true, true};
 }
 
 // Points of an adaptive grid: more of them Real can neither count nor tell apart.

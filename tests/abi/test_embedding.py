@@ -15,6 +15,7 @@ import pytest
 from native_build import INCLUDE, ROOT, run
 
 import fastroi
+from fastroi._core import OPERATORS
 
 EXAMPLES = ROOT / "examples"
 UNOPTIMISED = {**os.environ, "CXXFLAGS": "-O0"}  # what is tested is what belongs to a build: this one takes a quarter of the time
@@ -79,7 +80,7 @@ def test_sdist_holds_sources_tests_and_examples(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
     tracked = {"setup.py", "pyproject.toml", "LICENSE", "README.md", "src/run.cpp", "src/kernels/kernels.inl"}
-    tracked |= {"fastroi/_core.pyx", "fastroi/capi.pxd", "tests/abi/test_embedding.py", "examples/plain_c/Makefile"}
+    tracked |= {"fastroi/_core.pyx", "tools/cython_declarations.py", "tests/abi/test_embedding.py", "examples/plain_c/Makefile"}
     assert tracked <= names
     assert not [name for name in names if re.search(r"_core\.cpp$|\.so$|\.o$|__pycache__", name)]
 
@@ -176,14 +177,14 @@ def test_every_function_is_in_the_table_and_in_the_pxd():
     functions = declared_functions()
     assert sorted(entries) == sorted(functions), "FASTROI_FUNCTIONS of fastroi_capsule.h"
     assert macros == {name: name.removeprefix("fastroi_") for name in functions}, "macros of fastroi_capsule.h"
-    for name in functions:
-        assert re.search(rf"\b{name}\([^)]*?\)[^)]*?noexcept$", pxd, flags=re.MULTILINE), f"capi.pxd lacks {name}"
+    for name in (*functions, *(f"fastroi_{operator}" for operator in OPERATORS)):
+        assert re.search(rf"\b{name}\([^)]*?\)[^)]*? noexcept nogil$", pxd, flags=re.MULTILINE), f"capi.pxd lacks {name}"
 
 
 def test_table_keeps_its_order():
     """Published entries stay where they are: extensions built earlier look there."""
     capsule = (INCLUDE / "fastroi_capsule.h").read_text()
     published = "version abi_version compiler has_openmp default_threads simd_compiled simd_supported simd_active"
-    published += " simd_activate roi_pool_rule_name axis_ranges roi_pool"
+    published += " simd_activate operator_at run"
     entries = re.findall(r"^ +ENTRY\((\w+)\)", capsule, flags=re.MULTILINE)
     assert entries[: len(published.split())] == published.split()

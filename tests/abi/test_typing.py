@@ -14,7 +14,7 @@ import fastroi
 
 PACKAGE = Path(fastroi.__file__).parent
 STUBS = sorted(path.stem for path in PACKAGE.glob("*.pyi"))
-WITHOUT_STUB = {"__main__", "_arguments", "_version"}
+WITHOUT_STUB = {"__main__", "_arrays", "_devices", "_version"}
 
 
 def module(stem):

@@ -9,6 +9,7 @@ import matplotlib
 import matplotlib.pyplot
 import numpy as np
 import pytest
+from helpers import axis_taps
 
 import fastroi
 from fastroi import _core
@@ -368,12 +369,12 @@ def test_balance_adds_up(rule):
             assert b.unseen == pytest.approx(e.areas.lost + e.areas.outside, abs=1e-9)
 
 
-@pytest.mark.parametrize("op", [3, 5])
-def test_single_points_lie_in_their_taps(op):
+@pytest.mark.parametrize("op, name", [(8, "roi_warp"), (10, "crop_and_resize")])
+def test_single_points_lie_in_their_taps(op, name):
     interval, grid, points = _core.axis_points(op, 0.25, 0.75, 8.0, 0, 4, 9)
     assert (grid, len(points)) == (1, 4)
     assert interval[0] == points[0][1]
-    taps = _core.axis_taps(op, 0.25, 0.75, 8.0, 0, 4, 9)
+    taps = axis_taps(name, 0.25, 0.75, 8.0, 4, 9)
     for p, coordinate, share in points:
         cells = [cell for q, cell, _ in taps if q == p]
         assert share == pytest.approx(1)
@@ -423,7 +424,7 @@ def test_interpolation_text():
         (ValueError, "map_size: rule 'roi_align' needs it", {"rule": "roi_align"}),
         (ValueError, "rule: 'floor' has neither", {"rule": "floor", "aligned": False}),
         (ValueError, "rule: 'prroi_pool' has neither", {"rule": "prroi_pool", "map_size": 16, "sampling_ratio": 2}),
-        (ValueError, "aligned: 'least_one'", {"rule": "roi_align", "map_size": 16, "aligned": "least_one"}),
+        (ValueError, "aligned: 'corners'", {"rule": "roi_align", "map_size": 16, "aligned": "corners"}),
         (ValueError, "aligned: 1 is", {"rule": "roi_align", "map_size": 16, "aligned": 1}),
         (TypeError, "sampling_ratio: 2.0", {"rule": "roi_align", "map_size": 16, "sampling_ratio": 2.0}),
         (ValueError, "points or more", {"rule": "roi_align", "map_size": 16, "sampling_ratio": 10**6}),

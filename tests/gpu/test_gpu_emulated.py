@@ -39,6 +39,7 @@ import fastroi
 from benchmarks import cases, gpu_host, gpu_traffic
 from benchmarks import gpu as benchmarks
 from fastroi.cuda import call as device_call
+from fastroi.cuda import operators as device_operators
 from fastroi.cuda import runtime as device_runtime
 
 FUSED = [name for name in fastroi.simd.supported() if name != "baseline"]
@@ -248,8 +249,9 @@ def test_what_the_host_sees_is_refused_as_on_the_cpu(device, monkeypatch):
     with pytest.raises(ValueError, match="shares memory"):
         maps = to_device(np.ones((4, 3, 8, 8), np.float32))
         fastroi.roi_pool(maps, rois, 8, out=maps)
-    with pytest.raises(TypeError, match="has no GPU implementation"):
-        _ = fastroi.gpu.device_of(to_device(features)).core.some_operator
+    with monkeypatch.context() as patch, pytest.raises(TypeError, match="roi_warp: has no GPU implementation"):
+        patch.delitem(device_operators._OPERATORS, "roi_warp")
+        fastroi.roi_warp(to_device(features), to_device(rois), 2)
     monkeypatch.setattr(device_call, "_MAX_BINS", 3)
     with pytest.raises(OverflowError, match="output_size: 2 x 2 bins"):
         fastroi.roi_align(to_device(features), to_device(rois), 2, reduce="max")
@@ -544,6 +546,7 @@ def test_host_times_are_of_calls_that_launch(monkeypatch):
 
 def test_one_line_names_the_extras_where_cupy_is_missing():
     code = """
+import sys
 sys.modules["cupy"] = None
 import numpy as np, fastroi
 class Array:

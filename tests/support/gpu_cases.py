@@ -7,6 +7,7 @@ from helpers import (
     MASK_DTYPES,
     assert_same,
     awkward_rois,
+    axis_taps,
     feature_map,
     from_layout,
     random_boxes,
@@ -17,6 +18,8 @@ from helpers import (
 import fastroi
 from fastroi import _core
 
+ALIGNED = _core.OPERATORS["roi_align"].fields["aligned"].choices
+RATIOS = {"asymmetric": (0, 1, 2, 5), "half_pixel": (0, 1, 2, 5)}
 SHAPES = (
     ((2, 8, 13, 17), (3, 5), 1 / 16),
     ((1, 3, 1, 1), (2, 3), 1 / 32),
@@ -209,24 +212,22 @@ def compare_plans(runtime, to_device, read):
                     assert (device[k] == host).all(), (rule, axis, box)
                     compared += bins
         tap = np.dtype([("index", np.int32), ("weight", np.float32)])
-        for op, code, run in (
-            ("asymmetric", 0, lambda ratio: fastroi.roi_align(features, to_device(rois), (rows, columns), scale, ratio, False)),
-            ("half_pixel", 1, lambda ratio: fastroi.roi_align(features, to_device(rois), (rows, columns), scale, ratio, True)),
-            ("warp", 3, lambda ratio: fastroi.roi_warp(features, to_device(rois), (rows, columns), scale)),
-            ("precise", 4, lambda ratio: fastroi.prroi_pool(features, to_device(rois), (rows, columns), scale)),
+        for op, options in (
+            ("roi_align", [{"sampling_ratio": ratio, "aligned": aligned} for aligned in ALIGNED for ratio in RATIOS.get(aligned, (0, 2))]),
+            ("roi_warp", [{}]),
+            ("prroi_pool", [{}]),
         ):
-            for ratio in (0, 1, 2, 5):
-                run(ratio)
+            for keywords in options:
+                getattr(fastroi, op)(features, to_device(rois), (rows, columns), scale, **keywords)
                 plan = plans.pop()
                 for axis, extent, bins, capacity in zip("yx", (31, 47), (rows, columns), plan["capacity"], strict=True):
                     first = np.frombuffer(plan[axis + "_first"], np.int32).reshape(len(rois), bins + 1)
                     taps = np.frombuffer(plan[axis], tap).reshape(len(rois), capacity)
                     for k, box in enumerate(rois):
                         lo, hi = box[[1, 3]] if axis == "y" else box[[0, 2]]
-                        host = _core.axis_taps(code, lo, hi, scale, ratio, bins, extent)
-                        kept = [(p, i, float(np.float32(w))) for p, i, w in host if np.float32(w) != 0]
+                        kept = axis_taps(op, lo, hi, scale, bins, extent, np.float32, **keywords)
                         own = [(p, *t) for p in range(bins) for t in taps[k, first[k, p] : first[k, p + 1]].tolist()]
-                        assert own == kept, (op, ratio, axis, box)
+                        assert own == kept, (op, keywords, axis, box)
                         compared += bins
     finally:
         runtime.launch = launch

@@ -11,6 +11,7 @@ import numpy as np
 import oracle
 
 import fastroi
+from fastroi.explain._plan import COLUMN, Listing, unread_map
 
 TAILS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 127, 128, 129)
 
@@ -33,6 +34,17 @@ SEED = int(os.environ.get("FASTROI_SEED") or 0)
 
 MASK_DTYPES = ("bool", "uint8", "float32", "float64")
 HALF_STEPS = (-0.5, 0.5, 1.5, 2.5, -1.5, 0.49999997, 0.49999999999999994, 8388609.0, -2.5)
+
+
+def axis_taps(name, lo, hi, scale, bins, extent, dtype=np.float64, **options):
+    """[(bin, cell, weight), ...]: what an operator plans for one side of a box, in the arithmetic of `dtype`."""
+    listing = Listing()
+    features = unread_map(listing, (1, 1, 1, extent), dtype)
+    if name == "crop_and_resize":
+        fastroi.crop_and_resize(features, [[0, lo, 1, hi]], [0], (1, bins), layout="NCHW", **options)
+    else:
+        getattr(fastroi, name)(features, [[lo, 0, hi, 1]], (1, bins), (1, scale), **options)
+    return [(p, cell, weight) for p, taps in enumerate(listing.by_bin(COLUMN, bins)) for cell, weight in taps]
 
 
 def long_seeds(count):

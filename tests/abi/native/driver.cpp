@@ -154,6 +154,8 @@ private:
 
 // --- one case ----------------------------------------------------------------------------------------------------------
 
+const char* const* rule_names() { return fastroi_operator_at(FASTROI_OPERATOR_roi_pool)->fields[0].choices; }
+
 struct Case {
     int32_t dtype, rule, reduce;
     Layout map_layout, out_layout;
@@ -167,7 +169,7 @@ struct Case {
         snprintf(line, sizeof line,
                  "isa %s dtype %d rule %s reduce %d layouts %d %d map (%lld, %lld, %lld, %lld) rois %lld bins %lld x %lld scale "
                  "%.17g %.17g threads %d at_end %d argmax %d",
-                 isa, dtype, fastroi_roi_pool_rule_name(rule), reduce, map_layout, out_layout, (long long)images,
+                 isa, dtype, rule_names()[rule], reduce, map_layout, out_layout, (long long)images,
                  (long long)channels, (long long)rows, (long long)columns, (long long)count, (long long)bin_rows,
                  (long long)bin_columns, scale_h, scale_w, threads, at_end, argmax);
         return line;
@@ -185,7 +187,7 @@ Case random_case(int64_t channels, int32_t dtype, Layout layout, bool at_end, Ra
     c.out_layout = random.one_in(3) ? (Layout)random.below(layouts) : layout;
     c.at_end = at_end;
     c.channels = channels;
-    while (fastroi_roi_pool_rule_name(c.rule)) c.rule++;
+    while (rule_names()[c.rule]) c.rule++;
     c.rule = (int32_t)random.below(c.rule);
     c.reduce = random.one_in(4) ? FASTROI_REDUCE_MEAN : FASTROI_REDUCE_MAX;
     c.argmax = c.reduce == FASTROI_REDUCE_MAX && random.one_in(3);
@@ -386,7 +388,7 @@ void run_case(const Case& c, Random& random, Totals* totals) {
     const int64_t shape[4] = {c.count, c.channels, c.bin_rows, c.bin_columns};
     const Array out = Array::make(c.dtype, shape, c.out_layout, c.at_end, random);
     const Array argmax = Array::make(FASTROI_INT64, shape, c.out_layout, c.at_end, random);
-    fastroi_roi_pool_params params{sizeof params, c.rule, c.reduce, c.scale_h, c.scale_w};
+    const fastroi_roi_pool_params params{sizeof params, c.rule, c.reduce, c.scale_h, c.scale_w, c.argmax ? &argmax.tensor : nullptr};
     for (int i = 0; const char* isa = fastroi_simd_supported(i); i++) {
         fastroi_exec exec{};
         exec.struct_size = sizeof exec;
@@ -395,7 +397,7 @@ void run_case(const Case& c, Random& random, Totals* totals) {
         out.fill_pattern();
         argmax.fill_pattern();
         fastroi_error error;
-        if (fastroi_roi_pool(&map.tensor, &table.boxes, &params, &out.tensor, c.argmax ? &argmax.tensor : nullptr, &exec, &error))
+        if (fastroi_roi_pool(&map.tensor, &table.boxes, &params, &out.tensor, &exec, &error))
             fail(error.message, c.text(isa));
         check_results<T>(c, isa, map, boxes, out, argmax, i == 0, totals);
         if (!out.gaps_untouched() || !argmax.gaps_untouched()) fail("bytes between the elements were written", c.text(isa));
@@ -438,9 +440,9 @@ const Operator operators[] = {
     {"ps_roi_align", true,
      FASTROI_OPERATOR(fastroi_ps_roi_align, fastroi_ps_roi_align_params, variant % 2, variant / 2 % 2, variant / 4 % 2, 0, 0,
                       variant / 8 % 4, variant / 32 % 3, c.scale_h, c.scale_w)},
-    {"roi_warp", false, FASTROI_OPERATOR(fastroi_roi_warp, fastroi_scale_params, c.scale_h, c.scale_w)},
-    {"prroi_pool", false, FASTROI_OPERATOR(fastroi_prroi_pool, fastroi_scale_params, c.scale_h, c.scale_w)},
-    {"crop_and_resize", false, FASTROI_OPERATOR(fastroi_crop_and_resize, fastroi_crop_params, variant % 2, -1.5)},
+    {"roi_warp", false, FASTROI_OPERATOR(fastroi_roi_warp, fastroi_roi_warp_params, c.scale_h, c.scale_w)},
+    {"prroi_pool", false, FASTROI_OPERATOR(fastroi_prroi_pool, fastroi_prroi_pool_params, c.scale_h, c.scale_w)},
+    {"crop_and_resize", false, FASTROI_OPERATOR(fastroi_crop_and_resize, fastroi_crop_and_resize_params, variant % 2, -1.5)},
 };
 
 template <class T>
@@ -526,14 +528,14 @@ int64_t exhaust_memory() {
     fastroi_tensor features{map, FASTROI_FLOAT32, {1, 1, 8, 8}, {0, 0, 32, 4}};
     fastroi_tensor out{pooled, FASTROI_FLOAT32, {1, 1, 2, 2}, {0, 0, 8, 4}};
     fastroi_boxes boxes{box, FASTROI_FLOAT32, 4, 1, {16, 4}, nullptr, 0, 0};
-    fastroi_roi_pool_params params{sizeof params, FASTROI_RULE_FAST_RCNN, FASTROI_REDUCE_MAX, 1, 1};
+    fastroi_roi_pool_params params{sizeof params, FASTROI_RULE_FAST_RCNN, FASTROI_REDUCE_MAX, 1, 1, nullptr};
     fastroi_exec exec{};
     exec.struct_size = sizeof exec;
     exec.num_threads = 1;
     for (int64_t failing = 0;; failing++) {
         fastroi_error error{};
         allocations_left = failing;
-        const fastroi_status status = fastroi_roi_pool(&features, &boxes, &params, &out, nullptr, &exec, &error);
+        const fastroi_status status = fastroi_roi_pool(&features, &boxes, &params, &out, &exec, &error);
         allocations_left = -1;
         if (status == FASTROI_OK) return failing;
         if (status != FASTROI_OUT_OF_MEMORY || error.status != status || !error.message[0])

@@ -25,10 +25,10 @@ static double rows[K][4] = {{0, 0, 60, 40}, {8, 8, 30, 70}, {-20, 5, 500, 9}, {4
 static const fastroi_tensor features = {map, FASTROI_FLOAT32, {1, C, H, W}, {sizeof map, H *W * 4, W * 4, 4}};
 static const fastroi_tensor out = {pooled, FASTROI_FLOAT32, {K, C, P, P}, {C * P *P * 4, P *P * 4, P * 4, 4}};
 static const fastroi_boxes boxes = {rows, FASTROI_FLOAT64, 4, K, {32, 8}, NULL, 0, 0};
-static const fastroi_roi_pool_params params = {sizeof params, FASTROI_RULE_FAST_RCNN, FASTROI_REDUCE_MAX, 0.125, 0.125};
+static const fastroi_roi_pool_params params = {sizeof params, FASTROI_RULE_FAST_RCNN, FASTROI_REDUCE_MAX, 0.125, 0.125, NULL};
 
 static fastroi_status pool(const fastroi_boxes *b, const fastroi_roi_pool_params *p, const fastroi_exec *exec) {
-    return fastroi_roi_pool(&features, b, p, &out, NULL, exec, &error);
+    return fastroi_roi_pool(&features, b, p, &out, exec, &error);
 }
 
 static int untouched(void) {
@@ -55,7 +55,7 @@ static int cancel_now(void *context) {
 }
 
 static void structs_are_versioned(void) {
-    fastroi_exec exec = {sizeof exec, 1, NULL, cancel_now, NULL};
+    fastroi_exec exec = {sizeof exec, 1, NULL, cancel_now, NULL, FASTROI_CHECK};
     const size_t before_cancel = offsetof(fastroi_exec, cancel);
     fastroi_roi_pool_params later = params;
 
@@ -63,6 +63,13 @@ static void structs_are_versioned(void) {
     const fastroi_exec *older = before_the_edge(&exec, before_cancel);
     EXPECT(pool(&boxes, &params, older) == FASTROI_OK);
     EXPECT(memcmp(pooled, reference, sizeof pooled) == 0);
+
+    exec.struct_size = offsetof(fastroi_exec, flow); /* and one whose struct ended before the flow: it pools */
+    forget_results();
+    EXPECT(pool(&boxes, &params, before_the_edge(&exec, exec.struct_size)) == FASTROI_OK);
+    EXPECT(memcmp(pooled, reference, sizeof pooled) == 0);
+    later.struct_size = offsetof(fastroi_roi_pool_params, argmax);
+    EXPECT(pool(&boxes, before_the_edge(&later, later.struct_size), NULL) == FASTROI_OK);
 
     later.struct_size = sizeof later + 64; /* a newer header; the known part is read */
     EXPECT(pool(&boxes, &later, NULL) == FASTROI_OK);
@@ -101,18 +108,18 @@ static void refusals_name_the_row(void) {
 
 static void null_is_refused(void) {
     forget_results();
-    EXPECT(fastroi_roi_pool(NULL, &boxes, &params, &out, NULL, NULL, &error) == FASTROI_INVALID_VALUE);
-    EXPECT(fastroi_roi_pool(&features, NULL, &params, &out, NULL, NULL, &error) == FASTROI_INVALID_VALUE);
-    EXPECT(fastroi_roi_pool(&features, &boxes, NULL, &out, NULL, NULL, &error) == FASTROI_INVALID_VALUE);
-    EXPECT(fastroi_roi_pool(&features, &boxes, &params, NULL, NULL, NULL, &error) == FASTROI_INVALID_VALUE);
+    EXPECT(fastroi_roi_pool(NULL, &boxes, &params, &out, NULL, &error) == FASTROI_INVALID_VALUE);
+    EXPECT(fastroi_roi_pool(&features, NULL, &params, &out, NULL, &error) == FASTROI_INVALID_VALUE);
+    EXPECT(fastroi_roi_pool(&features, &boxes, NULL, &out, NULL, &error) == FASTROI_INVALID_VALUE);
+    EXPECT(fastroi_roi_pool(&features, &boxes, &params, NULL, NULL, &error) == FASTROI_INVALID_VALUE);
     EXPECT(untouched());
-    EXPECT(fastroi_roi_pool(NULL, &boxes, &params, &out, NULL, NULL, NULL) == FASTROI_INVALID_VALUE);
-    EXPECT(fastroi_roi_pool(&features, &boxes, &params, &out, NULL, NULL, NULL) == FASTROI_OK);
+    EXPECT(fastroi_roi_pool(NULL, &boxes, &params, &out, NULL, NULL) == FASTROI_INVALID_VALUE);
+    EXPECT(fastroi_roi_pool(&features, &boxes, &params, &out, NULL, NULL) == FASTROI_OK);
 }
 
 static void codes_are_checked(void) {
     fastroi_roi_pool_params p = params;
-    fastroi_exec exec = {sizeof exec, 0, "sse9", NULL, NULL};
+    fastroi_exec exec = {sizeof exec, 0, "sse9", NULL, NULL, FASTROI_POOL};
     fastroi_tensor half = features;
     forget_results();
     p.rule = 99;
@@ -125,13 +132,49 @@ static void codes_are_checked(void) {
     exec.num_threads = -1;
     EXPECT(pool(&boxes, &params, &exec) == FASTROI_INVALID_VALUE && strstr(error.message, "num_threads"));
     half.dtype = FASTROI_FLOAT16;
-    EXPECT(fastroi_roi_pool(&half, &boxes, &params, &out, NULL, NULL, &error) == FASTROI_INVALID_TYPE);
+    EXPECT(fastroi_roi_pool(&half, &boxes, &params, &out, NULL, &error) == FASTROI_INVALID_TYPE);
     EXPECT(untouched());
     EXPECT(fastroi_simd_activate("sse9", &error) == FASTROI_INVALID_VALUE && strstr(error.message, "sse9"));
     EXPECT(fastroi_simd_activate(NULL, &error) == FASTROI_INVALID_VALUE);
-    EXPECT(fastroi_roi_pool_rule_name(-1) == NULL && fastroi_roi_pool_rule_name(99) == NULL);
+    EXPECT(fastroi_operator_at(-1) == NULL && fastroi_operator_at(99) == NULL);
+    EXPECT(fastroi_run(99, &features, &boxes, &params, &out, NULL, &error) == FASTROI_INVALID_VALUE && strstr(error.message, "99"));
+    exec.num_threads = 0;
+    exec.flow = 9;
+    EXPECT(pool(&boxes, &params, &exec) == FASTROI_INVALID_VALUE && strstr(error.message, "flow"));
     EXPECT(fastroi_simd_compiled(-1) == NULL && fastroi_simd_compiled(99) == NULL);
     EXPECT(fastroi_abi_version() == FASTROI_ABI_VERSION);
+}
+
+static void a_check_writes_nothing(void) {
+    fastroi_exec exec = {sizeof exec, 1, NULL, NULL, NULL, FASTROI_CHECK};
+    const float y2 = rows[2][3];
+    forget_results();
+    EXPECT(pool(&boxes, &params, &exec) == FASTROI_OK && untouched());
+    rows[2][3] = NAN;
+    EXPECT(pool(&boxes, &params, &exec) == FASTROI_INVALID_VALUE && error.row == 2);
+    exec.flow = FASTROI_CHECK_SHAPES;
+    EXPECT(pool(&boxes, &params, &exec) == FASTROI_OK && untouched());
+    rows[2][3] = y2;
+}
+
+static void a_plan_is_listed(void) {
+    fastroi_plan_entry entries[2 * P];
+    fastroi_plan plan = {sizeof plan, 0, NULL, 0, 0};
+    fastroi_boxes one = boxes;
+    fastroi_tensor one_out = out;
+    EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &boxes, &params, &out, NULL, &plan, &error) ==
+           FASTROI_INVALID_VALUE);
+    one.count = one_out.shape[0] = 1;
+    EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &one, &params, &one_out, NULL, &plan, &error) == FASTROI_OK);
+    EXPECT(plan.count == 2 * P && plan.reduce == FASTROI_PLAN_MAX);
+    plan.capacity = 2 * P;
+    plan.entries = entries;
+    EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &one, &params, &one_out, NULL, &plan, &error) == FASTROI_OK);
+    EXPECT(entries[0].axis == FASTROI_AXIS_ROW && entries[0].bin == 0 && entries[0].first == 0 && entries[0].weight == 1);
+    EXPECT(entries[P].axis == FASTROI_AXIS_COLUMN && entries[2 * P - 1].bin == P - 1);
+    plan.capacity = -1;
+    EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &one, &params, &one_out, NULL, &plan, &error) ==
+           FASTROI_INVALID_VALUE);
 }
 
 static void a_long_call_can_be_cancelled(void) {
@@ -140,7 +183,7 @@ static void a_long_call_can_be_cancelled(void) {
     float *large = calloc(map_bytes, 1), *result = calloc(out_bytes, 1);
     double *whole = calloc(count, 4 * sizeof *whole);
     int calls = 0;
-    fastroi_exec exec = {sizeof exec, 1, NULL, cancel_now, &calls};
+    fastroi_exec exec = {sizeof exec, 1, NULL, cancel_now, &calls, FASTROI_POOL};
     const fastroi_tensor big = {large, FASTROI_FLOAT32, {1, channels, side, side}, {0, side * side * 4, side * 4, 4}};
     const fastroi_tensor big_out = {
         result, FASTROI_FLOAT32, {count, channels, P, P}, {channels * P * P * 4, P * P * 4, P * 4, 4}};
@@ -155,7 +198,7 @@ static void a_long_call_can_be_cancelled(void) {
     }
     mine.scale_h = mine.scale_w = 1;
     mine.reduce = FASTROI_REDUCE_MEAN; /* reads every cell of every bin: many intervals between polls, on any machine */
-    EXPECT(fastroi_roi_pool(&big, &all, &mine, &big_out, NULL, &exec, &error) == FASTROI_CANCELLED);
+    EXPECT(fastroi_roi_pool(&big, &all, &mine, &big_out, &exec, &error) == FASTROI_CANCELLED);
     EXPECT(calls == 1 && error.status == FASTROI_CANCELLED && error.message[0]);
     free(large);
     free(result);
@@ -172,6 +215,8 @@ int main(void) {
     refusals_name_the_row();
     null_is_refused();
     codes_are_checked();
+    a_check_writes_nothing();
+    a_plan_is_listed();
     a_long_call_can_be_cancelled();
     for (int i = 0; i < OUT; i++) printf("%g ", reference[i]);
     printf("\n");

@@ -2,8 +2,9 @@
 
 #include <cmath>
 
-#include "dispatch.h"
-#include "threads.h"
+#include "../dispatch.h"
+#include "../plan/rules.h"
+#include "../threads.h"
 
 namespace fastroi {
 namespace {
@@ -12,13 +13,15 @@ constexpr int max_threads = 1024;
 
 }  // namespace
 
-Execution read_execution(const fastroi_exec* from) {
-    const fastroi_exec exec = read_struct(from, fastroi_exec{}, "exec");
+fastroi_exec read_exec(const fastroi_exec* from) { return read_struct(from, fastroi_exec{}, "exec"); }
+
+Execution read_execution(const fastroi_exec& exec, StopSign& stop) {
     if (exec.num_threads < 0 || exec.num_threads > max_threads)
         refuse(FASTROI_INVALID_VALUE, -1, "num_threads: %d is outside [0, %d]", exec.num_threads, max_threads);
     const KernelTable* kernels = exec.simd ? find_kernels(exec.simd) : active_kernels();
     if (!kernels) refuse(FASTROI_INVALID_VALUE, -1, "simd: '%.40s' is not supported here", exec.simd);
-    return {exec.num_threads ? exec.num_threads : default_threads(), kernels, exec.cancel, exec.cancel_context};
+    if (exec.flow < FASTROI_POOL || exec.flow > FASTROI_CHECK_SHAPES) refuse(FASTROI_INVALID_VALUE, -1, "flow: unknown code %d", exec.flow);
+    return {exec.num_threads ? exec.num_threads : default_threads(), kernels, exec.flow, &stop};
 }
 
 Tensor read_tensor(const fastroi_tensor* t, const char* name) {

@@ -1,9 +1,9 @@
-// The ABI's descriptors turned into what run.h and the plans take. Refuses every size, type and pointer that needs no box.
+// The ABI's descriptors turned into what job.h and the plans take. Refuses every size, type and pointer that needs no box.
 #pragma once
 #include <cstring>
 
-#include "refusal.h"
-#include "run.h"
+#include "../refusal.h"
+#include "../job.h"
 
 namespace fastroi {
 
@@ -18,7 +18,11 @@ Struct read_struct(const Struct* from, const Struct& defaults, const char* name)
     return result;
 }
 
-Execution read_execution(const fastroi_exec* from);
+// The caller's, over the defaults.
+fastroi_exec read_exec(const fastroi_exec* from);
+
+// As runs take it; `stop` is the sign of this call.
+Execution read_execution(const fastroi_exec& exec, StopSign& stop);
 
 // Extents and strides of any 4-D array; its dtype is the caller's to check.
 Tensor read_tensor(const fastroi_tensor* t, const char* name);

@@ -3,22 +3,19 @@
 #include <cstring>
 #include <tuple>
 
+#include "../stop_sign.h"
 #include "call.h"
-#include "operators.h"
+#include "groups.h"
 
 namespace fastroi {
 namespace {
 
 constexpr int64_t cells_per_batch = 1 << 22;  // planned at a time: bounds the memory of plans, not the size of a call
 
-void check_gather_sampling(int64_t ratio, const char* name) {
-    if (ratio > max_gather_sampling)
-        refuse(FASTROI_INVALID_VALUE, -1, "%s: %lld; at most %lld", name, (long long)ratio, (long long)max_gather_sampling);
-}
-
-void poll(const Execution& execution) {
-    if (execution.cancel && execution.cancel(execution.cancel_context))
-        refuse(FASTROI_CANCELLED, -1, "cancelled; out is partly written");
+// Between parts, which may each be too short for a poll.
+void poll(const Call& call) {
+    call.execution.stop->poll();
+    call.execution.stop->throw_if_raised();
 }
 
 // Plans and runs some boxes and some rows of bins at a time. cells(k) estimates the cells of all bins of box k.
@@ -32,7 +29,7 @@ void for_each_part(const Call& call, const Cells& cells, const Body& body) {
             double total = 0;
             for (end = first; end < count && (end == first || total < cells_per_batch); end++)
                 total += cells(end) * (double)(part.end - part.start) / (double)rows;
-            poll(call.execution);
+            poll(call);
             body(part, first, end - first);
         }
     }
@@ -57,7 +54,7 @@ void plan_rotated_bin(CellCollector<T>& collector, const RotatedBox<Real>& b, in
 }
 
 template <class T, class Real>
-void run_rotated_as(const Call& call, const Rotation& r) {
+void plan_rotated_as(const Call& call, const Rotation& r) {
     std::vector<RotatedBox<Real>> boxes;
     boxes.reserve(call.rois.size());
     for (const Box& box : call.rois) boxes.push_back(rotated_box<Real>(r, box.coordinate, call.out.rows, call.out.columns));
@@ -70,54 +67,30 @@ void run_rotated_as(const Call& call, const Rotation& r) {
             for (int64_t ph = rows.start; ph < rows.end; ph++)
                 for (int64_t pw = 0; pw < call.out.columns; pw++) plan_rotated_bin(collector, boxes[k], ph, pw, call.map);
         };
-        const GatherPlan<T> plan(call.rois.data(), first, count, 1, call.threads(),
+        GatherPlan<T> plan(call.rois.data(), first, count, 1, call.threads(),
                                  [&](int64_t) { return call.out.columns; }, plan_window);
-        run_gather<T>(plan, call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
+        call.flow.take(SumOverCells<T>{{std::move(plan)}}, call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
     });
 }
 
-void run_rotated(const Call& call, const Rotation& r, int32_t arithmetic) {
+void plan_rotated(const Call& call, const Rotation& r, int32_t arithmetic) {
     check_scales(r.scale_y, r.scale_x);
-    check_gather_sampling(r.sampling_y, "sampling_ratio");
-    check_gather_sampling(r.sampling_x, "sampling_ratio");
+    check_sampling_ratios(r.sampling_y, r.sampling_x, max_gather_sampling);
     with_element_type(call.dtype, [&](auto element) {
         if (arithmetic == FASTROI_ARITHMETIC_F32)
-            run_rotated_as<decltype(element), float>(call, r);
+            plan_rotated_as<decltype(element), float>(call, r);
         else
-            run_rotated_as<decltype(element), double>(call, r);
+            plan_rotated_as<decltype(element), double>(call, r);
     });
-}
-
-// --- orientations ----------------------------------------------------------------------------------------------------------
-
-// One bin of one class: its `count` orientations, `stride` bytes apart, mixed in place.
-template <class T>
-void mix_bin(unsigned char* bin, ptrdiff_t stride, int64_t count, const Orientation& o, T* values) {
-    for (int64_t i = 0; i < count; i++) memcpy(values + i, bin + i * stride, sizeof(T));
-    for (int64_t i = 0; i < count; i++) {
-        const T value = mixed<T>(o, i, count, [&](int64_t from) { return values[from]; });
-        memcpy(bin + i * stride, &value, sizeof(T));
-    }
 }
 
 template <class T, class Real>
-void mix_orientations(const Call& call, const Rotation& r, int64_t count) {
-    const Tensor& out = call.out;
-    const int64_t rois = (int64_t)call.rois.size();
-    const int threads = call.threads();
-    run_on_threads(threads, [&](int thread) {
-        std::vector<T> values(count);
-        for (int64_t k = rois * thread / threads; k < rois * (thread + 1) / threads; k++) {
-            const Orientation o = orientation_of<Real>(angle_in_radians<Real>(r, call.rois[k].coordinate[4]), count);
-            if (o.index == 0 && o.next_weight == 0) continue;
-            for (int64_t c = 0; c < out.channels; c += count)
-                for (int64_t ph = 0; ph < out.rows; ph++)
-                    for (int64_t pw = 0; pw < out.columns; pw++)
-                        mix_bin<T>(out.data + k * out.image_stride + c * out.channel_stride + ph * out.row_stride +
-                                       pw * out.column_stride,
-                                   out.channel_stride, count, o, values.data());
-        }
-    });
+MixedOrientations<T> orientations_of(const Call& call, const Rotation& r, int64_t count) {
+    MixedOrientations<T> mixing{{}, count};
+    mixing.of_roi.reserve(call.rois.size());
+    for (const Box& box : call.rois)
+        mixing.of_roi.push_back(orientation_of<Real>(angle_in_radians<Real>(r, box.coordinate[4]), count));
+    return mixing;
 }
 
 // --- deformable ------------------------------------------------------------------------------------------------------------
@@ -125,7 +98,7 @@ void mix_orientations(const Call& call, const Rotation& r, int64_t count) {
 // A private, finite copy of offsets (K, planes, rows, columns).
 class Offsets {
 public:
-    Offsets(const fastroi_tensor* from, int64_t count, int64_t planes, int64_t rows, int64_t columns, const char* name)
+    Offsets(const fastroi_tensor* from, int64_t count, int64_t planes, int64_t rows, int64_t columns, const char* name, int32_t flow)
         : planes_(planes), rows_(rows), columns_(columns) {
         if (!from) return;
         const int64_t shape[4] = {count, planes, rows, columns};
@@ -135,7 +108,9 @@ public:
                        (long long)shape[i]);
         if (from->dtype != FASTROI_FLOAT32 && from->dtype != FASTROI_FLOAT64)
             refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; float32 or float64 required", name, from->dtype);
-        values_.resize(product(product(count, planes, name), product(rows, columns, name), name));
+        const int64_t size = product(product(count, planes, name), product(rows, columns, name), name);
+        if (flow == FASTROI_CHECK_SHAPES) return;
+        values_.resize(size);
         if (!values_.empty() && !from->data) refuse(FASTROI_INVALID_VALUE, -1, "%s: data is NULL", name);
         for (size_t i = 0; i < values_.size(); i++) values_[i] = finite_value(*from, (int64_t)i, name);
     }
@@ -173,7 +148,7 @@ const typename CellCollector<T>::Taps& listed(typename CellCollector<T>::Taps& t
 }
 
 template <class T, class Real>
-void run_deform_roi_pool(const Call& call, const fastroi_deform_roi_pool_params& p, const Offsets& offsets) {
+void plan_deform_roi_pool(const Call& call, const fastroi_deform_roi_pool_params& p, const Offsets& offsets) {
     const auto y_axis = [&](int64_t k) {
         const double* const c = call.rois[k].coordinate;
         return movable_axis<Real>(c[1], c[3], p.scale_h, call.out.rows, p.sampling_h);
@@ -203,9 +178,9 @@ void run_deform_roi_pool(const Call& call, const fastroi_deform_roi_pool_params&
                         listed<T>(collector.column_taps(), [&](auto&& sink) { align_taps(moved_x, pw, call.map.columns, sink); }));
                 }
         };
-        const GatherPlan<T> plan(call.rois.data(), first, count, 1, call.threads(),
+        GatherPlan<T> plan(call.rois.data(), first, count, 1, call.threads(),
                                  [&](int64_t) { return call.out.columns; }, plan_window);
-        run_gather<T>(plan, call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
+        call.flow.take(SumOverCells<T>{{std::move(plan)}}, call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
     });
 }
 
@@ -218,27 +193,21 @@ struct PartPooling {
 
 // The windows of one class, a group each; the plan has one pair of axes per window.
 std::vector<ChannelWindow> class_windows(const PartPooling& pooling, int64_t cls, const Tensor& out) {
-    const int64_t gh = pooling.p.group_h, gw = pooling.p.group_w;
-    const auto bins_of_group = [](int64_t g, int64_t groups, int64_t bins) {
-        return Range{(int32_t)((g * bins + groups - 1) / groups), (int32_t)(((g + 1) * bins + groups - 1) / groups)};
-    };
-    std::vector<ChannelWindow> windows;
-    for (int64_t g = 0; g < gh; g++)
-        for (int64_t h = 0; h < gw; h++) {
-            const Range rows = bins_of_group(g, gh, out.rows), columns = bins_of_group(h, gw, out.columns);
-            if (is_empty(rows) || is_empty(columns)) continue;
-            const int64_t index = (int64_t)windows.size();
-            windows.push_back({(cls * pooling.channels_per_class * gh + g) * gw + h, gh * gw, index, index, rows, columns});
-        }
+    std::vector<ChannelWindow> windows = channel_windows({pooling.p.group_h, pooling.p.group_w, false}, out);
+    for (size_t w = 0; w < windows.size(); w++) {
+        windows[w].first += cls * pooling.channels_per_class * pooling.p.group_h * pooling.p.group_w;
+        windows[w].y_window = windows[w].x_window = (int64_t)w;
+    }
     return windows;
 }
 
 template <class T, class Real>
-void run_class(const Call& call, const PartPooling& pooling, const Offsets& trans, int64_t cls) {
+void plan_class(const Call& call, const PartPooling& pooling, const Offsets& trans, int64_t cls) {
     const fastroi_deform_ps_roi_pool_params& p = pooling.p;
     Job job = call.job(class_windows(pooling, cls, call.out));
     job.out.data += cls * pooling.channels_per_class * job.out.channel_stride;
     job.out.channels = pooling.channels_per_class;
+    job.first_channel = cls * pooling.channels_per_class;
     const auto shift = [&](int64_t k, int64_t plane, int64_t ph, int64_t pw) {
         return part_shift<Real>(
             trans.at(k, 2 * cls + plane, ph * p.part_h / call.out.rows, pw * p.part_w / call.out.columns), p.trans_std);
@@ -264,88 +233,72 @@ void run_class(const Call& call, const PartPooling& pooling, const Offsets& tran
     const int64_t count = (int64_t)call.rois.size();
     const int64_t step = (int64_t)std::max(1.0, std::min((double)cells_per_batch / cells, (double)count));
     for (int64_t first = 0; first < count; first += step) {
-        poll(call.execution);
-        const GatherPlan<T> plan(call.rois.data(), first, std::min(step, count - first),
+        poll(call);
+        GatherPlan<T> plan(call.rois.data(), first, std::min(step, count - first),
                                  (int64_t)job.windows.size(), call.threads(),
                                  [&](int64_t w) { return (int64_t)job.windows[w].bin_columns.end - job.windows[w].bin_columns.start; },
                                  plan_window);
-        run_gather<T>(plan, job);
+        call.flow.take(SumOverCells<T>{{std::move(plan)}}, job);
     }
 }
 
 template <class Body>
 void with_types(int32_t dtype, int32_t arithmetic, const Body& body) {
     with_element_type(dtype, [&](auto element) {
-        with_element_type(arithmetic == FASTROI_ARITHMETIC_F32 ? FASTROI_FLOAT32 : FASTROI_FLOAT64,
-                          [&](auto real) { body(element, real); });
+        with_arithmetic(arithmetic, [&](auto real) { body(element, real); });
     });
 }
 
 }  // namespace
 
-void roi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_rotated_params* params,
-                       const fastroi_tensor* out, const fastroi_exec* exec) {
-    const fastroi_rotated_params p = read_params(params);
-    check_code(p.angle_unit, 2, "angle_unit");
-    check_code(p.arithmetic, 2, "arithmetic");
-    const Call call(features, boxes, out, exec, 1, 5);
+void roi_align_rotated(const Request& request, const fastroi_roi_align_rotated_params& p) {
+    const Call call(request, 1, 5);
     const bool degrees = p.angle_unit == FASTROI_DEGREES;
-    run_rotated(call, {p.aligned != 0, p.clockwise != 0, degrees, p.sampling_h, p.sampling_w, p.scale_h, p.scale_w}, p.arithmetic);
+    plan_rotated(call, {p.aligned != 0, p.clockwise != 0, degrees, p.sampling_h, p.sampling_w, p.scale_h, p.scale_w}, p.arithmetic);
 }
 
-void riroi_align_rotated(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_riroi_params* params,
-                         const fastroi_tensor* out, const fastroi_exec* exec) {
-    const fastroi_riroi_params p = read_params(params);
-    check_code(p.angle_unit, 2, "angle_unit");
-    check_code(p.arithmetic, 2, "arithmetic");
+void riroi_align_rotated(const Request& request, const fastroi_riroi_align_rotated_params& p) {
     if (p.orientations < 1) refuse(FASTROI_INVALID_VALUE, -1, "orientations: %lld; at least 1", (long long)p.orientations);
-    const Call call(features, boxes, out, exec, 1, 5);
+    const Call call(request, 1, 5);
     if (call.map.channels % p.orientations != 0)
         refuse(FASTROI_INVALID_VALUE, -1, "features: %lld channels are not a multiple of %lld orientations",
                (long long)call.map.channels, (long long)p.orientations);
     const Rotation rotation = {false, p.clockwise != 0, p.angle_unit == FASTROI_DEGREES, p.sampling_h, p.sampling_w,
                                p.scale_h, p.scale_w};
-    run_rotated(call, rotation, p.arithmetic);
+    plan_rotated(call, rotation, p.arithmetic);
     with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
-        mix_orientations<decltype(element), decltype(real)>(call, rotation, p.orientations);
+        call.flow.take(orientations_of<decltype(element), decltype(real)>(call, rotation, p.orientations), call.job());
     });
 }
 
-void deform_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_tensor* offset,
-                     const fastroi_deform_roi_pool_params* params, const fastroi_tensor* out, const fastroi_exec* exec) {
-    const fastroi_deform_roi_pool_params p = read_params(params);
+void deform_roi_pool(const Request& request, const fastroi_deform_roi_pool_params& p) {
     check_scales(p.scale_h, p.scale_w);
-    check_code(p.arithmetic, 2, "arithmetic");
-    check_gather_sampling(p.sampling_h, "sampling_ratio");
-    check_gather_sampling(p.sampling_w, "sampling_ratio");
+    check_sampling_ratios(p.sampling_h, p.sampling_w, max_gather_sampling);
     if (!std::isfinite(p.gamma)) refuse(FASTROI_INVALID_VALUE, -1, "gamma: %g; it must be finite", p.gamma);
-    const Call call(features, boxes, out, exec);
-    const Offsets offsets(offset, boxes->count, 2, call.out.rows, call.out.columns, "offset");
+    const Call call(request);
+    const Offsets offsets(p.offset, request.boxes->count, 2, call.out.rows, call.out.columns, "offset", call.execution.flow);
     with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
-        run_deform_roi_pool<decltype(element), decltype(real)>(call, p, offsets);
+        plan_deform_roi_pool<decltype(element), decltype(real)>(call, p, offsets);
     });
 }
 
-void deform_ps_roi_pool(const fastroi_tensor* features, const fastroi_boxes* boxes, const fastroi_tensor* trans,
-                        const fastroi_deform_ps_roi_pool_params* params, const fastroi_tensor* out, const fastroi_exec* exec) {
-    fastroi_deform_ps_roi_pool_params p = read_params(params);
+void deform_ps_roi_pool(const Request& request, const fastroi_deform_ps_roi_pool_params& p) {
     check_scales(p.scale_h, p.scale_w);
-    check_code(p.arithmetic, 2, "arithmetic");
     if (p.sample_per_part < 1) refuse(FASTROI_INVALID_VALUE, -1, "sample_per_part: %lld; at least 1", (long long)p.sample_per_part);
-    check_gather_sampling(p.sample_per_part, "sample_per_part");
+    check_sampling_ratio(p.sample_per_part, "sample_per_part", max_gather_sampling);
     if (!std::isfinite(p.trans_std)) refuse(FASTROI_INVALID_VALUE, -1, "trans_std: %g; it must be finite", p.trans_std);
     for (int64_t extent : {p.group_h, p.group_w, p.part_h, p.part_w})
         if (extent < 1 || extent > max_bins)
             refuse(FASTROI_INVALID_VALUE, -1, "group_size, part_size: %lld; both must be in [1, 2^31 - 1]", (long long)extent);
-    const Call call(features, boxes, out, exec, product(p.group_h, p.group_w, "group_size"));
-    const int64_t classes = trans ? trans->shape[1] / 2 : 1;
+    const Call call(request, product(p.group_h, p.group_w, "group_size"));
+    const int64_t classes = p.trans ? p.trans->shape[1] / 2 : 1;
     if (classes < 1 || call.out.channels % classes != 0)
         refuse(FASTROI_INVALID_VALUE, -1, "trans: %lld classes for %lld output channels", (long long)classes,
                (long long)call.out.channels);
-    const Offsets offsets(trans, boxes->count, 2 * classes, p.part_h, p.part_w, "trans");
+    const Offsets offsets(p.trans, request.boxes->count, 2 * classes, p.part_h, p.part_w, "trans", call.execution.flow);
     const PartPooling pooling = {p, classes, call.out.channels / classes};
     with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
-        for (int64_t cls = 0; cls < classes; cls++) run_class<decltype(element), decltype(real)>(call, pooling, offsets, cls);
+        for (int64_t cls = 0; cls < classes; cls++) plan_class<decltype(element), decltype(real)>(call, pooling, offsets, cls);
     });
 }
 

@@ -1,0 +1,69 @@
+"""What an array is to fastroi, whosever it is: where it lies, whether it can be read, what it shares memory with."""
+
+import numpy as np
+
+_GPU_DEVICE_TYPES = (2, 13)  # of DLPack: CUDA, CUDA managed
+_UNSIGNED = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+_SHARING_EFFORT = 100_000
+_TooHardError = np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError
+
+
+def is_on_gpu(value):
+    """Whether an array of any library lies in GPU memory; its library need not be known here."""
+    device = getattr(value, "__dlpack_device__", None)
+    if device is not None:
+        return device()[0] in _GPU_DEVICE_TYPES
+    return hasattr(value, "__cuda_array_interface__")
+
+
+def plain_array(value, name):
+    """`value` as an ndarray, without copying one; refuses the kinds whose meaning an ndarray would lose."""
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, (np.ma.MaskedArray, np.matrix)):
+        raise TypeError(f"{name}: a {type(value).__name__} is not accepted; pass a plain ndarray")
+    if value is None:
+        raise TypeError(f"{name}: None is not an array")
+    if is_on_gpu(value):
+        raise TypeError(f"{name}: a GPU array where a NumPy array is required")
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"{name}: cannot be read as an array ({error})") from None
+
+
+def unsigned(array):
+    """The same memory as unsigned integers of the same width, as the core's memoryviews take it."""
+    return array.view(_UNSIGNED[array.itemsize])
+
+
+def check_result(out, shape, dtype, name):
+    """Refuse an array that cannot be a result, wherever it lies."""
+    if out.dtype != dtype:
+        raise TypeError(f"{name}: dtype {out.dtype}; {dtype} required")
+    if out.shape != shape:
+        raise ValueError(f"{name}: shape {out.shape}; {shape} required")
+    if overlaps_itself(out):
+        raise ValueError(f"{name}: its elements overlap one another in memory")
+
+
+def overlaps(a, b):
+    """Whether two arrays may share memory."""
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=_SHARING_EFFORT)
+    except _TooHardError:
+        return True
+
+
+def overlaps_itself(array):
+    """True if two elements of a strided array may be the same memory (a stride shorter than the axes inside it)."""
+    if array.size == 0 or (isinstance(array, np.ndarray) and array.flags.c_contiguous):
+        return False
+    reach = array.itemsize
+    for stride, extent in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1):
+        if stride < reach:
+            return True
+        reach += stride * (extent - 1)
+    return False

@@ -1,0 +1,76 @@
+"""Tables of boxes, and the image of each."""
+
+import numpy as np
+
+_FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+
+
+class Boxes:
+    """K boxes of four or five coordinates with an image index each, in their own precision."""
+
+    __slots__ = ("array", "batch_indices", "sources")
+
+    def __init__(self, rois, batch_indices, images, device, coordinates=4):
+        # What the caller owns, for the check against `out`: a copy made here shares no memory, the original may.
+        self.sources = []
+        if isinstance(rois, (list, tuple)) and _is_list_of_tables(rois):
+            self.sources += rois
+            rois, batch_indices = _join_tables(rois, batch_indices, images, coordinates, device)
+        source = device.array(rois, "rois")
+        if source.ndim != 2 or source.shape[1] not in (coordinates, coordinates + 1):
+            raise ValueError(f"rois: shape {source.shape}; (K, {coordinates}) or (K, {coordinates + 1}) required")
+        self.sources.append(source)
+        self.batch_indices = None
+        if batch_indices is not None:
+            indices = device.array(batch_indices, "batch_indices")
+            self.sources.append(indices)
+            self.batch_indices = _index_vector(indices, source, coordinates)
+        elif source.dtype.kind == "f" and source.itemsize < 4 and source.shape[1] > coordinates and images > 2048:
+            raise TypeError(f"rois: {source.dtype} cannot tell {images} batch indices apart; pass batch_indices")
+        self.array = _box_numbers(source)
+
+    def __len__(self):
+        return self.array.shape[0]
+
+
+def _is_list_of_tables(rois):
+    return bool(rois) and all(getattr(table, "ndim", None) == 2 for table in rois)
+
+
+def _join_tables(tables, batch_indices, images, coordinates, device):
+    if batch_indices is not None:
+        raise ValueError("batch_indices: given, but rois is already a list with one array per image")
+    if len(tables) != images:
+        raise ValueError(f"rois: a list of {len(tables)} arrays for {images} images")
+    tables = [device.array(table, f"rois[{i}]") for i, table in enumerate(tables)]
+    for i, table in enumerate(tables):
+        if table.shape[1] != coordinates:
+            raise ValueError(f"rois[{i}]: shape {table.shape}; (Ki, {coordinates}) required")
+        _check_box_dtype(table.dtype, f"rois[{i}]")
+    return np.concatenate(tables), np.repeat(np.arange(images), [len(table) for table in tables])
+
+
+def _check_box_dtype(dtype, name):
+    if dtype.kind not in "fiu" or not dtype.isnative or dtype.itemsize > 8:
+        raise TypeError(f"{name}: dtype {dtype} is not a native real number of at most 64 bits")
+
+
+def _box_numbers(source):
+    if source.dtype is _FLOAT32 or source.dtype is _FLOAT64:
+        return source
+    _check_box_dtype(source.dtype, "rois")
+    return source.astype(_FLOAT64 if source.dtype != _FLOAT32 else _FLOAT32)
+
+
+def _index_vector(array, rois, coordinates):
+    if rois.shape[1] != coordinates:
+        raise ValueError("batch_indices: given, but rois already has a batch column")
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"batch_indices: dtype {array.dtype} is not an integer type")
+    if array.shape != (len(rois),):
+        raise ValueError(f"batch_indices: shape {array.shape}; ({len(rois)},) required")
+    is_wide = array.dtype.kind == "u" and array.itemsize == 8
+    if is_wide and type(array) is np.ndarray and array.size and array.max() > 2**63 - 1:
+        row = int(array.argmax())
+        raise ValueError(f"batch_indices[{row}]: batch index {array[row]} is out of range")
+    return array if array.dtype is _INT64 else array.astype(_INT64)

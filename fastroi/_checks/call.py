@@ -1,0 +1,120 @@
+"""Maps, results, and what every operator starts and ends with."""
+
+import math
+import sys
+
+from .._devices import device_of
+from .boxes import Boxes
+from .numbers import output_extents
+
+LAYOUTS = ("NCHW", "NHWC")
+
+
+def checked_choice(value, choices, name):
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name}: {value!r} is not one of {', '.join(map(repr, choices))}")
+    return value
+
+
+def floating_array(value, name, device):
+    """`value` as an array of a dtype that its operators are computed in, and that dtype's code."""
+    array = device.array(value, name)
+    code = device.element_code(array.dtype)
+    if code is None:
+        raise TypeError(f"{name}: dtype {array.dtype} is not {device.elements} in native byte order; use .astype")
+    return array, code
+
+
+class Features:
+    """A feature map in the logical order N, C, H, W, whatever its layout in memory."""
+
+    __slots__ = ("array", "channels_last", "code", "device", "source")
+
+    def __init__(self, features, layout):
+        self.device = device_of(features)
+        source, code = floating_array(features, "features", self.device)
+        checked_choice(layout, LAYOUTS, "layout")
+        array = source[None] if source.ndim == 3 else source
+        if array.ndim != 4:
+            raise ValueError(f"features: {source.ndim} dimensions; 4 (or 3 for one image) required")
+        self.source = source
+        self.code = code
+        self.channels_last = layout == "NHWC"
+        self.array = array.transpose(0, 3, 1, 2) if self.channels_last else array
+
+    @property
+    def images(self):
+        return self.array.shape[0]
+
+    @property
+    def channels(self):
+        return self.array.shape[1]
+
+
+class Output:
+    """The result array in its layout, and the logical K, C, PH, PW view of it that the core fills."""
+
+    __slots__ = ("array", "view")
+
+    def __init__(self, out, count, channels, extents, dtype, channels_last, inputs, device, name="out"):
+        shape = (count, *extents, channels) if channels_last else (count, channels, *extents)
+        size = math.prod(shape) * dtype.itemsize
+        if size > sys.maxsize:
+            raise OverflowError(f"output_size: an array of shape {shape} exceeds the address space ({name})")
+        self.array = device.empty(shape, dtype, size) if out is None else device.checked_out(out, shape, dtype, inputs, name)
+        self.view = self.array.transpose(0, 3, 1, 2) if channels_last else self.array
+
+
+class Call:
+    """The arguments that every operator shares, checked against each other, and its result array.
+
+    `features` is one map, or a sequence of :class:`Features` for an operator of several levels.
+    """
+
+    __slots__ = ("boxes", "device", "extents", "levels", "maps", "output")
+
+    def __init__(
+        self, features, rois, output_size, batch_indices, layout, out, *, coordinates=4, channels_per_output=1, sources=()
+    ):
+        self.extents = output_extents(output_size)
+        self.levels = features if isinstance(features, Levels) else (Features(features, layout),)
+        self.maps = self.levels[0]
+        self.device = self.maps.device
+        self.boxes = Boxes(rois, batch_indices, self.maps.images, self.device, coordinates)
+        if self.maps.channels % channels_per_output:
+            raise ValueError(
+                f"features: {self.maps.channels} channels are not a multiple of the {channels_per_output} bins of group_size"
+            )
+        maps = self.maps
+        count, channels = len(self.boxes.array), maps.channels // channels_per_output
+        inputs = () if out is None else (*(level.source for level in self.levels), *self.boxes.sources, *sources)
+        self.output = Output(out, count, channels, self.extents, maps.array.dtype, maps.channels_last, inputs, self.device)
+
+    def extra_output(self, dtype, name):
+        """Another fresh array of the result's shape."""
+        count, channels = self.output.view.shape[:2]
+        return Output(None, count, channels, self.extents, dtype, self.maps.channels_last, (), self.device, name)
+
+    def attach(self, params, name, array, code=0):
+        """Make an array that lies on the device of the call a parameter of it."""
+        self.device.attach(params, name, array, code)
+
+    def run(self, params, num_threads):
+        """The result of the operator that `params` are those of."""
+        self.device.run(
+            params,
+            [level.array for level in self.levels],
+            self.maps.code,
+            self.boxes.array,
+            self.boxes.batch_indices,
+            self.output.view,
+            self.maps.code,
+            num_threads,
+        )
+        return self.output.array
+
+
+class Levels(tuple):
+    """The maps of a pyramid."""
+
+    __slots__ = ()

@@ -1,0 +1,62 @@
+#include "operator_table.h"
+
+#include <cstddef>
+#include <iterator>
+
+namespace fastroi {
+namespace {
+
+// The names of what a field may say that it is one of, under the name of that list; what is no choice has none.
+#define FASTROI_NAME(enumerator, name) #name,
+#define FASTROI_NAMES(list, CHOICES) constexpr const char* list##_names[] = {CHOICES(FASTROI_NAME) nullptr};
+FASTROI_CHOICES(FASTROI_NAMES)
+constexpr const char* const* number_names = nullptr;
+constexpr const char* const* flag_names = nullptr;
+constexpr const char* const* array_names = nullptr;
+
+#define FASTROI_FIELD(type, name, of) {#name, #type, offsetof(Params, name), #of, of##_names},
+#define FASTROI_FIELD_TABLE(name, FIELDS, flags)                          \
+    namespace name##_table {                                              \
+    using Params = fastroi_##name##_params;                               \
+    constexpr fastroi_field fields[] = {FIELDS(FASTROI_FIELD)};           \
+    }
+FASTROI_OPERATORS(FASTROI_FIELD_TABLE)
+
+#define FASTROI_ROW(name, FIELDS, flags) \
+    {#name, flags, sizeof(name##_table::Params), (int32_t)std::size(name##_table::fields), name##_table::fields},
+constexpr fastroi_operator operators[] = {FASTROI_OPERATORS(FASTROI_ROW)};
+
+void check_choice(const fastroi_field& field, int32_t code) {
+    int32_t count = 0;
+    while (field.choices[count]) count++;
+    if (code < 0 || code >= count) refuse(FASTROI_INVALID_VALUE, -1, "%s: unknown code %d", field.name, code);
+}
+
+template <class Params>
+Params read_params(const void* from, const fastroi_operator& op) {
+    if (!from) refuse(FASTROI_INVALID_VALUE, -1, "params: NULL");
+    const Params params = read_struct((const Params*)from, Params{}, "params");
+    for (int32_t i = 0; i < op.field_count; i++) {
+        const fastroi_field& field = op.fields[i];
+        if (!field.choices) continue;
+        int32_t code;
+        memcpy(&code, (const unsigned char*)&params + field.offset, sizeof code);
+        check_choice(field, code);
+    }
+    return params;
+}
+
+}  // namespace
+
+const fastroi_operator* operator_at(int32_t code) {
+    return code >= 0 && code < (int32_t)std::size(operators) ? &operators[code] : nullptr;
+}
+
+void run_operator(int32_t code, const Request& request, const void* params) {
+#define FASTROI_CASE(name, FIELDS, flags) \
+    case FASTROI_OPERATOR_##name: return name(request, read_params<fastroi_##name##_params>(params, operators[code]));
+    switch (code) { FASTROI_OPERATORS(FASTROI_CASE) }
+    refuse(FASTROI_INVALID_VALUE, -1, "operator: unknown code %d", code);
+}
+
+}  // namespace fastroi

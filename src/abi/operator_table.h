@@ -1,0 +1,13 @@
+// FASTROI_OPERATORS as data, and as the way from an operator's code to its function.
+#pragma once
+#include "../operators/operators.h"
+
+namespace fastroi {
+
+// NULL for a code that is none.
+const fastroi_operator* operator_at(int32_t code);
+
+// params points to the operator's struct, as large as the caller's struct_size says. Every choice in it is checked here.
+void run_operator(int32_t code, const Request& request, const void* params);
+
+}  // namespace fastroi

@@ -1,0 +1,22 @@
+// From the codes of types to types.
+#pragma once
+#include "../fastroi/include/fastroi.h"
+
+namespace fastroi {
+
+// Calls body with a value of the element type.
+template <class Body>
+void with_element_type(int32_t dtype, const Body& body) {
+    if (dtype == FASTROI_FLOAT32)
+        body(float{});
+    else
+        body(double{});
+}
+
+// Calls body with a value of the type that a rule computes in.
+template <class Body>
+void with_arithmetic(int32_t arithmetic, const Body& body) {
+    with_element_type(arithmetic == FASTROI_ARITHMETIC_F32 ? FASTROI_FLOAT32 : FASTROI_FLOAT64, body);
+}
+
+}  // namespace fastroi

@@ -1,0 +1,225 @@
+#include "masks.h"
+
+#include <atomic>
+#include <cstring>
+#include <type_traits>
+
+#include "elements.h"
+#include "plan/tap_plan.h"
+#include "stop_sign.h"
+#include "threads.h"
+
+namespace fastroi {
+namespace {
+
+// Calls body with a value of the type of a mask's elements.
+template <class Body>
+void with_mask_type(int32_t dtype, const Body& body) {
+    if (dtype == FASTROI_UINT8)
+        body(uint8_t{});
+    else
+        with_element_type(dtype, body);
+}
+
+// The type that a mask of Element is interpolated to before it meets the threshold.
+template <class Element>
+struct Interpolated {
+    using type = float;
+};
+template <>
+struct Interpolated<double> {
+    using type = double;
+};
+
+// Calls worker(k) for every box k, on all threads; make_worker() is called on each of them. cells: of one box, about.
+template <class MakeWorker>
+void for_each_mask(const Execution& execution, int64_t count, int64_t cells, const MakeWorker& make_worker) {
+    std::atomic<int64_t> next{0};
+    StopSign& stop = *execution.stop;
+    const int threads = (int)std::max<int64_t>(1, std::min<int64_t>(usable_threads(execution.threads), count));
+    run_on_threads(threads, [&](int thread) {
+        auto worker = make_worker();
+        for (int64_t k; !stop.raised() && (k = next++) < count;) {
+            worker(k);
+            stop.worked(thread, cells);
+        }
+    });
+    stop.throw_if_raised();
+}
+
+// What one row of results becomes.
+template <class Value, class Result>
+struct Finisher {
+    Value threshold;
+    bool strict;
+
+    void store(double value, unsigned char* to) const {
+        const Value rounded = (Value)value;
+        Result result;
+        if constexpr (std::is_same_v<Result, uint8_t>)
+            result = is_in_mask(rounded, threshold, strict);
+        else
+            result = rounded;
+        memcpy(to, &result, sizeof result);
+    }
+};
+
+// --- pasting ---------------------------------------------------------------------------------------------------------------
+
+// Pixels [first, first + taps.size()) of one axis.
+struct PixelTaps {
+    int64_t first = 0;
+    std::vector<PasteTap> taps;
+
+    template <class Real>
+    void plan(const PasteAxis<Real>& axis) {
+        first = axis.first;
+        taps.clear();
+        for (int64_t pixel = axis.first; pixel < axis.end; pixel++) taps.push_back(paste_tap(axis, pixel));
+    }
+};
+
+template <class Element, class Real, class Result>
+class Paster {
+public:
+    using Value = typename Interpolated<Element>::type;
+
+    Paster(const MaskPart& part, const Job& job)
+        : masks_(job.maps[0]), out_(job.out), part_(part), finish_{(Value)part.threshold, part.rule == PasteRule::detectron},
+          rows_((masks_.rows + 1) * (masks_.columns + 1)), row_(masks_.columns + 1) {}
+
+    void operator()(int64_t k) {
+        y_.plan(pasted_rows<Real>(part_, masks_, out_, k));
+        x_.plan(pasted_columns<Real>(part_, masks_, out_, k));
+        unsigned char* const image = out_.data + k * out_.image_stride;
+        if (!part_.zeroed) clear(image);
+        read_mask(masks_.data + k * masks_.image_stride);
+        for (size_t i = 0; i < y_.taps.size(); i++) {
+            combine_rows(y_.taps[i]);
+            unsigned char* to = image + (y_.first + (int64_t)i) * out_.row_stride + x_.first * out_.column_stride;
+            for (const PasteTap& tap : x_.taps) {
+                finish_.store(tap.low_weight * row_[tap.low] + tap.high_weight * row_[tap.high], to);
+                to += out_.column_stride;
+            }
+        }
+    }
+
+private:
+    void clear(unsigned char* image) const {
+        for (int64_t y = 0; y < out_.rows; y++) {
+            unsigned char* const row = image + y * out_.row_stride;
+            if (out_.column_stride == (ptrdiff_t)sizeof(Result)) {
+                memset(row, 0, out_.columns * sizeof(Result));
+            } else {
+                for (int64_t x = 0; x < out_.columns; x++) memset(row + x * out_.column_stride, 0, sizeof(Result));
+            }
+        }
+    }
+    // With a row and a column of zeros before the first.
+    void read_mask(const unsigned char* mask) {
+        for (int64_t y = 0; y < masks_.rows; y++)
+            for (int64_t x = 0; x < masks_.columns; x++) {
+                Element e;
+                memcpy(&e, mask + y * masks_.row_stride + x * masks_.column_stride, sizeof e);
+                rows_[(y + 1) * (masks_.columns + 1) + x + 1] = (double)e;
+            }
+    }
+    void combine_rows(const PasteTap& tap) {
+        const double* const low = rows_.data() + tap.low * (masks_.columns + 1);
+        const double* const high = rows_.data() + tap.high * (masks_.columns + 1);
+        for (int64_t x = 0; x <= masks_.columns; x++) row_[x] = tap.low_weight * low[x] + tap.high_weight * high[x];
+    }
+
+    const Tensor &masks_, &out_;
+    const MaskPart& part_;
+    const Finisher<Value, Result> finish_;
+    std::vector<double> rows_, row_;
+    PixelTaps y_, x_;
+};
+
+// --- cropping --------------------------------------------------------------------------------------------------------------
+
+template <class Element, class Real, class Result>
+class Cropper {
+public:
+    using Value = typename Interpolated<Element>::type;
+
+    Cropper(const MaskPart& part, const Job& job)
+        : masks_(job.maps[0]), out_(job.out), part_(part), finish_{(Value)part.threshold, false} {}
+
+    void operator()(int64_t k) {
+        Arena arena;
+        const TapAxis<double> y = collector_.collect(arena, out_.rows, cropped_rows<Real>(part_, masks_, out_, k));
+        const TapAxis<double> x = collector_.collect(arena, out_.columns, cropped_columns<Real>(part_, masks_, out_, k));
+        const unsigned char* const mask = masks_.data + part_.boxes[k].image * masks_.image_stride;
+        sums_.resize(x.hull.end - x.hull.start);
+        for (int64_t ph = 0; ph < out_.rows; ph++) {
+            add_rows(mask, y, ph, x.hull);
+            unsigned char* const to = out_.data + k * out_.image_stride + ph * out_.row_stride;
+            for (int64_t pw = 0; pw < out_.columns; pw++) finish_.store(bin_sum(y, x, ph, pw), to + pw * out_.column_stride);
+        }
+    }
+
+private:
+    void add_rows(const unsigned char* mask, const TapAxis<double>& y, int64_t ph, Range columns) {
+        std::fill(sums_.begin(), sums_.end(), 0.0);
+        for (int32_t t = y.first[ph]; t < y.first[ph + 1]; t++)
+            add_row(mask + y.index[t] * masks_.row_stride + columns.start * masks_.column_stride, y.weight[t]);
+    }
+    void add_row(const unsigned char* row, double weight) {
+        const int64_t count = (int64_t)sums_.size();
+        double* const sums = sums_.data();
+        if (masks_.column_stride == (ptrdiff_t)sizeof(Element) && (uintptr_t)row % alignof(Element) == 0) {
+            const Element* const cells = (const Element*)row;
+            for (int64_t x = 0; x < count; x++) sums[x] += weight * (double)cells[x];
+            return;
+        }
+        for (int64_t x = 0; x < count; x++) {
+            Element cell;
+            memcpy(&cell, row + x * masks_.column_stride, sizeof cell);
+            sums[x] += weight * (double)cell;
+        }
+    }
+    double bin_sum(const TapAxis<double>& y, const TapAxis<double>& x, int64_t ph, int64_t pw) const {
+        double sum = 0;
+        if (y.first[ph] == y.first[ph + 1]) return sum;
+        for (int32_t t = x.first[pw]; t < x.first[pw + 1]; t++) sum += x.weight[t] * sums_[x.index[t] - x.hull.start];
+        return sum;
+    }
+
+    const Tensor &masks_, &out_;
+    const MaskPart& part_;
+    const Finisher<Value, Result> finish_;
+    Collector<double> collector_;
+    std::vector<double> sums_;
+};
+
+// Calls body with values of the types of elements, coordinates and results.
+template <class Body>
+void with_mask_types(const MaskPart& part, const Body& body) {
+    with_mask_type(part.dtype, [&](auto element) {
+        using Value = typename Interpolated<decltype(element)>::type;
+        with_arithmetic(part.arithmetic, [&](auto real) {
+            if (part.result_dtype == FASTROI_UINT8)
+                body(element, real, uint8_t{});
+            else
+                body(element, real, Value{});
+        });
+    });
+}
+
+}  // namespace
+
+void pool_masks(const MaskPart& part, const Job& job) {
+    const int64_t count = (int64_t)part.boxes.size();
+    with_mask_types(part, [&](auto element, auto real, auto result) {
+        using E = decltype(element);
+        using R = decltype(real);
+        if (part.kind == MaskPart::paste)
+            for_each_mask(job.execution, count, job.out.rows * job.out.columns, [&] { return Paster<E, R, decltype(result)>(part, job); });
+        else
+            for_each_mask(job.execution, count, job.maps[0].rows * job.maps[0].columns, [&] { return Cropper<E, R, decltype(result)>(part, job); });
+    });
+}
+
+}  // namespace fastroi
