@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several processes share the processors: none spins while it waits
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -15,7 +16,7 @@ import fastroi
 LAYOUTS = ("NCHW", "NHWC")
 DTYPES = ("float32", "float64")
 
-LONG_FILES = ("test_embedding.py", "test_gpu_emulated.py", "test_native.py", "test_paths.py")
+LONG_FILES = ("test_embedding.py", "test_gpu_emulated.py", "test_native.py", "test_paths.py", "test_kernels.py", "test_plans.py")
 
 _covered = {"instruction sets": set(), "layouts": set(), "dtypes": set()}
 _possible = {

@@ -14,6 +14,7 @@ from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "fastroi" / "include"
+SANITIZED = ("-g1", "-O1", "-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all")  # flags of a compilation
 
 
 def setup_tables(machine=None):
@@ -47,4 +48,20 @@ def build_program(source, program, machine=None, cxx=None, flags=(), link=()):
     own = ["-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", f"-I{INCLUDE}", *flags]
     objects = compiled(machine, cxx, flags).values()
     run(cxx or tables.compiler(), *own, source, *objects, "-o", program, *tables.OPENMP_FLAGS, *link)
+    return program
+
+
+@functools.cache
+def unit_program(name, machine=None, cxx=None, flags=(), link=()):
+    """A program of tests/unit linked with the core; kept, as objects are, until a part of it changes."""
+    tables = setup_tables(machine)
+    core = list(compiled(machine, cxx, flags).values())
+    own = ["-std=c++17", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", *flags]
+    directory = core[0].parent / "unit" / name
+    objects = [*tables.compile_parts({name: (f"tests/unit/{name}.cpp", own)}, directory, cxx).values(), *core]
+    program = directory / name
+    with tables.locked(directory):
+        if not program.exists() or program.stat().st_mtime < max(part.stat().st_mtime for part in objects):
+            run(cxx or tables.compiler(), *flags, *objects, "-o", f"{program}.new", *tables.OPENMP_FLAGS, *link)
+            os.replace(f"{program}.new", program)
     return program

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers import SEED
-from native_build import ROOT, build_program, compiled, run, setup_tables
+from native_build import ROOT, SANITIZED, build_program, compiled, run, setup_tables
 
 import fastroi
 
@@ -20,7 +20,6 @@ pytestmark = pytest.mark.native
 
 DRIVER = ROOT / "tests" / "abi" / "native" / "driver.cpp"
 WRAP = "-Wl,--wrap=aligned_alloc"
-SANITIZERS = "-fsanitize=address,undefined,float-cast-overflow"
 RANDOM_CASES = 500
 WIDEST = 129
 FULL_RUN = (RANDOM_CASES, WIDEST, SEED)
@@ -81,7 +80,7 @@ def test_x86_64_without_avx(processor):
 
 
 def test_sanitizers_report_nothing():
-    program = driver(flags=("-g1", "-O1", SANITIZERS, "-fno-sanitize-recover=all"))
+    program = driver(flags=SANITIZED)
     check(report(program, *FULL_RUN), fastroi.simd.supported(), here(*FULL_RUN)["digest"])
 
 

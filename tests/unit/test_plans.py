@@ -1,0 +1,42 @@
+"""What plans are made of and what a call decides: plans.cpp and work_plans.cpp."""
+
+import subprocess
+
+import pytest
+from helpers import SEED
+from native_build import SANITIZED, unit_program
+
+
+def printed(program, *arguments, **build):
+    done = subprocess.run([unit_program(program, **build), f"--seed={1000 * SEED}", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def check_work_plans(*arguments, **build):
+    """Jobs of every way in which a map reaches the kernels."""
+    lines = printed("work_plans", *arguments, **build)
+    met = {line.split()[0]: int(line.split()[1]) for line in lines if line[-1].isdigit()}
+    assert set(met) == {"direct", "packed_map", "packed_roi", "strips", "tables", "window_rows", "streamed"}
+    assert all(met.values()), met
+
+
+def test_plans_are_what_their_headers_promise():
+    assert "run_cover" in printed("plans")
+
+
+def test_work_plans_do_each_thing_once_and_keep_to_the_cap():
+    check_work_plans()
+
+
+@pytest.mark.parametrize("program", ["plans", "work_plans"])
+def test_unknown_arguments_are_refused(program):
+    done = subprocess.run([unit_program(program), "--sed=1"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "unknown argument --sed=1" in done.stderr
+
+
+@pytest.mark.native
+def test_sanitizers_report_nothing():
+    printed("plans", "--trials=1000", flags=SANITIZED)
+    check_work_plans("--trials=500", flags=SANITIZED)
