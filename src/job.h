@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <optional>
 #include <vector>
 
 #include "kernels/kernel_table.h"
@@ -41,6 +42,8 @@ struct Job {
     Execution execution;
     Tensor argmax{};            // int64, of out's shape; data may be null
     int64_t first_channel = 0;  // of the caller's result, where out is some of its channels
+    // How the maps and the output are stored: as numbers of the arithmetic T unless given; then T must have a port for it.
+    std::optional<Element> map_element = {}, out_element = {};
 };
 
 // The one window of an operator that is not position-sensitive.

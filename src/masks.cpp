@@ -4,7 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "elements.h"
+#include "type_codes.h"
 #include "plan/tap_plan.h"
 #include "stop_sign.h"
 #include "threads.h"

@@ -38,7 +38,7 @@ private:
         int64_t* offsets;
     };
 
-    static constexpr int64_t element = sizeof(T);
+    static constexpr int64_t number = sizeof(T);
 
     Buffers lay_out(unsigned char* memory) const {
         Buffers b;
@@ -82,7 +82,7 @@ private:
 
     void stream_rows(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, int thread) {
         const ChannelWindow& w = work_.window(rois);
-        const ptrdiff_t column_stride = job_.out.channels * element;
+        const ptrdiff_t column_stride = job_.out.channels * number;
         for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
             const auto& y = reduction_.y(work_.order[i], w);
             unsigned char* const out = job_.out.data + reduction_.output(work_.order[i]) * job_.out.image_stride;
@@ -94,7 +94,7 @@ private:
                     reduction_.reduce(*block.kernels, tile_in_place(block, rois), bins_of(y, p, end), reduction_.x(work_.order[i], w), bins,
                                       buffers.columns);
                 }
-                work_.blocks[0].kernels->stream(buffers.rows, out + p * job_.out.row_stride, (end - p) * work_.bin_row_bytes() / element);
+                out_port(work_.blocks[0]).stream(buffers.rows, out + p * job_.out.row_stride, (end - p) * work_.bin_row_bytes() / number);
             }
             stop_.worked(thread, (work_.touched_cells(work_.order[i], w) + work_.bins_per_roi()) * (int64_t)work_.blocks.size());
         }
@@ -102,9 +102,9 @@ private:
 
     // Map and output are channels-last, and the item has all channels: a bin is one run of memory.
     bool has_whole_bins(const ImageRois& rois, const WorkItem& item) const {
-        return rois.access == Access::direct && WorkPlan<T, Reduction>::channels_last(job_.out) &&
+        return rois.access == Access::direct && work_.is_written_in_place() &&
                item.end_block - item.first_block == (int64_t)work_.blocks.size() &&
-               (!work_.stream || job_.out.channels * element >= shortest_streamed_bin);
+               (!work_.stream || job_.out.channels * number >= shortest_streamed_bin);
     }
 
     // Writes the RoI bin by bin, all channels of each, if its bins share few columns; says whether it did.
@@ -131,17 +131,20 @@ private:
         return {first_cell(block, rois), work_.map_of(rois).row_stride, work_.map_of(rois).column_stride};
     }
 
+    const Port<T>& map_port(const ChannelBlock<T>& block) const { return block.kernels->port(work_.map_element); }
+    const Port<T>& out_port(const ChannelBlock<T>& block) const { return block.kernels->port(work_.out_element); }
+
     // Packs part of the map. The origin is where cell (0, 0) would lie: kernels address cells by their place on the whole map.
     MapTile pack(const ChannelBlock<T>& block, const ImageRois& rois, Range rows, Range columns, T* dst) const {
         const Tensor& map = work_.map_of(rois);
         const PlanarBlock planes{first_cell(block, rois), work_.window(rois).step * map.channel_stride, map.row_stride,
                                  map.column_stride, block.channels};
-        block.kernels->pack(planes, rows, columns, dst);
+        map_port(block).pack(planes, rows, columns, dst);
         return packed_tile(block, rows, columns, dst);
     }
 
     MapTile packed_tile(const ChannelBlock<T>& block, Range rows, Range columns, const T* packed) const {
-        const ptrdiff_t column_stride = block.kernels->lanes * element;
+        const ptrdiff_t column_stride = block.kernels->lanes * number;
         const ptrdiff_t row_stride = length(columns) * column_stride;
         const uintptr_t origin = (uintptr_t)packed - rows.start * row_stride - columns.start * column_stride;
         return {(const unsigned char*)origin, row_stride, column_stride};
@@ -154,7 +157,7 @@ private:
     }
 
     bool writes_in_place(const ChannelBlock<T>& block) const {
-        return WorkPlan<T, Reduction>::channels_last(job_.out) && block.first_lane == 0 && block.end_lane == block.kernels->lanes;
+        return work_.is_written_in_place() && block.first_lane == 0 && block.end_lane == block.kernels->lanes;
     }
 
     BinTile bins_in_place(const ChannelBlock<T>& block, const ImageRois& rois, int64_t i) const {
@@ -184,7 +187,7 @@ private:
     }
 
     BinTile dense_bins(const ChannelBlock<T>& block, int64_t columns, T* bins) const {
-        const ptrdiff_t column_stride = block.kernels->lanes * element;
+        const ptrdiff_t column_stride = block.kernels->lanes * number;
         return {(unsigned char*)bins, columns * column_stride, column_stride};
     }
 
@@ -192,7 +195,7 @@ private:
                 T* staging) const {
         const PlanarBins planes{out, job_.out.channel_stride, job_.out.row_stride, job_.out.column_stride,
                                 block.first_lane, block.end_lane, work_.stream};
-        block.kernels->unpack(bins, rows, columns, planes, staging);
+        out_port(block).unpack(bins, rows, columns, planes, staging);
     }
 
     template <class Axis>

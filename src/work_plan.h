@@ -45,11 +45,15 @@ template <class T, class Reduction>
 class WorkPlan {
 public:
     WorkPlan(const Reduction& reduction_of_call, const Job& job_of_call, Part rois)
-        : reduction(reduction_of_call), job(job_of_call), argmax(job_of_call.argmax.data != nullptr) {
+        : reduction(reduction_of_call),
+          job(job_of_call),
+          argmax(job_of_call.argmax.data != nullptr),
+          map_element(job.map_element.value_or(own_element<T>)),
+          out_element(job.out_element.value_or(own_element<T>)) {
         order_by_image(rois);
         list_images();
         touch_cells();
-        stream = (int64_t)order.size() * bins_per_roi() * job.out.channels * element > stream_threshold;
+        stream = (int64_t)order.size() * bins_per_roi() * job.out.channels * out_item > stream_threshold;
         choose_blocks();
         for (ImageRois& image : images) choose_access(image);
         choose_threads();
@@ -60,11 +64,11 @@ public:
         plan_scratch();
     }
 
-    static constexpr int64_t element = sizeof(T);
-
     const Reduction& reduction;
     const Job& job;
     const bool argmax;
+    const Element map_element, out_element;
+    const int64_t map_item = item_size(map_element), out_item = item_size(out_element);  // bytes
     std::vector<int64_t> order;
     std::vector<ImageRois> images;
     std::vector<ChannelBlock<T>> blocks;
@@ -76,7 +80,13 @@ public:
     int64_t images_per_window = 0;
     int64_t bin_rows = 1;  // of a RoI that are reduced together
 
-    static bool channels_last(const Tensor& t) { return t.channel_stride == (ptrdiff_t)element; }
+    // Kernels know no element but the arithmetic's own. A map is read in place where it is stored as that and its channels are
+    // contiguous, bins are written in place where the output is; everything else passes a port.
+    bool is_read_in_place(const Tensor& map) const {
+        return map_element == own_element<T> && map.channel_stride == (ptrdiff_t)sizeof(T);
+    }
+    bool is_written_in_place() const { return out_element == own_element<T> && out_is_channels_last(); }
+    bool out_is_channels_last() const { return job.out.channel_stride == out_item; }
     const ChannelWindow& window(const ImageRois& rois) const { return job.windows[rois.window]; }
     const Tensor& map_of(const ImageRois& rois) const { return job.maps[rois.image / job.maps[0].images]; }
     int64_t bins_per_roi() const { return job.out.rows * job.out.columns; }
@@ -96,14 +106,18 @@ public:
     // A channels-last result larger than the cache: a bin row of all channels is one run of memory.
     bool streams_rows() const {
         const Tensor& out = job.out;
-        return stream && direct && !use_strips && !table_choice.pays && !argmax && channels_last(out) &&
-               bin_row_bytes() <= longest_streamed_row && out.column_stride == out.channels * element && out.row_stride == bin_row_bytes();
+        return stream && direct && !use_strips && !table_choice.pays && !argmax && out_is_channels_last() &&
+               bin_row_bytes() <= longest_streamed_row && out.column_stride == out.channels * out_item &&
+               out.row_stride == out.columns * out.column_stride;
     }
 
-    int64_t bin_row_bytes() const { return job.out.columns * job.out.channels * element; }
+    // Of all channels, before they are rounded.
+    int64_t bin_row_bytes() const { return job.out.columns * job.out.channels * number; }
     int64_t streamed_rows() const { return std::max<int64_t>(1, std::min(job.out.rows, streamed_bytes / bin_row_bytes())); }
 
 private:
+    static constexpr int64_t number = sizeof(T);
+
     static const BlockKernels<T> (&widths(const KernelTable& table))[block_widths] {
         if constexpr (sizeof(T) == 4)
             return table.f32;
@@ -111,7 +125,7 @@ private:
             return table.f64;
     }
 
-    int64_t block_bytes() const { return block_lanes * element; }
+    int64_t block_bytes() const { return block_lanes * number; }
 
     void order_by_image(Part rois) {
         order.resize(rois.end - rois.first);
@@ -159,8 +173,8 @@ private:
     void choose_blocks() {
         const KernelTable& table = *job.execution.kernels;
         direct = job.out.channels >= widths(table)[0].lanes;
-        for (const Tensor& map : job.maps) direct = direct && channels_last(map) && job.windows[0].step == 1;
-        scan_block_bytes = widths(table)[direct ? table.direct_width : table.packed_width].lanes * element;
+        for (const Tensor& map : job.maps) direct = direct && is_read_in_place(map) && job.windows[0].step == 1;
+        scan_block_bytes = widths(table)[direct ? table.direct_width : table.packed_width].lanes * number;
         if constexpr (Reduction::strips) use_strips = strips_pay();
         if constexpr (Reduction::tables) choose_tables(table);
         const bool narrow = use_strips || (table_choice.pays && !table_choice.one_strip);
@@ -175,7 +189,7 @@ private:
     bool wide_blocks_fit(int64_t lanes) const {
         int64_t cells = 0;
         for (const ImageRois& rois : images) cells = std::max(cells, rois.hull_cells());
-        return job.out.channels >= lanes && cells * lanes * element <= cached_block_bytes;
+        return job.out.channels >= lanes && cells * lanes * number <= cached_block_bytes;
     }
 
     // Strips read each cell from the cache that a whole-map scan of large bins would fetch from memory again and again. And they
@@ -205,13 +219,13 @@ private:
 
     void choose_tables(const KernelTable& table) {
         if (argmax || job.windows.size() > 1 || bins_per_roi() > max_strip_bins) return;
-        const int64_t wide = widths(table)[table.packed_width].lanes * element, narrow = widths(table)[0].lanes * element;
+        const int64_t wide = widths(table)[table.packed_width].lanes * number, narrow = widths(table)[0].lanes * number;
         table_choice = fastroi::choose_tables(reduction.plan.rois(), order, images, wide, narrow, scan(wide));
     }
 
     // What a scan of all images would do, in blocks of so many bytes where it packs.
     Scan scan(int64_t block_bytes) const {
-        const int64_t cell_bytes = job.out.channels * element;
+        const int64_t cell_bytes = job.out.channels * map_item;
         Scan all = {rois_fit(), cell_bytes, direct ? cell_bytes : block_bytes, 0, 0};
         for (const ImageRois& rois : images) {
             const Access access = scan_access(rois, block_bytes);
@@ -258,7 +272,7 @@ private:
 
     // Bytes that the RoIs of a work item share: of the map in place, or of a packed block.
     int64_t shared_bytes(const ImageRois& rois) const {
-        if (rois.access == Access::direct) return rois.hull_cells() * job.out.channels * element;
+        if (rois.access == Access::direct) return rois.hull_cells() * job.out.channels * map_item;
         return rois.access == Access::packed_map ? rois.hull_cells() * block_bytes() : 0;
     }
 
@@ -266,7 +280,7 @@ private:
         int64_t touched = 0;
         for (const ImageRois& rois : images) touched += rois.touched_cells;
         const int64_t written = (int64_t)order.size() * bins_per_roi();
-        const int64_t bytes = (touched + written) * job.out.channels * element;
+        const int64_t bytes = (touched * map_item + written * out_item) * job.out.channels;
         threads = usable_threads((int)std::min<int64_t>(job.execution.threads, 1 + bytes / bytes_per_thread));
     }
 
@@ -323,7 +337,7 @@ private:
     // Windows of a row join into one item, so that planes are written by rows of bins and not value by value, as long as that
     // leaves items for all threads.
     bool windows_can_join() const {
-        if (job.windows.size() == 1 || channels_last(job.out) || argmax) return false;
+        if (job.windows.size() == 1 || out_is_channels_last() || argmax) return false;
         int64_t joined = 0;
         for (const ImageRois& rois : images) {
             if (rois.access != Access::packed_map || length(window(rois).bin_rows) > bin_rows) return false;

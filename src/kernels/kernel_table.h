@@ -1,9 +1,10 @@
 // The seam between run.cpp and the kernels of one instruction set: plain structs and function pointers.
-// May include plan/axis_plan.h; must not know a rule, a RoI or a thread.
+// May include element.h and plan/axis_plan.h; must not know a rule, a RoI or a thread.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../element.h"
 #include "../plan/axis_plan.h"
 
 namespace fastroi {
@@ -45,14 +46,24 @@ struct SampleMaximum {
 // Bin rows whose reduced columns a kernel keeps together, in the first-level cache.
 constexpr int64_t column_scratch_bytes = 16 << 10;
 
-// Kernels of one element type at one block width. A block is `lanes` channels; every MapTile cell read and every bin
-// written is one block, so tails are the caller's business (overlapping or zero-padded blocks).
+// The way of one element into the arithmetic T and back. No other kernel knows how a map or an output is stored.
+template <class T>
+struct Port {
+    // Widens cells [rows) x [columns) into dst, blocks packed densely row by row.
+    void (*pack)(const PlanarBlock& map, Range rows, Range columns, T* dst);
+
+    // Rounds rows x columns bins of lanes and transposes them into planes. staging: (rows * columns * lanes + lanes) numbers.
+    void (*unpack)(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging);
+
+    // Rounds a contiguous run and writes it past the cache.
+    void (*stream)(const T* src, unsigned char* dst, int64_t count);
+};
+
+// Kernels of one arithmetic at one block width; a MapTile and a BinTile hold numbers of T. A block is `lanes` channels; every
+// MapTile cell read and every bin written is one block, so tails are the caller's business (overlapping or zero-padded blocks).
 template <class T>
 struct BlockKernels {
     int64_t lanes;
-
-    // Copies cells [rows) x [columns) into dst, blocks packed densely row by row.
-    void (*pack)(const PlanarBlock& map, Range rows, Range columns, T* dst);
 
     // bins = max over y x x, NaN ignored; an empty bin gets 0. scratch: one block per column of x.hull,
     // and column_scratch_bytes.
@@ -102,11 +113,8 @@ struct BlockKernels {
     // bins = sum over the bin's weighted cells, in their order.
     void (*gather)(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins);
 
-    // Writes a contiguous run past the cache.
-    void (*stream)(const T* src, unsigned char* dst, int64_t count);
-
-    // Transposes rows x columns bins of lanes into planes. staging: (rows * columns * lanes + lanes) elements.
-    void (*unpack)(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging);
+    Port<T> ports[element_codes];  // by Element; empty where there is none
+    const Port<T>& port(Element element) const { return ports[(int)element]; }
 };
 
 constexpr int block_widths = 3;  // 64, 128 and 256 bytes

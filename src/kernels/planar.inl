@@ -1,40 +1,39 @@
-// Planar <-> blocked: packing maps, unpacking bins, streaming.
+// Ports: planar elements <-> blocks of arithmetic. Packing maps, unpacking bins, streaming.
 #pragma once
 #include <string.h>
 
-#include "block.inl"
+#include "elements.inl"
 
 namespace fastroi {
 namespace {
 
 // Always inlined, or a tile goes through memory: left to itself the compiler stops inlining when the file has grown enough.
-template <class T>
-__attribute__((always_inline)) inline void load_transposed(const unsigned char* from, ptrdiff_t stride, Vec<T> (&v)[16 / sizeof(T)]) {
+template <class E, class T = typename E::Arithmetic>
+__attribute__((always_inline)) inline void load_transposed(E element, const unsigned char* from, ptrdiff_t stride, Vec<T> (&v)[16 / sizeof(T)]) {
     constexpr int R = 16 / sizeof(T);
-    for (int i = 0; i < R; i++) v[i] = Vec<T>::load_groups(from + i * stride, R * stride);
+    for (int i = 0; i < R; i++) v[i] = load_groups(element, from + i * stride, R * stride);
     Vec<T>::transpose_groups(v);
 }
 
 // Reads V::lanes rows of `columns` elements, `from_stride` bytes apart; writes a vector for each column, `to_stride` apart.
-template <class T, int columns>
+template <class E, int columns, class T = typename E::Arithmetic>
 inline void transpose_tile(const unsigned char* from, ptrdiff_t from_stride, unsigned char* to, ptrdiff_t to_stride) {
     Vec<T> v[columns];
-    load_transposed(from, from_stride, v);
+    load_transposed(E{}, from, from_stride, v);
     for (int i = 0; i < columns; i++) v[i].store(to + i * to_stride);
 }
 
-// Columns of the tile that an instruction set transposes best, and of the narrowest one it has.
-template <class T>
-constexpr int best_tile = Vec<T>::wide_tile ? 2 * 16 / (int)sizeof(T) : 16 / (int)sizeof(T);
-template <class T>
-constexpr int narrow_tile = 16 / (int)sizeof(T);
+// Columns of the narrowest tile there is, and of the one that an instruction set transposes best.
+template <class E>
+constexpr int narrow_tile = 16 / (int)sizeof(typename E::Arithmetic);
+template <class E>
+constexpr int best_tile = is_own<E> && Vec<typename E::Arithmetic>::wide_tile ? 2 * narrow_tile<E> : narrow_tile<E>;
 
 constexpr ptrdiff_t prefetch_distance = 512;
 
-template <class T, int NV, int R>
-inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t channels, int64_t columns,
-                                T* dst) {
-    constexpr int tiles_per_line = 64 / (R * (int)sizeof(T));
+template <class E, int NV, int R, class T = typename E::Arithmetic>
+inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t channels, int64_t columns, T* dst) {
+    constexpr int tiles_per_line = 64 / (R * (int)item<E>);
     constexpr int W = Vec<T>::lanes;
     for (int64_t first = 0; first < channels; first += W) {
         const int64_t lane = smaller(first, channels - W);
@@ -44,33 +43,37 @@ inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stri
             const int64_t at = smaller(x, columns - R);
             // As many planes are read at once as there are lanes: more streams than the hardware follows.
             for (int64_t c = at / R % tiles_per_line; c < Vec<T>::lanes; c += tiles_per_line)
-                __builtin_prefetch(from + c * channel_stride + at * (ptrdiff_t)sizeof(T) + prefetch_distance);
-            transpose_tile<T, R>(from + at * (ptrdiff_t)sizeof(T), channel_stride, to + at * Block<T, NV>::bytes,
-                              Block<T, NV>::bytes);
+                __builtin_prefetch(from + c * channel_stride + at * item<E> + prefetch_distance);
+            transpose_tile<E, R>(from + at * item<E>, channel_stride, to + at * Block<T, NV>::bytes, Block<T, NV>::bytes);
         }
     }
 }
 
-template <class T, int NV>
+template <class E, int NV, class T = typename E::Arithmetic>
 inline void pack_row_strided(const PlanarBlock& map, const unsigned char* row, int64_t columns, T* dst) {
     constexpr int lanes = Block<T, NV>::lanes;
     for (int64_t x = 0; x < columns; x++, row += map.column_stride, dst += lanes) {
-        if (map.channel_stride == (ptrdiff_t)sizeof(T)) {
-            memcpy(dst, row, map.channels * sizeof(T));
+        if (map.channel_stride == item<E>) {
+            widen_run<E>(row, map.channels, dst);
         } else {
-            for (int64_t c = 0; c < map.channels; c++) memcpy(dst + c, row + c * map.channel_stride, sizeof(T));
+            // Stored as bytes: the compiler vectorises a loop over typed stores, which costs more than it saves for a few channels.
+            for (int64_t c = 0; c < map.channels; c++) {
+                const T number = widened<E>(row + c * map.channel_stride);
+                memcpy(dst + c, &number, sizeof number);
+            }
         }
         for (int64_t c = map.channels; c < lanes; c++) dst[c] = 0;
     }
 }
 
 // Whole blocks of a channels-last map: one of many lines from each cell, which the hardware does not fetch ahead.
-template <class T, int NV>
+template <class E, int NV, class T = typename E::Arithmetic>
 inline void pack_row_of_blocks(const unsigned char* row, ptrdiff_t column_stride, int64_t columns, T* dst) {
     constexpr int64_t ahead = 24;
+    constexpr int64_t bytes = Block<T, NV>::lanes * item<E>;
     for (int64_t x = 0; x < columns; x++, row += column_stride, dst += Block<T, NV>::lanes) {
-        for (int line = 0; line < Block<T, NV>::bytes; line += 64) __builtin_prefetch(row + ahead * column_stride + line);
-        Block<T, NV>::load(row).store(dst);
+        for (int64_t line = 0; line < bytes; line += 64) __builtin_prefetch(row + ahead * column_stride + line);
+        load_block<E, NV>(row).store(dst);
     }
 }
 
@@ -83,27 +86,27 @@ inline void clear_lanes(int64_t channels, int64_t cells, T* dst) {
         for (int64_t i = 0; i < cells; i++) zero.store(dst + i * Block<T, NV>::lanes + lane);
 }
 
-template <class T, int NV>
+template <class E, int NV, class T = typename E::Arithmetic>
 void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
     constexpr int lanes = Block<T, NV>::lanes;
     int64_t height = rows.end - rows.start, width = columns.end - columns.start;
     const unsigned char* row = map.data + rows.start * map.row_stride + columns.start * map.column_stride;
-    const bool contiguous = map.column_stride == (ptrdiff_t)sizeof(T);
-    if (contiguous && map.row_stride == width * (ptrdiff_t)sizeof(T)) {
+    const bool contiguous = map.column_stride == item<E>;
+    if (contiguous && map.row_stride == width * item<E>) {
         width *= height;
         height = 1;
     }
     const bool transposed = contiguous && map.channels >= Vec<T>::lanes;
     if (transposed) clear_lanes<T, NV>(map.channels, height * width, dst);
     for (int64_t y = 0; y < height; y++, row += map.row_stride, dst += width * lanes) {
-        if (transposed && width >= best_tile<T>)
-            pack_row_transposed<T, NV, best_tile<T>>(row, map.channel_stride, map.channels, width, dst);
-        else if (transposed && width >= narrow_tile<T>)
-            pack_row_transposed<T, NV, narrow_tile<T>>(row, map.channel_stride, map.channels, width, dst);
-        else if (map.channel_stride == (ptrdiff_t)sizeof(T) && map.channels == lanes)
-            pack_row_of_blocks<T, NV>(row, map.column_stride, width, dst);
+        if (transposed && width >= best_tile<E>)
+            pack_row_transposed<E, NV, best_tile<E>>(row, map.channel_stride, map.channels, width, dst);
+        else if (transposed && width >= narrow_tile<E>)
+            pack_row_transposed<E, NV, narrow_tile<E>>(row, map.channel_stride, map.channels, width, dst);
+        else if (map.channel_stride == item<E> && map.channels == lanes)
+            pack_row_of_blocks<E, NV>(row, map.column_stride, width, dst);
         else
-            pack_row_strided<T, NV>(map, row, width, dst);
+            pack_row_strided<E, NV>(map, row, width, dst);
     }
 }
 
@@ -119,17 +122,31 @@ inline void stream_copy(const T* src, unsigned char* dst, int64_t bytes) {
     memcpy(dst + at, from + at, bytes - at);
 }
 
-template <class T>
+// Rounded in pieces that end where a cache line does.
+template <class E, class T = typename E::Arithmetic>
+inline void stream_rounded(const T* src, unsigned char* dst, int64_t count) {
+    constexpr int64_t piece = 1024;
+    alignas(64) unsigned char rounded[piece];
+    while (count > 0) {
+        const int64_t n = smaller(count, (piece - (int64_t)((uintptr_t)dst & 63)) / item<E>);
+        round_run<E>(src, n, rounded);
+        stream_copy<T>((const T*)rounded, dst, n * item<E>);
+        src += n, dst += n * item<E>, count -= n;
+    }
+}
+
+template <class E, class T = typename E::Arithmetic>
 void stream(const T* src, unsigned char* dst, int64_t count) {
-    stream_copy<T>(src, dst, count * (int64_t)sizeof(T));
+    if constexpr (is_own<E>)
+        stream_copy<T>(src, dst, count * item<E>);
+    else
+        stream_rounded<E>(src, dst, count);
 }
 
 template <class T>
-inline void copy_run(const T* src, unsigned char* dst, int64_t count, bool stream) {
+inline void copy_run(const T* src, unsigned char* dst, int64_t count) {
     const int64_t bytes = count * (int64_t)sizeof(T);
-    if (stream) {
-        stream_copy<T>(src, dst, bytes);
-    } else if (bytes >= 16 && bytes <= 32) {  // a row of 4 to 8 floats, of which there are thousands
+    if (bytes >= 16 && bytes <= 32) {  // a row of 4 to 8 floats, of which there are thousands
         memcpy(dst, src, 16);
         memcpy(dst + bytes - 16, (const unsigned char*)src + bytes - 16, 16);
     } else {
@@ -137,17 +154,27 @@ inline void copy_run(const T* src, unsigned char* dst, int64_t count, bool strea
     }
 }
 
+template <class E, class T = typename E::Arithmetic>
+inline void write_run(const T* src, unsigned char* dst, int64_t count, bool past_cache) {
+    if (past_cache)
+        stream<E>(src, dst, count);
+    else if constexpr (is_own<E>)
+        copy_run(src, dst, count);
+    else
+        round_run<E>(src, count, dst);
+}
+
 // planes[lane * count + bin]. With fewer bins than lanes a tile spills into the next plane's start, which is written after it.
 template <class T, int NV>
 inline void transpose_bins(const unsigned char* bins, int64_t count, T* planes) {
-    constexpr int R = best_tile<T>;
+    constexpr int R = best_tile<Own<T>>;
     constexpr int W = Vec<T>::lanes;
     constexpr int64_t few = 2;  // bins over (49 = 3 * 16 + 1) that are cheaper one by one than as another row of tiles
     const int64_t in_tiles = count > W && count % W <= few ? count - count % W : count;
     for (int lane = 0; lane < Block<T, NV>::lanes; lane += R)
         for (int64_t b = 0; b < in_tiles; b += W) {
             const int64_t at = count < W ? 0 : smaller(b, in_tiles - W);
-            transpose_tile<T, R>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T), Block<T, NV>::bytes,
+            transpose_tile<Own<T>, R>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T), Block<T, NV>::bytes,
                               (unsigned char*)(planes + lane * count + at), count * (ptrdiff_t)sizeof(T));
         }
     for (int64_t b = in_tiles; b < count; b++)
@@ -155,49 +182,49 @@ inline void transpose_bins(const unsigned char* bins, int64_t count, T* planes) 
 }
 
 // Lanes that stay neighbours: bin by bin.
-template <class T, int NV>
+template <class E, int NV, class T = typename E::Arithmetic>
 inline void copy_bins(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out) {
     const bool whole = out.first_lane == 0 && out.end_lane == Block<T, NV>::lanes;
     for (int64_t ph = 0; ph < rows; ph++)
         for (int64_t pw = 0; pw < columns; pw++) {
             const T* bin = (const T*)bin_address(bins, ph, pw);
             unsigned char* to = out.data + ph * out.row_stride + pw * out.column_stride;
-            if (whole && out.stream && ((uintptr_t)to & 63) == 0)
-                for (int i = 0; i < NV; i++) Vec<T>::load((const char*)bin + i * sizeof(Vec<T>)).stream(to + i * sizeof(Vec<T>));
+            if (is_own<E> && whole && out.stream && ((uintptr_t)to & 63) == 0)
+                Block<T, NV>::load(bin).write(to, true);
             else if (whole)
-                Block<T, NV>::load(bin).store(to);
+                store_block<E, NV>(Block<T, NV>::load(bin), to);
             else
-                memcpy(to + out.first_lane * sizeof(T), bin + out.first_lane, (out.end_lane - out.first_lane) * sizeof(T));
+                round_run<E>(bin + out.first_lane, out.end_lane - out.first_lane, to + out.first_lane * item<E>);
         }
 }
 
-template <class T, int NV>
+template <class E, int NV, class T = typename E::Arithmetic>
 inline void scatter_bins(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out) {
     for (int64_t ph = 0; ph < rows; ph++)
         for (int64_t pw = 0; pw < columns; pw++) {
             const T* bin = (const T*)bin_address(bins, ph, pw);
             unsigned char* to = out.data + ph * out.row_stride + pw * out.column_stride;
             for (int64_t lane = out.first_lane; lane < out.end_lane; lane++)
-                memcpy(to + lane * out.channel_stride, bin + lane, sizeof(T));
+                write_rounded<E>(bin[lane], to + lane * out.channel_stride);
         }
 }
 
-template <class T, int NV>
+template <class E, int NV, class T = typename E::Arithmetic>
 void unpack(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging) {
-    const int64_t count = rows * columns, plane = count * (int64_t)sizeof(T);
-    if (out.channel_stride == (ptrdiff_t)sizeof(T)) return copy_bins<T, NV>(bins, rows, columns, out);
-    if (count < (int64_t)(16 / sizeof(T)) || out.column_stride != (ptrdiff_t)sizeof(T) || (rows > 1 && out.row_stride != columns * (ptrdiff_t)sizeof(T)))
-        return scatter_bins<T, NV>(bins, rows, columns, out);
+    const int64_t count = rows * columns, plane = count * item<E>;
+    if (out.channel_stride == item<E>) return copy_bins<E, NV>(bins, rows, columns, out);
+    if (count < narrow_tile<E> || out.column_stride != item<E> || (rows > 1 && out.row_stride != columns * item<E>))
+        return scatter_bins<E, NV>(bins, rows, columns, out);
     const bool one_run = out.channel_stride == plane, whole = out.first_lane == 0 && out.end_lane == Block<T, NV>::lanes;
-    if (one_run && whole && !out.stream && count >= Vec<T>::lanes && (uintptr_t)out.data % sizeof(T) == 0)
+    if (is_own<E> && one_run && whole && !out.stream && count >= Vec<T>::lanes && (uintptr_t)out.data % sizeof(T) == 0)
         return transpose_bins<T, NV>(bins.data, count, (T*)out.data);
     transpose_bins<T, NV>(bins.data, count, staging);
     if (one_run) {
-        copy_run<T>(staging + out.first_lane * count, out.data + out.first_lane * plane,
-                    (out.end_lane - out.first_lane) * count, out.stream);
+        write_run<E>(staging + out.first_lane * count, out.data + out.first_lane * plane, (out.end_lane - out.first_lane) * count,
+                     out.stream);
     } else {
         for (int64_t lane = out.first_lane; lane < out.end_lane; lane++)
-            copy_run<T>(staging + lane * count, out.data + lane * out.channel_stride, count, out.stream);
+            write_run<E>(staging + lane * count, out.data + lane * out.channel_stride, count, out.stream);
     }
 }
 

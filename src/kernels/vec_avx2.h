@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../element.h"
+
 namespace fastroi {
 namespace {
 
@@ -74,6 +76,14 @@ struct Vec<double> {
         v[0].n = a;
     }
 };
+
+inline Vec<float> load_groups(Float16, const void* p, ptrdiff_t group_stride) {
+    const __m128 low = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i*)p));
+    return {_mm256_cvtph_ps(_mm_castps_si128(_mm_loadh_pi(low, (const __m64*)((const char*)p + group_stride))))};
+}
+inline void store(Float16, Vec<float> v, void* p) {
+    _mm_storeu_si128((__m128i*)p, _mm256_cvtps_ph(v.n, _MM_FROUND_TO_NEAREST_INT));
+}
 
 inline void end_streaming() { _mm_sfence(); }
 

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../element.h"
+
 namespace fastroi {
 namespace {
 
@@ -76,7 +78,7 @@ struct Vec<double> {
 };
 
 // Sixteen rows of eight floats, `stride` bytes apart, as eight vectors of sixteen rows: half the loads of two narrow tiles.
-__attribute__((always_inline)) inline void load_transposed(const unsigned char* from, ptrdiff_t stride, Vec<float> (&v)[8]) {
+__attribute__((always_inline)) inline void load_transposed(Float32, const unsigned char* from, ptrdiff_t stride, Vec<float> (&v)[8]) {
     const auto pair = [&](int row) {
         const __m512 low = _mm512_castps256_ps512(_mm256_loadu_ps((const float*)(from + row * stride)));
         return Vec<float>{_mm512_insertf32x8(low, _mm256_loadu_ps((const float*)(from + (row + 4) * stride)), 1)};
@@ -88,6 +90,18 @@ __attribute__((always_inline)) inline void load_transposed(const unsigned char* 
         v[i].n = _mm512_shuffle_f32x4(upper[i].n, lower[i].n, 0x88);
         v[4 + i].n = _mm512_shuffle_f32x4(upper[i].n, lower[i].n, 0xdd);
     }
+}
+
+inline Vec<float> load_groups(Float16, const void* p, ptrdiff_t group_stride) {
+    const auto pair = [&](int group) {
+        const char* const from = (const char*)p + group * group_stride;
+        const __m128 low = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i*)from));
+        return _mm_castps_si128(_mm_loadh_pi(low, (const __m64*)(from + group_stride)));
+    };
+    return {_mm512_cvtph_ps(_mm256_inserti128_si256(_mm256_castsi128_si256(pair(0)), pair(2), 1))};
+}
+inline void store(Float16, Vec<float> v, void* p) {
+    _mm256_storeu_si256((__m256i*)p, _mm512_cvtps_ph(v.n, _MM_FROUND_TO_NEAREST_INT));
 }
 
 inline void end_streaming() { _mm_sfence(); }

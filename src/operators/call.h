@@ -2,7 +2,7 @@
 #pragma once
 #include <algorithm>
 
-#include "../elements.h"
+#include "../type_codes.h"
 #include "../plan/side.h"
 #include "../plan/tap_plan.h"
 #include "../threads.h"

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "../element.h"
 #include "../refusal.h"
 
 namespace fastroi {
@@ -19,11 +20,7 @@ double read_as_double(const unsigned char* p) {
 double read_float16(const unsigned char* p) {
     uint16_t bits;
     memcpy(&bits, p, sizeof bits);
-    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    const double sign = bits >> 15 ? -1 : 1;
-    if (exponent == 31) return fraction ? NAN : sign * INFINITY;
-    if (exponent == 0) return sign * std::ldexp(fraction, -24);
-    return sign * std::ldexp(1024 + fraction, exponent - 25);
+    return (double)Float16::widen(bits);
 }
 
 using NumberReader = double (*)(const unsigned char*);

@@ -65,3 +65,12 @@ def unit_program(name, machine=None, cxx=None, flags=(), link=()):
             run(cxx or tables.compiler(), *flags, *objects, "-o", f"{program}.new", *tables.OPENMP_FLAGS, *link)
             os.replace(f"{program}.new", program)
     return program
+
+
+def build_library(source, library):
+    """Compiles a C++ file, if it or what it includes changed, and links it with the whole core to a shared library."""
+    tables = setup_tables()
+    flags = [*tables.core_flags(), "-O0", f"-I{INCLUDE}"]
+    part = tables.compile_parts({"library": (source, flags)}, ROOT / "build" / "variants" / source.stem)
+    run(tables.compiler(), "-shared", *part.values(), *compiled().values(), "-o", library, *tables.OPENMP_FLAGS)
+    return library

@@ -71,7 +71,7 @@ void check_pack(Trial<T>& t) {
     const PlanarBlock block{map.origin(), map.stride(channels_axis), map.stride(rows_axis), map.stride(columns_axis), channels};
     const int64_t cells = length_of(rows) * length_of(columns);
     Output<T> packed(t, cells * lanes * (int64_t)sizeof(T));
-    const auto call = [&] { t.kernels.pack(block, rows, columns, (T*)packed.data()); };
+    const auto call = [&] { t.kernels.port(own_element<Stored>).pack(block, rows, columns, (T*)packed.data()); };
     call();
     int64_t at = 0;
     for (int64_t y = rows.start; y < rows.end; y++)
@@ -99,7 +99,7 @@ void check_unpack(Trial<T>& t) {
     const PlanarBins planes{out.data() + layout.origin, layout.stride[channels_axis], layout.stride[rows_axis], layout.stride[columns_axis],
                             first_lane, end_lane, t.sometimes(2)};
     T* const staging = t.scratch((rows * columns + 1) * lanes);
-    const auto call = [&] { t.kernels.unpack(tile, rows, columns, planes, staging); };
+    const auto call = [&] { t.kernels.port(own_element<Stored>).unpack(tile, rows, columns, planes, staging); };
     call();
     t.isa.end_streaming();
     for (int64_t bin = 0; bin < rows * columns; bin++)
@@ -117,7 +117,7 @@ void check_stream(Trial<T>& t) {
     T* const source = t.scratch(count);
     for (int64_t i = 0; i < count; i++) source[i] = random_value<T>(t.random, Values::extremes);
     const auto call = [&] {
-        t.kernels.stream(source, out.data(), count);
+        t.kernels.port(own_element<T>).stream(source, out.data(), count);
         t.isa.end_streaming();
     };
     call();

@@ -69,7 +69,7 @@ struct RandomJob {
         }
         job.out = random_tensor(random, out_form, rois, channels, out_rows, out_columns, element);
         job.windows = grouped ? group_windows(random.one_in(2)) : whole_window(job.out);
-        job.execution = {(int)random.between(1, 6), random_kernels(random), nullptr, nullptr};
+        job.execution = {(int)random.between(1, 6), random_kernels(random), FASTROI_POOL, nullptr};
         for (int64_t i = 0; i < rois; i++) boxes.push_back(random_box(random, levels * images));
     }
 
@@ -121,8 +121,11 @@ RangePlan range_plan(Random& random, const RandomJob& j) {
     const RangeRule rule = (RangeRule)random.below(range_rule_count);
     return RangePlan(
         j.boxes.data(), 0, (int64_t)j.boxes.size(), {j.job.out.rows, j.job.out.columns}, 1,
-        [&](const Box& b) { return random_ranges(rule, b.coordinate[1], b.coordinate[3], j.job.out.rows, j.map_of(b).rows); },
-        [&](const Box& b) { return random_ranges(rule, b.coordinate[0], b.coordinate[2], j.job.out.columns, j.map_of(b).columns); });
+        [&](const Box& b) {
+            const double* const c = b.coordinate;
+            return std::make_pair(random_ranges(rule, c[1], c[3], j.job.out.rows, j.map_of(b).rows),
+                                  random_ranges(rule, c[0], c[2], j.job.out.columns, j.map_of(b).columns));
+        });
 }
 
 // One axis for each group: its share of the bins. collect(arena, first bin, bins, axis of the rule, extent) makes one.
@@ -249,7 +252,7 @@ template <class Work>
 int64_t widest_block(const Work& work) {
     int64_t lanes = 1;
     for (const auto& block : work.blocks) lanes = std::max(lanes, block.kernels->lanes);
-    return lanes * Work::element;
+    return lanes * Work::number;
 }
 
 // What run.cpp will pack and keep fits into its part of the scratch; `capped`: jobs of which no RoI may take more than the cap.
@@ -361,8 +364,9 @@ struct Seen {
 } seen;
 
 template <class T, class Reduction>
-void check_work(const Reduction& reduction, const RandomJob& j, bool argmax, Part part) {
-    const WorkPlan<T, Reduction> work(reduction, j.job, argmax, part);
+void check_work(const Reduction& reduction, RandomJob& j, bool argmax, Part part) {
+    if (argmax) j.job.argmax = j.job.out;
+    const WorkPlan<T, Reduction> work(reduction, j.job, part);
     check_blocks(work);
     check_images(work, part);
     check_items(work);
@@ -386,38 +390,33 @@ Part random_part(Random& random, int64_t count) {
 
 template <class T>
 void check_max_ranges(Random& random) {
-    const RandomJob j(random, sizeof(T), false);
-    const RangePlan plan = range_plan(random, j);
-    check_work<T>(MaxOverRanges<T>{{plan}, j.job.maps[0].columns}, j, random.one_in(4), random_part(random, (int64_t)j.boxes.size()));
+    RandomJob j(random, sizeof(T), false);
+    check_work<T>(MaxOverRanges<T>{{range_plan(random, j)}, j.job.maps[0].columns}, j, random.one_in(4), random_part(random, (int64_t)j.boxes.size()));
 }
 
 template <class T>
 void check_mean_ranges(Random& random) {
-    const RandomJob j(random, sizeof(T), true);
-    const RangePlan plan = range_plan(random, j);
-    check_work<T>(MeanOverRanges<T>{{plan}}, j, false, {0, (int64_t)j.boxes.size()});
+    RandomJob j(random, sizeof(T), true);
+    check_work<T>(MeanOverRanges<T>{{range_plan(random, j)}}, j, false, {0, (int64_t)j.boxes.size()});
 }
 
 template <class T>
 void check_sum_taps(Random& random) {
-    const RandomJob j(random, sizeof(T), true);
-    const TapPlan<T> plan = tap_plan<T>(random, j);
-    check_work<T>(SumOverTaps<T>{{plan}, 0}, j, false, {0, (int64_t)j.boxes.size()});
+    RandomJob j(random, sizeof(T), true);
+    check_work<T>(SumOverTaps<T>{{tap_plan<T>(random, j)}, 0}, j, false, {0, (int64_t)j.boxes.size()});
 }
 
 template <class T>
 void check_max_samples(Random& random) {
-    const RandomJob j(random, sizeof(T), false);
-    const SamplePlan<T> plan = sample_plan<T>(random, j);
-    check_work<T>(MaxOverSamples<T>{{plan}, {false, false, false}}, j, false, {0, (int64_t)j.boxes.size()});
+    RandomJob j(random, sizeof(T), false);
+    check_work<T>(MaxOverSamples<T>{{sample_plan<T>(random, j)}, {false, false, false}}, j, false, {0, (int64_t)j.boxes.size()});
 }
 
 template <class T>
 void check_gather(Random& random) {
     RandomJob j(random, sizeof(T), true);
     for (size_t w = 0; w < j.job.windows.size(); w++) j.job.windows[w].y_window = j.job.windows[w].x_window = (int64_t)w;
-    const GatherPlan<T> plan = gather_plan<T>(j);
-    check_work<T>(SumOverCells<T>{{plan}}, j, false, {0, (int64_t)j.boxes.size()});
+    check_work<T>(SumOverCells<T>{{gather_plan<T>(j)}}, j, false, {0, (int64_t)j.boxes.size()});
 }
 
 struct Row {
