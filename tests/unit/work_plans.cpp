@@ -248,11 +248,11 @@ void check_items(const Work& work) {
     CHECK(1 <= work.threads && work.threads <= work.job.execution.threads);
 }
 
-template <class Work>
-int64_t widest_block(const Work& work) {
+template <class T, class Reduction>
+int64_t widest_block(const WorkPlan<T, Reduction>& work) {
     int64_t lanes = 1;
     for (const auto& block : work.blocks) lanes = std::max(lanes, block.kernels->lanes);
-    return lanes * Work::number;
+    return lanes * (int64_t)sizeof(T);
 }
 
 // What run.cpp will pack and keep fits into its part of the scratch; `capped`: jobs of which no RoI may take more than the cap.
