@@ -117,12 +117,16 @@ def locked(directory):
         yield directory
 
 
+def ninja(directory, *arguments, **options):
+    program = [sys.executable, "-m", "ninja"] if importlib.util.find_spec("ninja") else ["ninja"]
+    return subprocess.run([*program, "--quiet", "-C", str(directory), *arguments], **options)
+
+
 def run_ninja(parts, directory, cxx):
     """{part: object file}. Compiles what changed since the last time."""
     objects = {part: directory / (re.sub(r"\W", "_", part.removesuffix(".cpp")) + ".o") for part in parts}
     (directory / "build.ninja").write_text(ninja_file(parts, objects, cxx or compiler()))
-    ninja = [sys.executable, "-m", "ninja"] if importlib.util.find_spec("ninja") else ["ninja"]
-    if subprocess.run([*ninja, "--quiet", "-C", str(directory)]).returncode:
+    if ninja(directory).returncode:
         raise CompileError("the core does not compile; what the compiler said stands above")
     return objects
 
@@ -147,6 +151,12 @@ def write_declarations():
     spec.loader.exec_module(tool)
     header = ROOT / "fastroi" / "include" / "fastroi.h"
     write_if_new(ROOT / "fastroi" / "capi.pxd", tool.cython_declarations(header, compiler()))
+
+
+def write_compile_commands(target=ROOT / "compile_commands.json"):
+    """For clangd and its like: what ninja was told at the last build."""
+    with locked(OBJECTS) as own:
+        target.write_text(ninja(own, "-t", "compdb", "compile", capture_output=True, text=True, check=True).stdout)
 
 
 def cython_source(directory):
@@ -200,6 +210,8 @@ if __name__ == "__main__":
         print(make_variables(), end="")
     elif sys.argv[1:] == ["--objects"]:
         print(*extension_objects().values(), sep="\n")
+    elif sys.argv[1:] == ["--compile-commands"]:
+        write_compile_commands()
     else:
         core = Extension("fastroi._core", [], language="c++", extra_link_args=OPENMP_FLAGS)
         setup(ext_modules=[core], cmdclass={"build_ext": BuildCore, "build_py": BuildPython})
