@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several processes share the processors: none spins while it waits
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

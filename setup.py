@@ -51,7 +51,7 @@ OPENMP_FLAGS = [] if os.environ.get("FASTROI_NO_OPENMP") else ["-fopenmp"]
 
 # Everything else of the core, whatever room it is in.
 CORE_SOURCES = sorted(
-    str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.cpp") if path.parent.name != "kernels"
+    str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.cpp") if not path.name.startswith("isa_")
 )
 RULE_HEADERS = ("axis_plan.h", "rules.h", "tap_rules.h", "ps_rules.h", "gather_rules.h", "mask_rules.h")  # the GPU kernels include them
 
@@ -122,9 +122,13 @@ def ninja(directory, *arguments, **options):
     return subprocess.run([*program, "--quiet", "-C", str(directory), *arguments], **options)
 
 
+def object_name(part):
+    return re.sub(r"\W", "_", part.removesuffix(".cpp")) + ".o"
+
+
 def run_ninja(parts, directory, cxx):
     """{part: object file}. Compiles what changed since the last time."""
-    objects = {part: directory / (re.sub(r"\W", "_", part.removesuffix(".cpp")) + ".o") for part in parts}
+    objects = {part: directory / object_name(part) for part in parts}
     (directory / "build.ninja").write_text(ninja_file(parts, objects, cxx or compiler()))
     if ninja(directory).returncode:
         raise CompileError("the core does not compile; what the compiler said stands above")

@@ -1,5 +1,5 @@
 // Stands in for choose_tables() in the core that benchmarks/paths.py links: the choice can be dictated from outside.
-#include "range_tables.h"
+#include "run/range_tables.h"
 
 namespace {
 enum Kind { core_chooses, scan, tables };

@@ -181,7 +181,7 @@ def link_dictated_package(folder: Path) -> Path:
     objects = [Path(line) for line in run(sys.executable, "setup.py", "--objects", cwd=ROOT).splitlines() if line.endswith(".o")]
     flags = ["-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-I", ROOT / "src", "-I", ROOT / "fastroi/include"]
     run(compiler, *flags, "-c", Path(__file__).with_suffix(".cpp"), "-o", dictator)
-    runs = next(path for path in objects if path.name == "src_run.o")
+    runs = next(path for path in objects if path.name == "src_run_run.o")
     chooses, dictates = symbol(dictator, "U", "choose_tables"), symbol(dictator, "T", "dictate_tables")
     run("objcopy", "--redefine-sym", f"{chooses}={dictates}", runs, dictated)
     shutil.copytree(ROOT / "fastroi", package / "fastroi", ignore=shutil.ignore_patterns("*.so", "__pycache__"))

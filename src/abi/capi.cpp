@@ -3,11 +3,11 @@
 #include <new>
 #include <stdexcept>
 
-#include "../dispatch.h"
-#include "../plan_listing.h"
+#include "../kernels/dispatch.h"
+#include "../run/plan_listing.h"
 #include "../refusal.h"
-#include "../run.h"
-#include "../stop_sign.h"
+#include "../run/run.h"
+#include "../run/stop_sign.h"
 #include "../threads.h"
 #include "operator_table.h"
 

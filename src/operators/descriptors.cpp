@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "../dispatch.h"
+#include "../kernels/dispatch.h"
 #include "../plan/rules.h"
 #include "../threads.h"
 

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <tuple>
 
-#include "../stop_sign.h"
+#include "../run/stop_sign.h"
 #include "call.h"
 #include "groups.h"
 

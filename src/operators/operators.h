@@ -2,7 +2,7 @@
 // flow. Throw Refusal.
 #pragma once
 #include "../plan/side.h"
-#include "../plan_part.h"
+#include "../run/plan_part.h"
 #include "descriptors.h"
 
 namespace fastroi {

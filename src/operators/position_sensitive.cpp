@@ -1,5 +1,5 @@
 // The operators whose bins each read channels of their own.
-#include "call.h"
+#include "planning.h"
 #include "groups.h"
 
 namespace fastroi {

@@ -1,5 +1,5 @@
 // The operators whose bins are rows times columns and read all channels: RoIPool, RoIAlign, RoIWarp, PrRoIPool, crop_and_resize.
-#include "call.h"
+#include "planning.h"
 
 namespace fastroi {
 

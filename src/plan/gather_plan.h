@@ -8,7 +8,7 @@
 #include "../threads.h"
 #include "arena.h"
 #include "gather_rules.h"
-#include "roi_plan.h"
+#include "box.h"
 
 namespace fastroi {
 

@@ -5,7 +5,7 @@
 #include "../refusal.h"
 #include "../threads.h"
 #include "arena.h"
-#include "roi_plan.h"
+#include "box.h"
 #include "tap_rules.h"
 
 namespace fastroi {

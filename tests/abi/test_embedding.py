@@ -79,7 +79,7 @@ def test_wheel_holds_what_other_extensions_need(wheel):
 def test_sdist_holds_sources_tests_and_examples(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
-    tracked = {"setup.py", "pyproject.toml", "LICENSE", "README.md", "src/run.cpp", "src/kernels/kernels.inl"}
+    tracked = {"setup.py", "pyproject.toml", "LICENSE", "README.md", "src/run/run.cpp", "src/kernels/kernels.inl"}
     tracked |= {"fastroi/_core.pyx", "tools/cython_declarations.py", "tests/abi/test_embedding.py", "examples/plain_c/Makefile"}
     assert tracked <= names
     assert not [name for name in names if re.search(r"_core\.cpp$|\.so$|\.o$|__pycache__", name)]

@@ -6,7 +6,6 @@ Built from a copy of the sources by a compiler that only preprocesses: it reads 
 import runpy
 import shutil
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 from native_build import ROOT, run, setup_tables
@@ -16,7 +15,7 @@ class Copy:
     """The sources in another place, with their own setup.py and objects."""
 
     def __init__(self, root):
-        for name in ("src", "fastroi"):
+        for name in ("src", "fastroi", "tools"):
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
         shutil.copy(ROOT / "setup.py", root)
         self.root, self.setup = (
@@ -43,17 +42,17 @@ class Copy:
         self.setup.compile_parts(self.setup.compilations(), self.setup.OBJECTS)
 
     def _times(self):
-        return {path.stem: path.stat().st_mtime_ns for path in self.setup.OBJECTS.glob("*.o")}
+        return {path.name: path.stat().st_mtime_ns for path in self.setup.OBJECTS.glob("*.o")}
 
 
 def test_a_change_compiles_what_reads_it(tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", f"{setup_tables().compiler()} -E")
     copy = Copy(tmp_path)
     sources = copy.setup.CORE_SOURCES
-    isas = {Path(copy.setup.kernel_source(isa)).stem for isa in copy.setup.ISAS}
-    assert copy.compiled_by(copy.build) == {*isas, *(Path(source).stem for source in sources), "_core"}
+    isas = {copy.setup.object_name(isa) for isa in copy.setup.ISAS}
+    assert copy.compiled_by(copy.build) == {*isas, *map(copy.setup.object_name, [*sources, "_core"])}
     assert copy.compiled_by(copy.build) == set()
     copy.change(*tmp_path.glob("src/**/*.inl"))
     assert copy.compiled_by(copy.build_core) == isas
     copy.change(sources[0])
-    assert copy.compiled_by(copy.build_core) == {Path(sources[0]).stem}
+    assert copy.compiled_by(copy.build_core) == {copy.setup.object_name(sources[0])}

@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "../../src/dispatch.h"
+#include "../../src/kernels/dispatch.h"
 #include "kernel_inputs.h"
 
 namespace unit {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../../src/plan/gather_plan.h"
+#include "../../src/plan/range_plan.h"
 #include "../../src/plan/run_cover.h"
 #include "../../src/plan/tap_plan.h"
 #include "check.h"

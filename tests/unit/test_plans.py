@@ -1,10 +1,12 @@
-"""What plans are made of and what a call decides: plans.cpp and work_plans.cpp."""
+"""What plans are made of, what a call decides, plans that are kept: plans.cpp, work_plans.cpp, kept_plans.cpp."""
 
 import subprocess
 
 import pytest
 from helpers import SEED
 from native_build import SANITIZED, unit_program
+
+from fastroi._core import OPERATORS
 
 
 def printed(program, *arguments, **build):
@@ -29,7 +31,11 @@ def test_work_plans_do_each_thing_once_and_keep_to_the_cap():
     check_work_plans()
 
 
-@pytest.mark.parametrize("program", ["plans", "work_plans"])
+def test_kept_plans_run_on_other_maps():
+    assert printed("kept_plans") == list(OPERATORS)
+
+
+@pytest.mark.parametrize("program", ["plans", "work_plans", "kept_plans"])
 def test_unknown_arguments_are_refused(program):
     done = subprocess.run([unit_program(program), "--sed=1"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
@@ -40,3 +46,4 @@ def test_unknown_arguments_are_refused(program):
 def test_sanitizers_report_nothing():
     printed("plans", "--trials=1000", flags=SANITIZED)
     check_work_plans("--trials=500", flags=SANITIZED)
+    printed("kept_plans", "--trials=200", flags=SANITIZED)

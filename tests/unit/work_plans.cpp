@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "../../src/dispatch.h"
-#include "../../src/work_plan.h"
+#include "../../src/kernels/dispatch.h"
+#include "../../src/run/work_plan.h"
 #include "check.h"
 
 namespace unit {

@@ -2,11 +2,11 @@
 // operators whose maps and outputs are stored as any element that has a port.
 #include <cfenv>
 
-#include "../../../src/dispatch.h"
-#include "../../../src/operators/call.h"
-#include "../../../src/run.h"
-#include "../../../src/stop_sign.h"
-#include "../../../src/work_plan.h"
+#include "../../../src/kernels/dispatch.h"
+#include "../../../src/operators/planning.h"
+#include "../../../src/run/run.h"
+#include "../../../src/run/stop_sign.h"
+#include "../../../src/run/work_plan.h"
 
 using namespace fastroi;
 

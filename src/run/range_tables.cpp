@@ -4,7 +4,7 @@
 #include <limits>
 #include <numeric>
 
-#include "threads.h"
+#include "../threads.h"
 
 namespace fastroi {
 namespace {

@@ -1,6 +1,6 @@
 #include "plan_listing.h"
 
-#include "type_codes.h"
+#include "../type_codes.h"
 
 namespace fastroi {
 namespace {

@@ -1,6 +1,6 @@
 // Which instruction sets exist here and which one is in use.
 #pragma once
-#include "kernels/kernel_table.h"
+#include "kernel_table.h"
 
 namespace fastroi {
 

@@ -9,9 +9,9 @@
 
 #include "range_tables.h"
 #include "reductions.h"
-#include "refusal.h"
+#include "../refusal.h"
 #include "scratch.h"
-#include "threads.h"
+#include "../threads.h"
 #include "tiles.h"
 
 namespace fastroi {

@@ -2,10 +2,10 @@
 #pragma once
 #include <vector>
 
-#include "job.h"
-#include "plan/mask_rules.h"
-#include "plan/side.h"
-#include "plan/roi_plan.h"
+#include "../job.h"
+#include "../plan/mask_rules.h"
+#include "../plan/side.h"
+#include "../plan/box.h"
 
 namespace fastroi {
 

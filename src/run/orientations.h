@@ -2,8 +2,8 @@
 #pragma once
 #include <vector>
 
-#include "job.h"
-#include "plan/gather_rules.h"
+#include "../job.h"
+#include "../plan/gather_rules.h"
 
 namespace fastroi {
 

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 
-#include "job.h"
-#include "plan/gather_plan.h"
-#include "plan/tap_plan.h"
+#include "../job.h"
+#include "../plan/gather_plan.h"
+#include "../plan/range_plan.h"
+#include "../plan/tap_plan.h"
 #include "tiles.h"
 
 namespace fastroi {

@@ -8,8 +8,8 @@
 
 #include <vector>
 
-#include "plan/roi_plan.h"
-#include "plan/run_cover.h"
+#include "../plan/box.h"
+#include "../plan/run_cover.h"
 #include "tiles.h"
 
 namespace fastroi {

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <chrono>
 
-#include "refusal.h"
+#include "../refusal.h"
 #include "scratch.h"
 
 namespace fastroi {

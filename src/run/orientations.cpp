@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "stop_sign.h"
-#include "threads.h"
+#include "../threads.h"
 
 namespace fastroi {
 namespace {

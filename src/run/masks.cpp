@@ -4,10 +4,10 @@
 #include <cstring>
 #include <type_traits>
 
-#include "type_codes.h"
-#include "plan/tap_plan.h"
+#include "../type_codes.h"
+#include "../plan/tap_plan.h"
 #include "stop_sign.h"
-#include "threads.h"
+#include "../threads.h"
 
 namespace fastroi {
 namespace {

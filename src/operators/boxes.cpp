@@ -1,4 +1,4 @@
-#include "roi_plan.h"
+#include "boxes.h"
 
 #include <cmath>
 #include <cstring>
