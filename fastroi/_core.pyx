@@ -118,7 +118,8 @@ cdef dict read_operators():
             field = read_field(&row.fields[i])
             operator.fields[field.name] = field
         operator.pairs = {
-            name[:-2]: (field, operator.fields[name[:-1] + "w"]) for name, field in operator.fields.items() if name.endswith("_h")
+            name.removesuffix("_h"): (field, operator.fields[name.removesuffix("h") + "w"])
+            for name, field in operator.fields.items() if name.endswith("_h")
         }
         operators[operator.name] = operator
         code += 1

@@ -324,7 +324,8 @@ typedef struct fastroi_field {
     const char *type; /* as FIELD spells it */
     size_t offset;    /* in the params struct */
     const char *of;   /* "number", "flag", "array", or the name of a list of choices */
-    const char *const *choices; /* names of the codes 0, 1, ..., NULL past the end; NULL for what is no choice */
+    int32_t choice_count;       /* 0 for what is no choice */
+    const char *const *choices; /* names of the codes 0, 1, ..., NULL past the end; or NULL */
 } fastroi_field;
 
 typedef struct fastroi_operator {

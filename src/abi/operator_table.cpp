@@ -8,13 +8,18 @@ namespace {
 
 // The names of what a field may say that it is one of, under the name of that list; what is no choice has none.
 #define FASTROI_NAME(enumerator, name) #name,
-#define FASTROI_NAMES(list, CHOICES) constexpr const char* list##_names[] = {CHOICES(FASTROI_NAME) nullptr};
+#define FASTROI_NAMES(list, CHOICES)                                  \
+    constexpr int32_t list##_count = FASTROI_COUNT(CHOICES);           \
+    constexpr const char* list##_names[] = {CHOICES(FASTROI_NAME) nullptr};
+#define FASTROI_NO_NAMES(list)             \
+    constexpr int32_t list##_count = 0;    \
+    constexpr const char* const* list##_names = nullptr;
 FASTROI_CHOICES(FASTROI_NAMES)
-constexpr const char* const* number_names = nullptr;
-constexpr const char* const* flag_names = nullptr;
-constexpr const char* const* array_names = nullptr;
+FASTROI_NO_NAMES(number)
+FASTROI_NO_NAMES(flag)
+FASTROI_NO_NAMES(array)
 
-#define FASTROI_FIELD(type, name, of) {#name, #type, offsetof(Params, name), #of, of##_names},
+#define FASTROI_FIELD(type, name, of) {#name, #type, offsetof(Params, name), #of, of##_count, of##_names},
 #define FASTROI_FIELD_TABLE(name, FIELDS, flags)                          \
     namespace name##_table {                                              \
     using Params = fastroi_##name##_params;                               \
@@ -26,12 +31,6 @@ FASTROI_OPERATORS(FASTROI_FIELD_TABLE)
     {#name, flags, sizeof(name##_table::Params), (int32_t)std::size(name##_table::fields), name##_table::fields},
 constexpr fastroi_operator operators[] = {FASTROI_OPERATORS(FASTROI_ROW)};
 
-void check_choice(const fastroi_field& field, int32_t code) {
-    int32_t count = 0;
-    while (field.choices[count]) count++;
-    if (code < 0 || code >= count) refuse(FASTROI_INVALID_VALUE, -1, "%s: unknown code %d", field.name, code);
-}
-
 template <class Params>
 Params read_params(const void* from, const fastroi_operator& op) {
     if (!from) refuse(FASTROI_INVALID_VALUE, -1, "params: NULL");
@@ -41,7 +40,7 @@ Params read_params(const void* from, const fastroi_operator& op) {
         if (!field.choices) continue;
         int32_t code;
         memcpy(&code, (const unsigned char*)&params + field.offset, sizeof code);
-        check_choice(field, code);
+        if (code < 0 || code >= field.choice_count) refuse(FASTROI_INVALID_VALUE, -1, "%s: unknown code %d", field.name, code);
     }
     return params;
 }

@@ -43,32 +43,39 @@ private:
 
     template <class Emit>
     void group_pieces(const RangeAxis& axis, Range window, int level_limit, const Emit& emit) {
-        list_pieces(axis, window);
-        auto first = pieces_.begin();
-        while (first != pieces_.end()) {
+        Piece* first = storage(axis.count);
+        Piece* const end = list_pieces(axis, window, first);
+        while (first != end) {
             int32_t shortest = first->length, longest = first->length;
-            for (auto piece = first; piece != pieces_.end(); ++piece) {
+            for (const Piece* piece = first; piece != end; ++piece) {
                 shortest = std::min(shortest, piece->length);
                 longest = std::max(longest, piece->length);
             }
             const int level = std::min(floor_log2(shortest), level_limit);
             const int64_t longest_of_level = level == level_limit ? INT64_MAX : (int64_t)2 << level;
-            auto rest = pieces_.end();
+            Piece* rest = end;
             if (longest > longest_of_level) {
-                rest = std::stable_partition(first, pieces_.end(), [&](const Piece& piece) { return piece.length <= longest_of_level; });
+                rest = std::stable_partition(first, end, [&](const Piece& piece) { return piece.length <= longest_of_level; });
                 longest = std::max_element(first, rest, [](const Piece& a, const Piece& b) { return a.length < b.length; })->length;
             }
-            emit(level, &*first, (int64_t)(rest - first), runs_of(longest, level));
+            emit(level, first, (int64_t)(rest - first), runs_of(longest, level));
             first = rest;
         }
     }
 
-    void list_pieces(const RangeAxis& axis, Range window) {
-        pieces_.clear();
+    Piece* storage(int64_t count) {
+        if (count <= few) return few_;
+        if ((int64_t)many_.size() < count) many_.resize(count);
+        return many_.data();
+    }
+
+    // Returns the end of what it wrote.
+    static Piece* list_pieces(const RangeAxis& axis, Range window, Piece* to) {
         for (int64_t p = 0; p < axis.count; p++) {
             const Range r = intersection(axis.bins[p], window);
-            if (!is_empty(r)) pieces_.push_back({(int32_t)p, r.start, r.end - r.start});
+            if (!is_empty(r)) *to++ = {(int32_t)p, r.start, r.end - r.start};
         }
+        return to;
     }
 
     // The last run ends with the bin; those of a shorter bin that would pass it repeat it.
@@ -84,7 +91,10 @@ private:
         return {bins, starts, count, runs, level};
     }
 
-    std::vector<Piece> pieces_;
+    // The usual numbers of bins need no allocation, which would cost a small call more than its pieces.
+    static constexpr int64_t few = 16;
+    Piece few_[few];
+    std::vector<Piece> many_;
 };
 
 }  // namespace fastroi

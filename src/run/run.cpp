@@ -13,7 +13,7 @@ template <class T, class Reduction>
 class Run {
 public:
     Run(const Reduction& reduction, const Job& job, Part rois)
-        : work_(reduction, job, rois), reduction_(reduction), job_(job), stop_(*job.execution.stop) {}
+        : work_(reduction, job, rois), reduction_(reduction), job_(job), argmax_(job.argmax), stop_(*job.execution.stop) {}
 
     void operator()() {
         std::atomic<int64_t> next{0};
@@ -171,7 +171,7 @@ private:
         const auto& x = reduction_.x(roi, w);
         unsigned char* const out = first_output(block, rois, roi, job_.out);
         const bool in_place = writes_in_place(block);
-        const int64_t step = in_place && rois.access != Access::packed_roi && !job_.argmax.data ? y.count : work_.bin_rows;
+        const int64_t step = in_place && rois.access != Access::packed_roi && !argmax_.data ? y.count : work_.bin_rows;
         for (int64_t p = 0; p < y.count; p += step) {
             const int64_t end = std::min(p + step, y.count);
             const MapTile tile = rois.access == Access::packed_roi
@@ -182,7 +182,7 @@ private:
             const auto group = bins_of(y, p, end);
             reduction_.reduce(*block.kernels, tile, group, x, bins, buffers.columns);
             if (!in_place) unpack(block, bins, end - p, x.count, out + p * job_.out.row_stride, buffers.staging);
-            if (job_.argmax.data) write_argmax(block, rois, tile, roi, p, group, x, bins, buffers.offsets);
+            if (argmax_.data) write_argmax(block, rois, tile, roi, p, group, x, bins, buffers.offsets);
         }
     }
 
@@ -203,11 +203,11 @@ private:
                       const Axis& y, const Axis& x, const BinTile& bins, int64_t* offsets) const {
         if constexpr (std::is_same_v<Reduction, MaxOverRanges<T>>) {
             reduction_.argmax(*block.kernels, map, y, x, bins, offsets);
-            unsigned char* const plane = first_output(block, rois, roi, job_.argmax) + first_bin * job_.argmax.row_stride;
+            unsigned char* const plane = first_output(block, rois, roi, argmax_) + first_bin * argmax_.row_stride;
             for (int64_t ph = 0; ph < y.count; ph++)
                 for (int64_t pw = 0; pw < x.count; pw++, offsets += block.kernels->lanes)
                     for (int64_t lane = block.first_lane; lane < block.end_lane; lane++)
-                        memcpy(plane + lane * job_.argmax.channel_stride + ph * job_.argmax.row_stride + pw * job_.argmax.column_stride,
+                        memcpy(plane + lane * argmax_.channel_stride + ph * argmax_.row_stride + pw * argmax_.column_stride,
                                offsets + lane, sizeof *offsets);
         }
     }
@@ -337,6 +337,7 @@ private:
     const WorkPlan<T, Reduction> work_;
     const Reduction& reduction_;
     const Job& job_;
+    const Tensor argmax_;  // of its own: the compiler need not fear that results overwrite it
     StopSign& stop_;
 };
 
