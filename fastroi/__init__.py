@@ -2,6 +2,7 @@
 
 import importlib as _importlib
 import os as _os
+import typing as _typing
 
 from . import _core, deformable, masks, memory, ops, pyramid, rotated, simd
 from ._threads import get_num_threads, set_num_threads
@@ -16,28 +17,24 @@ from .rotated import *  # noqa: F403
 
 simd._obey_environment()
 
-__all__ = [
-    *deformable.__all__,
-    *masks.__all__,
-    *memory.__all__,
-    *ops.__all__,
-    *pyramid.__all__,
-    *rotated.__all__,
-    "__version__",
-    "explain",
-    "get_include",
-    "get_num_threads",
-    "set_num_threads",
-    "simd",
-]
+__all__ = ["__version__", "explain", "get_include", "get_num_threads", "set_num_threads", "simd"]
+__all__ += deformable.__all__
+__all__ += masks.__all__
+__all__ += memory.__all__
+__all__ += ops.__all__
+__all__ += pyramid.__all__
+__all__ += rotated.__all__
+
+if _typing.TYPE_CHECKING:  # a type checker that saw __getattr__ would take every name for an attribute
+    from . import gpu as gpu
+else:
+
+    def __getattr__(name):
+        if name == "gpu":  # on first use: the CPU path pays nothing for it
+            return _importlib.import_module(".gpu", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __getattr__(name):
-    if name == "gpu":  # on first use: the CPU path pays nothing for it
-        return _importlib.import_module(".gpu", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def get_include():
+def get_include() -> str:
     """Directory of ``fastroi.h`` and ``fastroi_capsule.h``, for the include path of another extension."""
     return _os.path.join(_os.path.dirname(__file__), "include")

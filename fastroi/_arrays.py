@@ -1,14 +1,21 @@
 """What an array is to fastroi, whosever it is: where it lies, whether it can be read, what it shares memory with."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from ._types import Array
+
 _GPU_DEVICE_TYPES = (2, 13)  # of DLPack: CUDA, CUDA managed
-_UNSIGNED = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
-_SHARING_EFFORT = 100_000
-_TooHardError = np.exceptions.TooHardError if hasattr(np, "exceptions") else np.TooHardError
+_UNSIGNED: dict[int, np.dtype[Any]] = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+_SHARING_EFFORT: Any = 100_000  # NumPy's own types know of no effort but 0 and -1
+_TooHardError: type[Exception] = getattr(np, "exceptions", np).TooHardError
 
 
-def is_on_gpu(value):
+def is_on_gpu(value: object) -> bool:
     """Whether an array of any library lies in GPU memory; its library need not be known here."""
     device = getattr(value, "__dlpack_device__", None)
     if device is not None:
@@ -16,7 +23,7 @@ def is_on_gpu(value):
     return hasattr(value, "__cuda_array_interface__")
 
 
-def plain_array(value, name):
+def plain_array(value: Any, name: str) -> Array:
     """`value` as an ndarray, without copying one; refuses the kinds whose meaning an ndarray would lose."""
     if type(value) is np.ndarray:
         return value
@@ -32,12 +39,12 @@ def plain_array(value, name):
         raise TypeError(f"{name}: cannot be read as an array ({error})") from None
 
 
-def unsigned(array):
+def unsigned(array: Array) -> Array:
     """The same memory as unsigned integers of the same width, as the core's memoryviews take it."""
     return array.view(_UNSIGNED[array.itemsize])
 
 
-def check_result(out, shape, dtype, name):
+def check_result(out: Array, shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
     """Refuse an array that cannot be a result, wherever it lies."""
     if out.dtype != dtype:
         raise TypeError(f"{name}: dtype {out.dtype}; {dtype} required")
@@ -47,7 +54,7 @@ def check_result(out, shape, dtype, name):
         raise ValueError(f"{name}: its elements overlap one another in memory")
 
 
-def overlaps(a, b):
+def overlaps(a: Array, b: Array) -> bool:
     """Whether two arrays may share memory."""
     if not np.may_share_memory(a, b):
         return False
@@ -57,7 +64,7 @@ def overlaps(a, b):
         return True
 
 
-def overlaps_itself(array):
+def overlaps_itself(array: Array) -> bool:
     """True if two elements of a strided array may be the same memory (a stride shorter than the axes inside it)."""
     if array.size == 0 or (isinstance(array, np.ndarray) and array.flags.c_contiguous):
         return False

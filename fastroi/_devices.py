@@ -3,8 +3,13 @@
 ``array(value, name)`` is a value of any kind as an array of the device. ``element_code(dtype)`` is the core's number for a dtype
 of features, or None; ``elements`` says in words which have one. ``empty`` makes results of a size in bytes, ``blank`` those of
 operators that write only part of them. ``check_kind`` and ``checked_out`` judge an array that is to receive one. ``attach`` makes
-an array a parameter, ``run`` runs an operator.
+an array a parameter, ``run`` runs an operator. Their types: ``Device`` in ``_types``.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -14,7 +19,12 @@ from ._threads import resolve_num_threads
 from .memory import empty_aligned
 from .simd import _forced
 
-_FEATURE_CODES = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from ._types import Array, Device
+
+_FEATURE_CODES: dict[np.dtype[Any], int] = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
 _WORTH_ALIGNING = 1 << 16  # bytes; a smaller result is not worth another microsecond
 
 
@@ -24,18 +34,20 @@ class Host:
     elements = "float32 or float64"
     array = staticmethod(plain_array)
     element_code = staticmethod(_FEATURE_CODES.get)
-    blank = staticmethod(np.zeros)
+    blank: Callable[..., Array] = staticmethod(np.zeros)
 
     @staticmethod
-    def empty(shape, dtype, size):
+    def empty(shape: tuple[int, ...], dtype: DTypeLike, size: int) -> Array:
         return np.empty(shape, dtype) if size < _WORTH_ALIGNING else empty_aligned(shape, dtype)
 
     @staticmethod
-    def check_kind(out, name):
+    def check_kind(out: Any, name: str) -> None:
         if type(out) is not np.ndarray and not isinstance(out, np.memmap):
             raise TypeError(f"{name}: {type(out).__name__} is not an ndarray")
 
-    def checked_out(self, out, shape, dtype, inputs, name):
+    def checked_out(
+        self, out: Array, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Iterable[Any], name: str
+    ) -> Array:
         self.check_kind(out, name)
         check_result(out, shape, dtype, name)
         if not out.flags.writeable:
@@ -46,7 +58,16 @@ class Host:
         return out
 
     @staticmethod
-    def run(params, maps, code, boxes, batch_indices, out, out_code, num_threads):
+    def run(
+        params: _core.Params,
+        maps: Sequence[Array],
+        code: int,
+        boxes: Array,
+        batch_indices: Array | None,
+        out: Array,
+        out_code: int,
+        num_threads: SupportsIndex | None,
+    ) -> None:
         _core.run(
             params,
             [unsigned(array) for array in maps],
@@ -60,7 +81,7 @@ class Host:
         )
 
     @staticmethod
-    def attach(params, name, array, code=0):
+    def attach(params: _core.Params, name: str, array: Array, code: int = 0) -> None:
         """An array that is a parameter of a call."""
         params.attach(name, unsigned(array) if array.ndim == 4 else array, code)
 
@@ -68,7 +89,7 @@ class Host:
 HOST = Host()
 
 
-def device_of(value):
+def device_of(value: object) -> Device:
     """The device whose memory `value` lies in, or that it names itself; the host for anything else."""
     if type(value) is np.ndarray:
         return HOST

@@ -1,14 +1,17 @@
 """Thread counts: argument > set_num_threads > FASTROI_NUM_THREADS > OpenMP's maximum at the time of the call."""
 
+from __future__ import annotations
+
 import operator
 import os
+from typing import SupportsIndex
 
 from . import _core
 
 MAX_THREADS = 1024
 
 
-def checked_num_threads(value, name="num_threads"):
+def checked_num_threads(value: SupportsIndex, name: str = "num_threads") -> int:
     if isinstance(value, bool):
         raise TypeError(f"{name}: {value!r} is not an integer")
     try:
@@ -20,7 +23,7 @@ def checked_num_threads(value, name="num_threads"):
     return count
 
 
-def _from_environment():
+def _from_environment() -> int:
     text = os.environ.get("FASTROI_NUM_THREADS")
     if not text:
         return 0
@@ -49,24 +52,24 @@ class set_num_threads:
     1
     """
 
-    def __init__(self, num_threads):
+    def __init__(self, num_threads: SupportsIndex | None) -> None:
         global _chosen
         self._previous = _chosen
         _chosen = 0 if num_threads is None else checked_num_threads(num_threads)
 
-    def __enter__(self):
+    def __enter__(self) -> set_num_threads:
         return self
 
-    def __exit__(self, *exc_info):
+    def __exit__(self, *exc_info: object) -> None:
         global _chosen
         _chosen = self._previous
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """Threads that a call with ``num_threads=None`` would use now."""
     return _chosen or _core.default_threads()
 
 
-def resolve_num_threads(value):
+def resolve_num_threads(value: SupportsIndex | None) -> int:
     """The argument of a call as the core takes it; 0 leaves the choice to the core."""
     return _chosen if value is None else checked_num_threads(value)

@@ -1,11 +1,19 @@
 """Deformable RoI pooling: bins that move by learnt offsets."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 from ._checks.call import Call, floating_array
 from ._checks.numbers import output_extents, positive_integer, real_number, sampling, scales
 from ._core import Params
 from ._devices import device_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._types import Arithmetic, Array, Layout, Result, Rois, Sampling, Scale, Size
 
 __all__ = ["deform_ps_roi_pool", "deform_roi_pool"]
 
@@ -13,8 +21,10 @@ __all__ = ["deform_ps_roi_pool", "deform_roi_pool"]
 class _Offsets:
     """Four-dimensional offsets of bins, or none."""
 
-    def __init__(self, values, name, features):
-        self.name, self.array = name, None
+    array: Array | None = None
+
+    def __init__(self, values: ArrayLike | None, name: str, features: ArrayLike) -> None:
+        self.name = name
         if values is None:
             return
         self.array, self.code = floating_array(values, name, device_of(features))
@@ -22,10 +32,10 @@ class _Offsets:
             raise ValueError(f"{name}: {self.array.ndim} dimensions; 4 required")
 
     @property
-    def sources(self):
+    def sources(self) -> tuple[Array, ...]:
         return () if self.array is None else (self.array,)
 
-    def attach(self, call, params, shape):
+    def attach(self, call: Call, params: Params, shape: tuple[int, ...]) -> None:
         """Make them a parameter of a call, for which they must have this shape."""
         if self.array is None:
             return
@@ -35,20 +45,20 @@ class _Offsets:
 
 
 def deform_roi_pool(
-    features,
-    rois,
-    offset,
-    output_size,
-    spatial_scale=1.0,
-    sampling_ratio=-1,
-    gamma=0.1,
+    features: ArrayLike,
+    rois: Rois,
+    offset: ArrayLike | None,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    sampling_ratio: Sampling = -1,
+    gamma: SupportsFloat = 0.1,
     *,
-    batch_indices=None,
-    layout="NCHW",
-    arithmetic="float64",
-    out=None,
-    num_threads=None,
-):
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """RoIAlign whose bins move by learnt offsets: mmcv's DeformRoIPool.
 
     Parameters
@@ -104,22 +114,22 @@ def deform_roi_pool(
 
 
 def deform_ps_roi_pool(
-    features,
-    rois,
-    trans,
-    output_size,
-    spatial_scale=1.0,
+    features: ArrayLike,
+    rois: Rois,
+    trans: ArrayLike | None,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
     *,
-    group_size=None,
-    part_size=None,
-    sample_per_part=4,
-    trans_std=0.1,
-    batch_indices=None,
-    layout="NCHW",
-    arithmetic="float64",
-    out=None,
-    num_threads=None,
-):
+    group_size: Size | None = None,
+    part_size: Size | None = None,
+    sample_per_part: SupportsIndex = 4,
+    trans_std: SupportsFloat = 0.1,
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """Deformable position-sensitive RoI pooling of Deformable ConvNets (MXNet, OpenVINO).
 
     Parameters

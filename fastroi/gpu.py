@@ -6,7 +6,11 @@ without synchronising. What the host can see (shapes, dtypes, sizes) is checked 
 boxes that are not finite and batch indices out of range, gives a result of zeros and a note that :func:`check` raises from.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -15,6 +19,11 @@ from ._arrays import check_result, is_on_gpu, plain_array
 from ._threads import resolve_num_threads
 from .cuda import operators
 from .cuda.runtime import ELEMENTS, NO_ERROR, element_code, runtime
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from ._types import Array
 
 __all__ = ["check", "options", "warmup"]
 
@@ -29,10 +38,10 @@ class Device:
     elements = "float16, bfloat16, float32 or float64"
     element_code = staticmethod(element_code)
 
-    def __init__(self, number):
+    def __init__(self, number: int) -> None:
         self.number = number
 
-    def array(self, value, name):
+    def array(self, value: Any, name: str) -> Array:
         """A GPU array of any library as a CuPy array on the same memory; a host array is copied to the device."""
         device, array = runtime(), value
         if not device.is_array(value):
@@ -43,19 +52,21 @@ class Device:
             raise ValueError(f"{name}: on another device than the features")
         return array
 
-    def blank(self, shape, dtype):
+    def blank(self, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
         """The kernels write all of a result."""
         with runtime().on(self.number):
             return runtime().empty(shape, dtype)
 
-    def empty(self, shape, dtype, size):
+    def empty(self, shape: tuple[int, ...], dtype: DTypeLike, size: int) -> Array:
         return self.blank(shape, dtype)
 
-    def check_kind(self, out, name):
+    def check_kind(self, out: Any, name: str) -> None:
         if not runtime().is_array(out):
             raise TypeError(f"{name}: {type(out).__name__} is not a CuPy array, as a result on the GPU must be")
 
-    def checked_out(self, out, shape, dtype, inputs, name):
+    def checked_out(
+        self, out: Array, shape: tuple[int, ...], dtype: np.dtype[Any], inputs: Iterable[Any], name: str
+    ) -> Array:
         self.check_kind(out, name)
         if runtime().device_id(out) != self.number:
             raise ValueError(f"{name}: on another device than the features")
@@ -66,7 +77,17 @@ class Device:
                 raise ValueError(f"{name}: shares memory with an input or another output")
         return out
 
-    def run(self, params, maps, code, boxes, batch_indices, out, out_code, num_threads):
+    def run(
+        self,
+        params: _core.Params,
+        maps: Sequence[Array],
+        code: int,
+        boxes: Array,
+        batch_indices: Array | None,
+        out: Array,
+        out_code: int,
+        num_threads: SupportsIndex | None,
+    ) -> None:
         resolve_num_threads(num_threads)
         _check_shapes(params, maps, code, boxes, batch_indices, out, out_code)
         with runtime().on(self.number):
@@ -75,11 +96,19 @@ class Device:
                 check()
 
     @staticmethod
-    def attach(params, name, array, code=0):
+    def attach(params: _core.Params, name: str, array: Array, code: int = 0) -> None:
         params.attach(name, array, code)
 
 
-def _check_shapes(params, maps, code, boxes, batch_indices, out, out_code):
+def _check_shapes(
+    params: _core.Params,
+    maps: Sequence[Array],
+    code: int,
+    boxes: Array,
+    batch_indices: Array | None,
+    out: Array,
+    out_code: int,
+) -> None:
     """Have the core judge a call, by arrays of the same shapes whose memory it does not look at."""
     arrays = {name: _shadow(value, code) for name, (value, code) in params.arrays.items()}
     shadows = [_shadow(array, code) for array in maps]
@@ -96,7 +125,7 @@ def _check_shapes(params, maps, code, boxes, batch_indices, out, out_code):
     )
 
 
-def _shadow(array, code):
+def _shadow(array: Array, code: int) -> tuple[Array, int]:
     """A host array of the same shape, one item large, and the code of its dtype; the half types stand for float32."""
     if type(array) is np.ndarray:
         return array, code
@@ -107,10 +136,10 @@ def _shadow(array, code):
     return np.broadcast_to(zero, array.shape), 0 if size == 2 else code
 
 
-_devices = {}
+_devices: dict[int, Device] = {}
 
 
-def device_of(array):
+def device_of(array: object) -> Device:
     """The :class:`Device` that a GPU array lies on."""
     number = runtime().device_id(array)
     if number not in _devices:
@@ -118,7 +147,7 @@ def device_of(array):
     return _devices[number]
 
 
-def _memory(array):
+def _memory(array: Array) -> tuple[int, int]:
     """First and last byte address that an array may reach, as a half-open range."""
     first = last = runtime().pointer(array)
     for stride, extent in zip(array.strides, array.shape, strict=True):
@@ -127,7 +156,7 @@ def _memory(array):
     return (first, last + array.itemsize) if array.size else (first, first)
 
 
-def _intersect(a, b):
+def _intersect(a: tuple[int, int], b: tuple[int, int]) -> bool:
     return a[0] < b[1] and b[0] < a[1]
 
 
@@ -150,7 +179,7 @@ _MESSAGES = {
 }
 
 
-def check():
+def check() -> None:
     """Raise if a RoI of any call on the current device since the last check was refused; synchronises the current stream.
 
     Raises
@@ -189,17 +218,17 @@ class options:
     ...     pass
     """
 
-    def __init__(self, *, strict):
+    def __init__(self, *, strict: bool) -> None:
         self._token = _strict.set(bool(strict))
 
-    def __enter__(self):
+    def __enter__(self) -> options:
         return self
 
-    def __exit__(self, *exc_info):
+    def __exit__(self, *exc_info: object) -> None:
         _strict.reset(self._token)
 
 
-def warmup(dtypes=("float32",)):
+def warmup(dtypes: Iterable[str] = ("float32",)) -> None:
     """Compile the kernels of these feature dtypes for the current device, so that no later call waits for it.
 
     Parameters

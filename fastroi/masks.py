@@ -1,5 +1,9 @@
 """Masks of instances: from their boxes into the image, and from the image to their boxes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, overload
+
 import numpy as np
 
 from ._checks.boxes import Boxes
@@ -8,13 +12,18 @@ from ._checks.numbers import output_extents, real_number, sampling, yes_or_no
 from ._core import Params
 from ._devices import device_of
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._types import Arithmetic, Array, Device, PasteRule, Result, Sampling, Size
+
 __all__ = ["crop_masks", "paste_masks"]
 
-_MASK_CODES = {np.dtype(np.bool_): 7, np.dtype(np.uint8): 7, np.dtype(np.float32): 0, np.dtype(np.float64): 1}
+_MASK_CODES: dict[np.dtype[Any], int] = {np.dtype(np.bool_): 7, np.dtype(np.uint8): 7, np.dtype(np.float32): 0, np.dtype(np.float64): 1}
 _BOOL, _FLOAT32, _FLOAT64 = np.dtype(np.bool_), np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _mask_array(masks, device):
+def _mask_array(masks: ArrayLike, device: Device) -> tuple[Array, Array, int]:
     """(K, 1, h, w) of a dtype that the core reads, and its code."""
     array = device.array(masks, "masks")
     if array.dtype not in _MASK_CODES:
@@ -29,7 +38,15 @@ def _mask_array(masks, device):
 class _MaskCall:
     """Masks, boxes and result of either function, checked against each other."""
 
-    def __init__(self, masks, boxes, indices, extents, thresholded, out):
+    def __init__(
+        self,
+        masks: ArrayLike,
+        boxes: ArrayLike,
+        indices: ArrayLike | None,
+        extents: tuple[int, int],
+        thresholded: bool,
+        out: Array | None,
+    ) -> None:
         self.device = device_of(masks)
         source, self.masks, self.code = _mask_array(masks, self.device)
         table = self.device.array(boxes, "boxes")
@@ -38,10 +55,12 @@ class _MaskCall:
         if indices is None and len(table) != len(self.masks):
             raise ValueError(f"masks: {len(self.masks)} of them for {len(table)} boxes")
         self.boxes = Boxes(table, indices, len(self.masks), self.device)
-        values = _FLOAT64 if source.dtype == _FLOAT64 else _FLOAT32
+        values: np.dtype[Any] = _FLOAT64 if source.dtype == _FLOAT64 else _FLOAT32
         self._make_result(out, extents, _BOOL if thresholded else values, (source, *self.boxes.sources))
 
-    def _make_result(self, out, extents, dtype, inputs):
+    def _make_result(
+        self, out: Array | None, extents: tuple[int, int], dtype: np.dtype[Any], inputs: tuple[Any, ...]
+    ) -> None:
         self.out_code = _MASK_CODES[dtype]
         if out is None:
             self.result = self.device.blank((len(self.boxes), *extents), dtype)
@@ -53,7 +72,7 @@ class _MaskCall:
         self.result = out
         self.view = Output(out[:, None], len(self.boxes), 1, extents, dtype, False, inputs, self.device).view
 
-    def run(self, params, num_threads):
+    def run(self, params: Params, num_threads: SupportsIndex | None) -> Array:
         self.device.run(
             params,
             [self.masks],
@@ -67,21 +86,49 @@ class _MaskCall:
         return self.result
 
 
-def _threshold(value):
+def _threshold(value: SupportsFloat | None) -> dict[str, float]:
     return {"threshold": 0.5 if value is None else real_number(value, "threshold")}
 
 
+@overload
 def paste_masks(
-    masks,
-    boxes,
-    image_size,
-    threshold=0.5,
+    masks: ArrayLike,
+    boxes: ArrayLike,
+    image_size: Size,
+    threshold: SupportsFloat = 0.5,
     *,
-    rule="detectron2",
-    arithmetic="float64",
-    out=None,
-    num_threads=None,
-):
+    rule: PasteRule = "detectron2",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> NDArray[np.bool_]: ...
+
+
+@overload
+def paste_masks(
+    masks: ArrayLike,
+    boxes: ArrayLike,
+    image_size: Size,
+    threshold: None,
+    *,
+    rule: PasteRule = "detectron2",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result: ...
+
+
+def paste_masks(
+    masks: ArrayLike,
+    boxes: ArrayLike,
+    image_size: Size,
+    threshold: SupportsFloat | None = 0.5,
+    *,
+    rule: PasteRule = "detectron2",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> NDArray[np.bool_] | Result:
     """Paste the mask of each box into an image of its own.
 
     Parameters
@@ -136,19 +183,51 @@ def paste_masks(
     return _MaskCall(masks, boxes, None, extents, threshold is not None, out).run(params, num_threads)
 
 
+@overload
 def crop_masks(
-    masks,
-    boxes,
-    output_size,
-    threshold=0.5,
+    masks: ArrayLike,
+    boxes: ArrayLike,
+    output_size: Size,
+    threshold: SupportsFloat = 0.5,
     *,
-    sampling_ratio=-1,
-    aligned=True,
-    mask_indices=None,
-    arithmetic="float64",
-    out=None,
-    num_threads=None,
-):
+    sampling_ratio: Sampling = -1,
+    aligned: bool = True,
+    mask_indices: ArrayLike | None = None,
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> NDArray[np.bool_]: ...
+
+
+@overload
+def crop_masks(
+    masks: ArrayLike,
+    boxes: ArrayLike,
+    output_size: Size,
+    threshold: None,
+    *,
+    sampling_ratio: Sampling = -1,
+    aligned: bool = True,
+    mask_indices: ArrayLike | None = None,
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result: ...
+
+
+def crop_masks(
+    masks: ArrayLike,
+    boxes: ArrayLike,
+    output_size: Size,
+    threshold: SupportsFloat | None = 0.5,
+    *,
+    sampling_ratio: Sampling = -1,
+    aligned: bool = True,
+    mask_indices: ArrayLike | None = None,
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> NDArray[np.bool_] | Result:
     """Crop the mask of each instance to its box: what a mask head is trained on.
 
     The defaults are detectron2's ``BitMasks.crop_and_resize``; torchvision has ``aligned=False``.

@@ -1,16 +1,30 @@
 """Arrays placed in memory as the kernels like them."""
 
+from __future__ import annotations
+
 import math
 import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 __all__ = ["empty_aligned"]
 
 _CACHE_LINE = 64
 
 
-def empty_aligned(shape, dtype="float32"):
+def _lengths(shape: Any) -> tuple[int, ...]:
+    try:
+        return (operator.index(shape),)
+    except TypeError:
+        return tuple(operator.index(length) for length in shape)
+
+
+def empty_aligned(shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike = "float32") -> NDArray[Any]:
     """Make an uninitialised C-contiguous array that begins with a cache line.
 
     Results larger than the cache are written past it in whole lines of 64 bytes. NumPy's arrays begin 16 bytes into a line, so
@@ -45,10 +59,7 @@ def empty_aligned(shape, dtype="float32"):
     >>> fastroi.roi_pool(np.ones((1, 512, 16, 16), np.float32), box, 3, 1 / 32, out=out) is out
     True
     """
-    try:
-        shape = (operator.index(shape),)
-    except TypeError:
-        shape = tuple(operator.index(length) for length in shape)
+    shape = _lengths(shape)
     dtype = np.dtype(dtype)
     if dtype.hasobject:
         raise ValueError(f"dtype: {dtype} holds Python objects")

@@ -1,6 +1,9 @@
 """The operators. Thin: arguments in, one call of the core, the result out."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, SupportsIndex, cast, overload
 
 import numpy as np
 
@@ -8,6 +11,26 @@ from ._checks.call import Call
 from ._checks.numbers import aligned_name, output_extents, real_number, sampling, scales
 from ._core import OPERATORS, Params
 from ._devices import device_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._types import (
+        Aligned,
+        Arithmetic,
+        ChannelOrder,
+        CropMethod,
+        Layout,
+        PsRoiPoolRule,
+        Result,
+        RoiAlignReduce,
+        RoiPoolReduce,
+        RoiPoolRule,
+        Rois,
+        Sampling,
+        Scale,
+        Size,
+    )
 
 __all__ = [
     "ROI_POOL_RULES",
@@ -21,24 +44,75 @@ __all__ = [
 ]
 
 #: Names of the RoIPool quantisation rules; a rule's index is its code in ``fastroi_roi_pool_rule``.
-ROI_POOL_RULES = OPERATORS["roi_pool"].fields["rule"].choices
+ROI_POOL_RULES = cast("tuple[RoiPoolRule, ...]", OPERATORS["roi_pool"].fields["rule"].choices)
 _ARGMAX_DTYPE, _INT64 = np.dtype(np.int64), 6
 
 
+@overload
 def roi_pool(
-    features,
-    rois,
-    output_size,
-    spatial_scale=1.0,
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
     *,
-    rule="fast_rcnn",
-    reduce="max",
-    batch_indices=None,
-    layout="NCHW",
-    return_argmax=False,
-    out=None,
-    num_threads=None,
-):
+    rule: RoiPoolRule = "fast_rcnn",
+    reduce: RoiPoolReduce = "max",
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    return_argmax: Literal[False] = False,
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result: ...
+
+
+@overload
+def roi_pool(
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    *,
+    rule: RoiPoolRule = "fast_rcnn",
+    reduce: RoiPoolReduce = "max",
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    return_argmax: Literal[True],
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> tuple[Result, NDArray[np.int64]]: ...
+
+
+@overload
+def roi_pool(
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    *,
+    rule: RoiPoolRule = "fast_rcnn",
+    reduce: RoiPoolReduce = "max",
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    return_argmax: bool,
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result | tuple[Result, NDArray[np.int64]]: ...
+
+
+def roi_pool(
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    *,
+    rule: RoiPoolRule = "fast_rcnn",
+    reduce: RoiPoolReduce = "max",
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    return_argmax: bool = False,
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result | tuple[Result, NDArray[np.int64]]:
     """Pool each RoI of a feature map to a fixed grid of bins, under a named quantisation rule.
 
     Whose rule is whose: ``"floor"`` is the article's (round everything down, drop the rest); ``"fast_rcnn"`` is the
@@ -120,20 +194,20 @@ def roi_pool(
 
 
 def roi_align(
-    features,
-    rois,
-    output_size,
-    spatial_scale=1.0,
-    sampling_ratio=-1,
-    aligned=True,
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    sampling_ratio: Sampling = -1,
+    aligned: Aligned = True,
     *,
-    reduce="mean",
-    batch_indices=None,
-    layout="NCHW",
-    arithmetic="float64",
-    out=None,
-    num_threads=None,
-):
+    reduce: RoiAlignReduce = "mean",
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """Average (or maximum) of bilinearly interpolated sample points in each bin: no coordinate is rounded.
 
     ``aligned=True`` puts the centre of pixel 0 at coordinate 0 (half-pixel correct, the default of detectron2 and mmcv);
@@ -205,20 +279,20 @@ def roi_align(
 
 
 def ps_roi_pool(
-    features,
-    rois,
-    output_size,
-    spatial_scale=1.0,
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
     *,
-    rule="rfcn",
-    group_size=None,
-    channel_order="class",
-    batch_indices=None,
-    layout="NCHW",
-    arithmetic="float64",
-    out=None,
-    num_threads=None,
-):
+    rule: PsRoiPoolRule = "rfcn",
+    group_size: Size | None = None,
+    channel_order: ChannelOrder = "class",
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """Position-sensitive RoI pooling: every bin averages cells of a channel of its own.
 
     ``"rfcn"`` is R-FCN's rule (MXNet, Paddle), ``"openvino"`` also ncnn's and OpenCV's, ``"torchvision"`` and
@@ -282,21 +356,21 @@ def ps_roi_pool(
 
 
 def ps_roi_align(
-    features,
-    rois,
-    output_size,
-    spatial_scale=1.0,
-    sampling_ratio=-1,
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    sampling_ratio: Sampling = -1,
     *,
-    aligned=True,
-    group_size=None,
-    channel_order="class",
-    batch_indices=None,
-    layout="NCHW",
-    arithmetic="float64",
-    out=None,
-    num_threads=None,
-):
+    aligned: Aligned = True,
+    group_size: Size | None = None,
+    channel_order: ChannelOrder = "class",
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """Position-sensitive RoIAlign: every bin averages sample points of a channel of its own.
 
     torchvision's rule is ``aligned=True`` (its only one); MXNet's ``ROIAlign(position_sensitive=True)`` has both.
@@ -348,8 +422,16 @@ def ps_roi_align(
 
 
 def roi_warp(
-    features, rois, output_size, spatial_scale=1.0, *, batch_indices=None, layout="NCHW", out=None, num_threads=None
-):
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    *,
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """One bilinear sample per bin, at the bin's start corner, of a box rounded on the map: RoIWarp of MNC.
 
     Parameters
@@ -386,8 +468,16 @@ def roi_warp(
 
 
 def prroi_pool(
-    features, rois, output_size, spatial_scale=1.0, *, batch_indices=None, layout="NCHW", out=None, num_threads=None
-):
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    *,
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """The exact mean of the bilinear surface over each bin: Precise RoI pooling, without sample points.
 
     Parameters
@@ -423,17 +513,17 @@ def prroi_pool(
 
 
 def crop_and_resize(
-    image,
-    boxes,
-    box_indices,
-    crop_size,
-    method="bilinear",
-    extrapolation_value=0.0,
+    image: ArrayLike,
+    boxes: ArrayLike,
+    box_indices: ArrayLike,
+    crop_size: Size,
+    method: CropMethod = "bilinear",
+    extrapolation_value: SupportsFloat = 0.0,
     *,
-    layout="NHWC",
-    out=None,
-    num_threads=None,
-):
+    layout: Layout = "NHWC",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """TensorFlow's crop_and_resize: one sample per output cell, corners on corners, boxes normalised and mirrored at will.
 
     Parameters

@@ -1,6 +1,10 @@
 """Feature pyramids: which level a box belongs to, and RoIAlign over all levels in one call."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 
@@ -9,44 +13,63 @@ from ._checks.numbers import aligned_name, real_number, sampling
 from ._core import Params
 from ._devices import HOST, device_of
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._types import (
+        Aligned,
+        Arithmetic,
+        Array,
+        Device,
+        Layout,
+        LevelRule,
+        Result,
+        RoiAlignReduce,
+        Rois,
+        Sampling,
+        Size,
+    )
+
+    _Rule = Callable[[Array, float, float], Array]  # boxes, canonical level, canonical size
+
 __all__ = ["FPN_LEVEL_RULES", "fpn_levels", "multiscale_roi_align"]
 
 
-def _areas(boxes, extra=0):
+def _areas(boxes: Array, extra: int = 0) -> Array:
     one = boxes.dtype.type(extra)
     return (boxes[:, 2] - boxes[:, 0] + one) * (boxes[:, 3] - boxes[:, 1] + one)
 
 
-def _log_ratio(boxes, canonical_size, inside=0.0, extra=0):
+def _log_ratio(boxes: Array, canonical_size: float, inside: float = 0.0, extra: int = 0) -> Array:
     real = boxes.dtype.type
     return np.log2(np.sqrt(_areas(boxes, extra)) / real(canonical_size) + real(inside))
 
 
-def _torchvision(boxes, level, size):
+def _torchvision(boxes: Array, level: float, size: float) -> Array:
     real = boxes.dtype.type
     return np.floor(real(level) + _log_ratio(boxes, size) + real(1e-6))
 
 
-def _epsilon_inside(epsilon, extra=0):
+def _epsilon_inside(epsilon: float, extra: int = 0) -> _Rule:
     return lambda boxes, level, size: np.floor(level + _log_ratio(boxes, size, epsilon, extra))
 
 
-def _tf_models(boxes, level, size):
+def _tf_models(boxes: Array, level: float, size: float) -> Array:
     ratio = np.log(np.sqrt(_areas(boxes)) / boxes.dtype.type(size))
     return np.floor_divide(ratio, boxes.dtype.type(math.log(2))) + level
 
 
-def _rounded(boxes, level, size):
+def _rounded(boxes: Array, level: float, size: float) -> Array:
     return np.round(level + _log_ratio(boxes, size))
 
 
-def _strict_area(boxes, level, size):
+def _strict_area(boxes: Array, level: float, size: float) -> Array:
     """TensorRT: one level up for every power of two that the side strictly exceeds."""
     exponent = np.ceil(_log_ratio(boxes, size))
     return level - 1 + exponent
 
 
-_LEVEL_RULES = {
+_LEVEL_RULES: dict[LevelRule, _Rule] = {
     "torchvision": _torchvision,
     "epsilon_1e-6": _epsilon_inside(1e-6),
     "maskrcnn_benchmark": _epsilon_inside(1e-6, extra=1),
@@ -61,7 +84,15 @@ _LEVEL_RULES = {
 FPN_LEVEL_RULES = tuple(_LEVEL_RULES)
 
 
-def fpn_levels(boxes, min_level, max_level, *, rule="torchvision", canonical_level=4, canonical_size=224.0):
+def fpn_levels(
+    boxes: ArrayLike,
+    min_level: int,
+    max_level: int,
+    *,
+    rule: LevelRule = "torchvision",
+    canonical_level: float = 4,
+    canonical_size: SupportsFloat = 224.0,
+) -> NDArray[np.int64]:
     """Pyramid level of each box: about canonical_level + log2(sqrt(area) / canonical_size).
 
     Parameters
@@ -121,24 +152,24 @@ def fpn_levels(boxes, min_level, max_level, *, rule="torchvision", canonical_lev
 
 
 def multiscale_roi_align(
-    feature_pyramid,
-    rois,
-    output_size,
-    scales,
-    sampling_ratio=-1,
-    aligned=True,
+    feature_pyramid: Sequence[ArrayLike],
+    rois: Rois,
+    output_size: Size,
+    scales: Sequence[SupportsFloat],
+    sampling_ratio: Sampling = -1,
+    aligned: Aligned = True,
     *,
-    levels=None,
-    level_rule="torchvision",
-    canonical_level=4,
-    canonical_size=224.0,
-    reduce="mean",
-    batch_indices=None,
-    layout="NCHW",
-    arithmetic="float64",
-    out=None,
-    num_threads=None,
-):
+    levels: ArrayLike | None = None,
+    level_rule: LevelRule = "torchvision",
+    canonical_level: float = 4,
+    canonical_size: SupportsFloat = 224.0,
+    reduce: RoiAlignReduce = "mean",
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """RoIAlign on a feature pyramid: each box is pooled from the level its size belongs to, all in one call.
 
     Parameters
@@ -202,7 +233,7 @@ def multiscale_roi_align(
     return call.run(params, num_threads)
 
 
-def _pyramid(feature_pyramid, layout):
+def _pyramid(feature_pyramid: Sequence[ArrayLike], layout: Layout) -> Levels:
     maps = Levels(Features(level, layout) for level in feature_pyramid)
     if not maps:
         raise ValueError("feature_pyramid: no level")
@@ -219,7 +250,9 @@ def _pyramid(feature_pyramid, layout):
     return maps
 
 
-def _levels_of(boxes, level_scales, rule, canonical_level, canonical_size):
+def _levels_of(
+    boxes: Array, level_scales: Array, rule: LevelRule, canonical_level: float, canonical_size: SupportsFloat
+) -> Array:
     first_level = round(-math.log2(level_scales[0])) if level_scales[0] > 0 else 0
     last_level = first_level + len(level_scales) - 1
     corners = boxes[:, -4:]
@@ -230,7 +263,7 @@ def _levels_of(boxes, level_scales, rule, canonical_level, canonical_size):
     return numbers - first_level
 
 
-def _checked_levels(levels, count, device):
+def _checked_levels(levels: ArrayLike, count: int, device: Device) -> Array:
     array = device.array(levels, "levels")
     if array.shape != (count,):
         raise ValueError(f"levels: shape {array.shape}; ({count},) required")

@@ -1,27 +1,36 @@
 """RoIAlign in rotated boxes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
 from ._checks.call import Call
 from ._checks.numbers import positive_integer, sampling, scales, yes_or_no
 from ._core import Params
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from ._types import AngleUnit, Arithmetic, Layout, Result, Rois, Sampling, Scale, Size
+
 __all__ = ["riroi_align_rotated", "roi_align_rotated"]
 
 def roi_align_rotated(
-    features,
-    rois,
-    output_size,
-    spatial_scale=1.0,
-    sampling_ratio=-1,
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    sampling_ratio: Sampling = -1,
     *,
-    angle_unit="radians",
-    clockwise=False,
-    aligned=True,
-    batch_indices=None,
-    layout="NCHW",
-    arithmetic="float64",
-    out=None,
-    num_threads=None,
-):
+    angle_unit: AngleUnit = "radians",
+    clockwise: bool = False,
+    aligned: bool = True,
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """Average of bilinearly interpolated sample points in the bins of a box turned about its centre.
 
     Whose convention is whose: detectron2 ``angle_unit="degrees"``; mmcv the defaults (its ``aligned`` and ``clockwise`` mean
@@ -91,21 +100,21 @@ def roi_align_rotated(
 
 
 def riroi_align_rotated(
-    features,
-    rois,
-    output_size,
-    spatial_scale=1.0,
-    sampling_ratio=-1,
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    sampling_ratio: Sampling = -1,
     *,
-    orientations=8,
-    angle_unit="radians",
-    clockwise=False,
-    batch_indices=None,
-    layout="NCHW",
-    arithmetic="float64",
-    out=None,
-    num_threads=None,
-):
+    orientations: SupportsIndex = 8,
+    angle_unit: AngleUnit = "radians",
+    clockwise: bool = False,
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    arithmetic: Arithmetic = "float64",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
     """Rotation-invariant RoIAlign of mmcv: rotated boxes, and orientation channels turned by the box's angle.
 
     Parameters

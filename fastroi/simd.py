@@ -1,40 +1,43 @@
 """Which instruction sets there are, and which one runs."""
 
+from __future__ import annotations
+
 import contextlib
 import contextvars
 import os
+from collections.abc import Iterator
 
 from . import _core
 
 __all__ = ["active", "compiled", "supported", "use"]
 
-_forced = contextvars.ContextVar("fastroi_simd", default=None)
+_forced: contextvars.ContextVar[bytes | None] = contextvars.ContextVar("fastroi_simd", default=None)
 
 
-def compiled():
+def compiled() -> tuple[str, ...]:
     """Names of the instruction sets built into this library, best first."""
     return _core.simd_compiled()
 
 
-def supported():
+def supported() -> tuple[str, ...]:
     """Names of those that this machine can run, best first."""
     return _core.simd_supported()
 
 
-def active():
+def active() -> str:
     """Name of the instruction set a call made here and now would use."""
     forced = _forced.get()
     return forced.decode() if forced else _core.simd_active()
 
 
-def _checked(name, source):
+def _checked(name: str, source: str) -> str:
     if name not in supported():
         raise ValueError(f"{source}: {name!r} is not supported here; choose from {', '.join(supported())}")
     return name
 
 
 @contextlib.contextmanager
-def use(name):
+def use(name: str) -> Iterator[None]:
     """Force an instruction set for the calls made in this context (this thread or task only).
 
     Parameters
@@ -61,7 +64,7 @@ def use(name):
         _forced.reset(token)
 
 
-def _obey_environment():
+def _obey_environment() -> None:
     """Read FASTROI_SIMD, and check FASTROI_SIMD_DISABLE, which the core has read."""
     optional = compiled()[:-1]
     for name in os.environ.get("FASTROI_SIMD_DISABLE", "").replace(",", " ").split(" "):
@@ -69,6 +72,6 @@ def _obey_environment():
             continue
         if name not in optional:
             raise ValueError(f"FASTROI_SIMD_DISABLE: {name!r} is not one of {', '.join(optional)}")
-    name = os.environ.get("FASTROI_SIMD")
-    if name:
-        _core.simd_activate(_checked(name, "FASTROI_SIMD"))
+    chosen = os.environ.get("FASTROI_SIMD")
+    if chosen:
+        _core.simd_activate(_checked(chosen, "FASTROI_SIMD"))

@@ -1,6 +1,15 @@
 """Tables of boxes, and the image of each."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from .._types import Array, Device, Rois
 
 _FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 
@@ -10,9 +19,11 @@ class Boxes:
 
     __slots__ = ("array", "batch_indices", "sources")
 
-    def __init__(self, rois, batch_indices, images, device, coordinates=4):
+    def __init__(
+        self, rois: Rois, batch_indices: ArrayLike | None, images: int, device: Device, coordinates: int = 4
+    ) -> None:
         # What the caller owns, for the check against `out`: a copy made here shares no memory, the original may.
-        self.sources = []
+        self.sources: list[Any] = []
         if isinstance(rois, (list, tuple)) and _is_list_of_tables(rois):
             self.sources += rois
             rois, batch_indices = _join_tables(rois, batch_indices, images, coordinates, device)
@@ -29,15 +40,17 @@ class Boxes:
             raise TypeError(f"rois: {source.dtype} cannot tell {images} batch indices apart; pass batch_indices")
         self.array = _box_numbers(source)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.array.shape[0]
 
 
-def _is_list_of_tables(rois):
+def _is_list_of_tables(rois: list[Any] | tuple[Any, ...]) -> bool:
     return bool(rois) and all(getattr(table, "ndim", None) == 2 for table in rois)
 
 
-def _join_tables(tables, batch_indices, images, coordinates, device):
+def _join_tables(
+    tables: list[Any] | tuple[Any, ...], batch_indices: ArrayLike | None, images: int, coordinates: int, device: Device
+) -> tuple[Array, Array]:
     if batch_indices is not None:
         raise ValueError("batch_indices: given, but rois is already a list with one array per image")
     if len(tables) != images:
@@ -50,19 +63,19 @@ def _join_tables(tables, batch_indices, images, coordinates, device):
     return np.concatenate(tables), np.repeat(np.arange(images), [len(table) for table in tables])
 
 
-def _check_box_dtype(dtype, name):
+def _check_box_dtype(dtype: np.dtype[Any], name: str) -> None:
     if dtype.kind not in "fiu" or not dtype.isnative or dtype.itemsize > 8:
         raise TypeError(f"{name}: dtype {dtype} is not a native real number of at most 64 bits")
 
 
-def _box_numbers(source):
+def _box_numbers(source: Array) -> Array:
     if source.dtype is _FLOAT32 or source.dtype is _FLOAT64:
         return source
     _check_box_dtype(source.dtype, "rois")
     return source.astype(_FLOAT64 if source.dtype != _FLOAT32 else _FLOAT32)
 
 
-def _index_vector(array, rois, coordinates):
+def _index_vector(array: Array, rois: Array, coordinates: int) -> Array:
     if rois.shape[1] != coordinates:
         raise ValueError("batch_indices: given, but rois already has a batch column")
     if array.dtype.kind not in "iu" and array.size:

@@ -1,22 +1,33 @@
 """Maps, results, and what every operator starts and ends with."""
 
+from __future__ import annotations
+
 import math
 import sys
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from .._devices import device_of
 from .boxes import Boxes
 from .numbers import output_extents
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
+
+    from .._core import Params
+    from .._types import Array, Device, Layout, Rois, Size
+
 LAYOUTS = ("NCHW", "NHWC")
 
 
-def checked_choice(value, choices, name):
+def checked_choice(value: str, choices: Collection[str], name: str) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}: {value!r} is not one of {', '.join(map(repr, choices))}")
     return value
 
 
-def floating_array(value, name, device):
+def floating_array(value: ArrayLike, name: str, device: Device) -> tuple[Array, int]:
     """`value` as an array of a dtype that its operators are computed in, and that dtype's code."""
     array = device.array(value, name)
     code = device.element_code(array.dtype)
@@ -30,7 +41,7 @@ class Features:
 
     __slots__ = ("array", "channels_last", "code", "device", "source")
 
-    def __init__(self, features, layout):
+    def __init__(self, features: ArrayLike, layout: Layout) -> None:
         self.device = device_of(features)
         source, code = floating_array(features, "features", self.device)
         checked_choice(layout, LAYOUTS, "layout")
@@ -43,11 +54,11 @@ class Features:
         self.array = array.transpose(0, 3, 1, 2) if self.channels_last else array
 
     @property
-    def images(self):
+    def images(self) -> int:
         return self.array.shape[0]
 
     @property
-    def channels(self):
+    def channels(self) -> int:
         return self.array.shape[1]
 
 
@@ -56,7 +67,18 @@ class Output:
 
     __slots__ = ("array", "view")
 
-    def __init__(self, out, count, channels, extents, dtype, channels_last, inputs, device, name="out"):
+    def __init__(
+        self,
+        out: Array | None,
+        count: int,
+        channels: int,
+        extents: tuple[int, int],
+        dtype: np.dtype[Any],
+        channels_last: bool,
+        inputs: Iterable[Any],
+        device: Device,
+        name: str = "out",
+    ) -> None:
         shape = (count, *extents, channels) if channels_last else (count, channels, *extents)
         size = math.prod(shape) * dtype.itemsize
         if size > sys.maxsize:
@@ -74,8 +96,18 @@ class Call:
     __slots__ = ("boxes", "device", "extents", "levels", "maps", "output")
 
     def __init__(
-        self, features, rois, output_size, batch_indices, layout, out, *, coordinates=4, channels_per_output=1, sources=()
-    ):
+        self,
+        features: ArrayLike | Levels,
+        rois: Rois,
+        output_size: Size,
+        batch_indices: ArrayLike | None,
+        layout: Layout,
+        out: Array | None,
+        *,
+        coordinates: int = 4,
+        channels_per_output: int = 1,
+        sources: tuple[Any, ...] = (),
+    ) -> None:
         self.extents = output_extents(output_size)
         self.levels = features if isinstance(features, Levels) else (Features(features, layout),)
         self.maps = self.levels[0]
@@ -90,16 +122,16 @@ class Call:
         inputs = () if out is None else (*(level.source for level in self.levels), *self.boxes.sources, *sources)
         self.output = Output(out, count, channels, self.extents, maps.array.dtype, maps.channels_last, inputs, self.device)
 
-    def extra_output(self, dtype, name):
+    def extra_output(self, dtype: np.dtype[Any], name: str) -> Output:
         """Another fresh array of the result's shape."""
         count, channels = self.output.view.shape[:2]
         return Output(None, count, channels, self.extents, dtype, self.maps.channels_last, (), self.device, name)
 
-    def attach(self, params, name, array, code=0):
+    def attach(self, params: Params, name: str, array: Array, code: int = 0) -> None:
         """Make an array that lies on the device of the call a parameter of it."""
         self.device.attach(params, name, array, code)
 
-    def run(self, params, num_threads):
+    def run(self, params: Params, num_threads: SupportsIndex | None) -> Array:
         """The result of the operator that `params` are those of."""
         self.device.run(
             params,
@@ -114,7 +146,7 @@ class Call:
         return self.output.array
 
 
-class Levels(tuple):
+class Levels(tuple[Features, ...]):
     """The maps of a pyramid."""
 
     __slots__ = ()

@@ -1,20 +1,26 @@
 """Arguments that are numbers: one or a pair of them, of the right kind."""
 
+from __future__ import annotations
+
 import operator
+from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .._types import Aligned, Sampling, Scale, Size
 
 _MAX_BINS = 2**31 - 1
 _INT64 = range(-(2**63), 2**63)
 
 
-def yes_or_no(value, name):
+def yes_or_no(value: bool, name: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name}: {value!r} is not a bool")
     return bool(value)
 
 
-def integer(value, name):
+def integer(value: SupportsIndex, name: str) -> int:
     if type(value) is int and value in _INT64:
         return value
     if isinstance(value, (bool, np.bool_)):
@@ -28,7 +34,7 @@ def integer(value, name):
     return number
 
 
-def positive_integer(value, name):
+def positive_integer(value: SupportsIndex, name: str) -> int:
     extent = integer(value, name)
     if extent < 1:
         raise ValueError(f"{name}: {extent} is not positive")
@@ -37,7 +43,7 @@ def positive_integer(value, name):
     return extent
 
 
-def real_number(value, name):
+def real_number(value: SupportsFloat, name: str) -> float:
     if type(value) is float:
         return value
     if isinstance(value, (bool, str, complex)):
@@ -48,7 +54,7 @@ def real_number(value, name):
         raise TypeError(f"{name}: {value!r} is not a real number") from None
 
 
-def pair(value, name):
+def pair(value: Any, name: str) -> tuple[Any, Any]:
     """The two numbers of a pair, or one number twice."""
     if isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim):
         if len(value) != 2:
@@ -57,13 +63,13 @@ def pair(value, name):
     return value, value
 
 
-def output_extents(output_size, name="output_size"):
+def output_extents(output_size: Size, name: str = "output_size") -> tuple[int, int]:
     """(PH, PW) of an int or a pair."""
     height, width = pair(output_size, name)
     return positive_integer(height, name), positive_integer(width, name)
 
 
-def sampling(sampling_ratio):
+def sampling(sampling_ratio: Sampling) -> tuple[int, int]:
     """Sample points per bin, vertical and horizontal."""
     if type(sampling_ratio) is int:
         return (integer(sampling_ratio, "sampling_ratio"),) * 2
@@ -71,7 +77,7 @@ def sampling(sampling_ratio):
     return integer(vertical, "sampling_ratio"), integer(horizontal, "sampling_ratio")
 
 
-def scales(spatial_scale):
+def scales(spatial_scale: Scale) -> tuple[float, float]:
     """Map cells per image pixel, vertical and horizontal."""
     if isinstance(spatial_scale, (tuple, list)):
         scale_h, scale_w = pair(spatial_scale, "spatial_scale")
@@ -80,7 +86,7 @@ def scales(spatial_scale):
     return scale, scale
 
 
-def aligned_name(aligned):
+def aligned_name(aligned: Aligned) -> str:
     """The core's name of a convention of RoIAlign; it judges those that are no bool."""
     if isinstance(aligned, (bool, np.bool_)):
         return "half_pixel" if aligned else "asymmetric"

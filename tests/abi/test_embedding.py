@@ -70,6 +70,8 @@ def test_wheel_holds_what_other_extensions_need(wheel):
         "fastroi/capi.pxd",
         "fastroi/include/fastroi.h",
         "fastroi/include/fastroi_capsule.h",
+        "fastroi/_core.pyi",
+        "fastroi/_types.py",
         "fastroi/py.typed",
     }
     assert expected <= names

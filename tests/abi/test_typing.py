@@ -1,30 +1,34 @@
-"""The type stubs say what the modules have: same names, same parameters, same defaults.
+"""Types are written where the code is: all of the public ones, with the names that the library itself has.
 
-That the types fit together is checked by mypy (`mypy`, with typed_use.py as the user), which .ci/run calls.
+That they fit together, and what a user sees of them, is checked by mypy (`mypy`, from typed_use.py), which .ci/run calls.
 """
 
 import ast
-import importlib
 import inspect
+import subprocess
+import sys
+import typing
 from pathlib import Path
 
 import pytest
 
 import fastroi
+from fastroi import _core, _types, gpu, simd
+from fastroi._checks.call import LAYOUTS
 
 PACKAGE = Path(fastroi.__file__).parent
-STUBS = sorted(path.stem for path in PACKAGE.glob("*.pyi"))
-WITHOUT_STUB = {"__main__", "_arrays", "_devices", "_version"}
+PUBLIC = {
+    f"{module.__name__}.{name}": getattr(module, name)
+    for module in (fastroi, gpu, simd)
+    for name in module.__all__
+    if inspect.isroutine(getattr(module, name)) or inspect.isclass(getattr(module, name))
+}
+SOURCES = sorted(path for path in PACKAGE.glob("*.py") if "@overload" in path.read_text())
+TELLING_APART = {"return_argmax", "threshold"}
 
 
-def module(stem):
-    return fastroi if stem == "__init__" else importlib.import_module(f"fastroi.{stem}")
-
-
-def functions(stem):
-    """The last definition of each function of a stub: that of an overload that takes everything."""
-    tree = ast.parse((PACKAGE / f"{stem}.pyi").read_text())
-    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+def top_level(path, kind):
+    return [node for node in ast.parse(path.read_text()).body if isinstance(node, kind)]
 
 
 def shape(node):
@@ -37,31 +41,95 @@ def shape(node):
     return only, {name: inspect.Parameter.empty if value is None else ast.literal_eval(value) for name, value in pairs}
 
 
-def test_every_module_has_a_stub():
-    modules = {path.stem for path in PACKAGE.glob("*.py")} - WITHOUT_STUB
-    assert modules | {"_core"} == set(STUBS)
+# --- where types are -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stem", STUBS)
-def test_signatures(stem):
-    for name, node in functions(stem).items():
-        parameters = inspect.signature(getattr(module(stem), name)).parameters
+def test_only_compiled_modules_have_a_stub():
+    stubs = [path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.pyi")]
+    assert stubs == ["_core.pyi"]
+    assert not (PACKAGE / "_core.py").exists()
+    assert (PACKAGE / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_functions_are_annotated(name):
+    """Each parameter and the result; of a class those of its methods."""
+    item = PUBLIC[name]
+    functions = [value for value in vars(item).values() if inspect.isfunction(value)] if inspect.isclass(item) else [item]
+    assert functions
+    for function in functions:
+        signature = inspect.signature(function)
+        bare = {key for key, parameter in signature.parameters.items() if parameter.annotation is parameter.empty}
+        assert bare <= {"self"}, function
+        assert signature.return_annotation is not signature.empty, function
+
+
+def test_types_are_not_imported():
+    """What annotations are made of costs `import fastroi` nothing."""
+    program = "import sys, numpy; before = set(sys.modules); import fastroi; print(*set(sys.modules) - before)"
+    imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert "fastroi.ops" in imported
+    assert not {"fastroi._types", "fastroi.gpu", "numpy.typing"} & set(imported)
+
+
+# --- what types say ------------------------------------------------------------------------------------------------------
+
+
+def named(function, parameter):
+    """The names that a parameter takes, and whether bools as well."""
+    hint = typing.get_type_hints(function, localns=vars(_types))[parameter]
+    parts = [hint] if typing.get_origin(hint) is typing.Literal else typing.get_args(hint)
+    (literal,) = [part for part in parts if typing.get_origin(part) is typing.Literal]
+    assert set(parts) <= {literal, bool}
+    return typing.get_args(literal), bool in parts
+
+
+@pytest.mark.parametrize("name", _core.OPERATORS)
+def test_choices_are_those_of_the_library(name):
+    for field in _core.OPERATORS[name].fields.values():
+        if field.choices:
+            assert named(getattr(fastroi, name), field.name) == (field.choices, field.name == "aligned")
+
+
+def test_choices_that_the_library_does_not_know():
+    assert named(fastroi.fpn_levels, "rule") == (fastroi.FPN_LEVEL_RULES, False)
+    assert named(fastroi.multiscale_roi_align, "level_rule") == (fastroi.FPN_LEVEL_RULES, False)
+    for function in (getattr(fastroi, name) for name in _core.OPERATORS):
+        if "layout" in inspect.signature(function).parameters:
+            assert named(function, "layout") == (LAYOUTS, False)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_overloads_differ_in_one_parameter(source):
+    """mypy compares their types with those of the function, not their defaults."""
+    functions = top_level(source, ast.FunctionDef)
+    whole = {node.name: shape(node) for node in functions if not node.decorator_list}
+    for node in functions:
+        if [ast.unparse(decorator) for decorator in node.decorator_list] == ["overload"]:
+            only, defaults = shape(node)
+            expected_only, expected = whole[node.name]
+            assert (only, [*defaults]) == (expected_only, [*expected]), node.name
+            assert {key for key in defaults if defaults[key] != expected[key]} <= TELLING_APART, node.name
+
+
+# --- the stub of the compiled module -------------------------------------------------------------------------------------
+
+STUB = PACKAGE / "_core.pyi"
+
+
+def test_signatures_of_the_stub():
+    for node in top_level(STUB, ast.FunctionDef):
+        parameters = inspect.signature(getattr(_core, node.name)).parameters
         only, defaults = shape(node)
-        if node.decorator_list:  # an overload: what tells it from the others has no default in the last
-            (told,) = {"return_argmax", "threshold"} & defaults.keys()
-            defaults[told] = parameters[told].default
-        assert defaults == {key: parameter.default for key, parameter in parameters.items()}, name
-        assert only == [key for key, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY], name
+        assert defaults == {key: parameter.default for key, parameter in parameters.items()}, node.name
+        assert only == [key for key, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY], node.name
 
 
-@pytest.mark.parametrize("stem", STUBS)
-def test_names(stem):
-    tree = ast.parse((PACKAGE / f"{stem}.pyi").read_text())
-    listed = [n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "__all__"]
-    if hasattr(module(stem), "__all__"):
-        assert sorted(ast.literal_eval(listed[0])) == sorted(module(stem).__all__)
-    public = {
-        name for name, value in vars(module(stem)).items() if inspect.isroutine(value) and not name.startswith("_")
-    }
-    own = {name for name in public if getattr(module(stem), name).__module__ == module(stem).__name__}
-    assert own <= set(functions(stem)), "functions without a stub"
+def test_names_of_the_stub():
+    functions = {name for name, value in vars(_core).items() if inspect.isroutine(value) and not name.startswith("_")}
+    own = {name for name in functions if getattr(_core, name).__module__ == _core.__name__}
+    assert own == {node.name for node in top_level(STUB, ast.FunctionDef)}
+    assert {node.target.id for node in top_level(STUB, ast.AnnAssign)} <= vars(_core).keys()
+    for node in top_level(STUB, ast.ClassDef):
+        members = {getattr(member, "name", None) or member.target.id for member in node.body}
+        assert members <= set(dir(getattr(_core, node.name))), node.name

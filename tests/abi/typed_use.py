@@ -1,5 +1,6 @@
 """What a user's type checker sees; checked by `mypy --strict tests/abi/typed_use.py`, never run."""
 
+from collections.abc import Callable
 from typing import Any, assert_type
 
 import numpy as np
@@ -22,8 +23,15 @@ fastroi.multiscale_roi_align([features, features], np.array(rois), 7, [1 / 4, 1 
 fastroi.crop_and_resize(features, rois, [0], (2, 2), "nearest", layout="NCHW")
 fastroi.roi_pool(features, rois, 3, reduce="median")  # type: ignore[call-overload]
 fastroi.roi_align(features, rois, 3, layout="HWC")  # type: ignore[arg-type]
+fastroi.ps_roi_pool(features, rois, 2, rule="caffe")  # type: ignore[arg-type]
+for rule in fastroi.ROI_POOL_RULES:
+    fastroi.roi_pool(features, rois, 3, rule=rule)
+for level_rule in fastroi.FPN_LEVEL_RULES:
+    fastroi.fpn_levels(rois, 2, 5, rule=level_rule)
 assert_type(fastroi.paste_masks(features[0], rois, (8, 8)), NDArray[np.bool_])
 assert_type(fastroi.paste_masks(features[0], rois, (8, 8), None), NDArray[np.floating[Any]])
+assert_type(fastroi.gpu.check, Callable[[], None])
+print(fastroi.gpus)  # type: ignore[attr-defined]
 with fastroi.set_num_threads(1), fastroi.simd.use("baseline"):
     assert_type(fastroi.simd.active(), str)
 assert_type(fastroi.explain((0, 0, 1, 1), 3, 1.0), Explanation | Interpolation)
