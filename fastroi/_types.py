@@ -41,6 +41,7 @@ Aligned: TypeAlias = (
     ]
 )
 RoiAlignReduce: TypeAlias = Literal["mean", "max", "max_corners", "max_from_zero", "max_inside"]
+AreaReduce: TypeAlias = Literal["mean", "sum"]
 PsRoiPoolRule: TypeAlias = Literal["rfcn", "openvino", "torchvision", "chainercv"]
 ChannelOrder: TypeAlias = Literal["class", "bin"]
 AngleUnit: TypeAlias = Literal["radians", "degrees"]

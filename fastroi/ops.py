@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ._types import (
         Aligned,
+        AreaReduce,
         Arithmetic,
         ChannelOrder,
         CropMethod,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ROI_POOL_RULES",
+    "area_pool",
     "crop_and_resize",
     "prroi_pool",
     "ps_roi_align",
@@ -509,6 +511,59 @@ def prroi_pool(
            [6.5, 7.5]])
     """
     params = Params("prroi_pool", scale=scales(spatial_scale))
+    return Call(features, rois, output_size, batch_indices, layout, out).run(params, num_threads)
+
+
+def area_pool(
+    features: ArrayLike,
+    rois: Rois,
+    output_size: Size,
+    spatial_scale: Scale = 1.0,
+    *,
+    reduce: AreaReduce = "mean",
+    batch_indices: ArrayLike | None = None,
+    layout: Layout = "NCHW",
+    out: NDArray[Any] | None = None,
+    num_threads: SupportsIndex | None = None,
+) -> Result:
+    """Mean or sum over the exact overlap of cells and bins: zonal statistics, rectangular apertures, area resampling.
+
+    Parameters
+    ----------
+    features, rois, output_size, spatial_scale, batch_indices, layout, out, num_threads
+        As in :func:`roi_pool`. Coordinates are those of edges: cell i of the map covers [i, i + 1).
+    reduce : {"mean", "sum"}
+        Mean weighted by the area of each cell inside the bin; or the sum of value times area, in cells.
+
+    Returns
+    -------
+    ndarray
+        (K, C, PH, PW), or (K, PH, PW, C) for NHWC. A box without area on the map gives 0.
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError
+        As :func:`roi_pool`.
+
+    Notes
+    -----
+    The box, x1 * scale to x2 * scale, is clipped to the map, and its bins divide what is left into P equal parts. The weight of
+    a cell on each axis is the length of its overlap with the bin, for a mean divided by the bin's length. In float64. What
+    ``cv2.INTER_AREA``, exactextract and photutils' rectangular apertures compute for boxes.
+
+    Examples
+    --------
+    Half of the second column belongs to the box:
+
+    >>> import numpy as np, fastroi
+    >>> features = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> fastroi.area_pool(features, [[0, 0, 1.5, 2]], 1, reduce="sum")[0, 0]
+    array([[7.]])
+    >>> fastroi.area_pool(features, [[0, 0, 4, 4]], 2)[0, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
+    params = Params("area_pool", reduce=reduce, scale=scales(spatial_scale))
     return Call(features, rois, output_size, batch_indices, layout, out).run(params, num_threads)
 
 

@@ -50,6 +50,7 @@ using Weight = Sum<Element>;
     KERNEL(plan_ps_means, 128, 4, plan_taps<Weight>(launch, tap_ps_mean))                \
     KERNEL(plan_warp, 128, 4, plan_taps<Weight>(launch, tap_warp))                       \
     KERNEL(plan_precise, 128, 4, plan_taps<Weight>(launch, tap_precise))                 \
+    KERNEL(plan_area, 128, 4, plan_taps<Weight>(launch, tap_area))                       \
     KERNEL(plan_crop, 128, 4, plan_taps<Weight>(launch, tap_crop))                       \
     KERNEL(plan_crop_nearest, 128, 4, plan_taps<Weight>(launch, tap_crop_nearest))       \
     KERNEL(plan_samples, 128, 4, plan_samples<Weight>(launch))                           \

@@ -69,7 +69,7 @@ def _sum_kernels(call, kind, tap_bytes):
     launch = call.launch
     columns = call.largest_extents[1]
     plan_bytes = tap_bytes * (launch.y_capacity + launch.x_capacity) + 4 * (launch.bins_h + launch.bins_w + 2)
-    of_any_size = kind in ("range_means", "precise") or (kind == "align" and min(launch.sampling_h, launch.sampling_w) <= 0)
+    of_any_size = kind in ("range_means", "precise", "area") or (kind == "align" and min(launch.sampling_h, launch.sampling_w) <= 0)
     resident = call.resident_kernel("sum") if of_any_size else None
     if staged := call.stage_bytes(plan_bytes):
         return Kernel("sum_staged", staged), resident
@@ -209,6 +209,12 @@ def _roi_warp(p, maps, rois, batch, out):
 
 def _prroi_pool(p, maps, rois, batch, out):
     _run_sum(Call(maps, rois, batch, out, _scales(p)), "precise")
+
+
+def _area_pool(p, maps, rois, batch, out):
+    call = Call(maps, rois, batch, out, _scales(p))
+    call.launch.rule = p["reduce"]
+    _run_sum(call, "area")
 
 
 def _crop_and_resize(p, maps, rois, batch, out):

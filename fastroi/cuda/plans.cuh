@@ -118,7 +118,7 @@ struct Tap {
     A weight;
 };
 
-enum TapRule : int64_t { tap_range_mean, tap_align, tap_ps_mean, tap_warp, tap_precise, tap_crop, tap_crop_nearest };
+enum TapRule : int64_t { tap_range_mean, tap_align, tap_ps_mean, tap_warp, tap_precise, tap_area, tap_crop, tap_crop_nearest };
 
 // Calls use(taps) with the rule's callable taps(bin, sink).
 template <class Use>
@@ -158,6 +158,10 @@ __device__ inline void with_axis_taps(const Launch& launch, int64_t kind, double
         case tap_precise: {
             const PreciseAxis axis = precise_axis(lo, hi, scale, bins);
             return use([&](int64_t p, auto&& sink) { precise_taps(axis, p, extent, sink); });
+        }
+        case tap_area: {
+            const AreaAxis axis = area_axis(lo, hi, scale, bins, extent);
+            return use([&](int64_t p, auto&& sink) { area_taps(axis, (AreaReduce)launch.rule == AreaReduce::mean, p, bins, extent, sink); });
         }
         default: {
             const CropAxis axis = crop_axis(lo, hi, bins, extent);

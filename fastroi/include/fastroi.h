@@ -261,6 +261,14 @@ FASTROI_CHOICES(FASTROI_ENUMERATION)
     FIELD(double, threshold, number)
 
 /*
+ * The exact overlap of cells and bins: cell i covers [i, i + 1), the scaled box is clipped to the map and its bins divide what is
+ * left. An empty bin is 0.
+ */
+#define FASTROI_AREA_POOL_FIELDS(FIELD) \
+    FIELD(int32_t, reduce, area_reduce) \
+    FASTROI_SCALE_FIELDS(FIELD)
+
+/*
  * --- operators: OPERATOR(name, fields, flags) ----------------------------------------------------------------------------
  *
  * fastroi_NAME takes fastroi_NAME_params: struct_size and the fields. out is (K, C, PH, PW) of the features' dtype where nothing
@@ -283,7 +291,8 @@ FASTROI_CHOICES(FASTROI_ENUMERATION)
     OPERATOR(deform_roi_pool, FASTROI_DEFORM_ROI_POOL_FIELDS, 0)                                  \
     OPERATOR(deform_ps_roi_pool, FASTROI_DEFORM_PS_ROI_POOL_FIELDS, 0)                            \
     OPERATOR(paste_masks, FASTROI_PASTE_MASKS_FIELDS, FASTROI_TAKES_MASKS)                        \
-    OPERATOR(crop_masks, FASTROI_CROP_MASKS_FIELDS, FASTROI_TAKES_MASKS)
+    OPERATOR(crop_masks, FASTROI_CROP_MASKS_FIELDS, FASTROI_TAKES_MASKS)                          \
+    OPERATOR(area_pool, FASTROI_AREA_POOL_FIELDS, 0)
 
 typedef enum fastroi_operator_flags {
     FASTROI_TAKES_TURNED_BOXES = 1,     /* five coordinates, cx cy w h angle */

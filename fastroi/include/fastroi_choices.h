@@ -51,6 +51,11 @@
     CHOICE(FASTROI_ALIGN_MAX_FROM_ZERO, max_from_zero) /* MAX, but never below 0: OpenVINO                          */ \
     CHOICE(FASTROI_ALIGN_MAX_INSIDE, max_inside)       /* of the points that are on the map: Chainer                */
 
+/* What becomes of the parts of cells that a bin covers. */
+#define FASTROI_AREA_REDUCES(CHOICE)                                   \
+    CHOICE(FASTROI_AREA_MEAN, mean) /* weighted by the area of the part */ \
+    CHOICE(FASTROI_AREA_SUM, sum)   /* of value times area in cells     */
+
 /* Which input channel bin (gh, gw) of output channel c reads, in a map of C * GH * GW channels. */
 #define FASTROI_CHANNEL_ORDERS(CHOICE)                                        \
     CHOICE(FASTROI_CHANNELS_CLASS_MAJOR, class) /* (c * GH + gh) * GW + gw */ \
@@ -84,6 +89,7 @@
     LIST(arithmetic, FASTROI_ARITHMETICS)             \
     LIST(aligned, FASTROI_ALIGNEDS)                   \
     LIST(align_reduce, FASTROI_ALIGN_REDUCES)         \
+    LIST(area_reduce, FASTROI_AREA_REDUCES)         \
     LIST(channel_order, FASTROI_CHANNEL_ORDERS)       \
     LIST(ps_roi_pool_rule, FASTROI_PS_ROI_POOL_RULES) \
     LIST(crop_method, FASTROI_CROP_METHODS)           \

@@ -1,4 +1,5 @@
-// The operators whose bins are rows times columns and read all channels: RoIPool, RoIAlign, RoIWarp, PrRoIPool, crop_and_resize.
+// The operators whose bins are rows times columns and read all channels: RoIPool, RoIAlign, RoIWarp, PrRoIPool, area pooling,
+// crop_and_resize.
 #include "planning.h"
 
 namespace fastroi {
@@ -128,7 +129,7 @@ void multiscale_roi_align(const Request& request, const fastroi_multiscale_roi_a
     });
 }
 
-// --- RoIWarp, PrRoIPool, crop_and_resize -----------------------------------------------------------------------------
+// --- RoIWarp, PrRoIPool, area pooling, crop_and_resize -----------------------------------------------------------------------------
 
 void roi_warp(const Request& request, const fastroi_roi_warp_params& p) {
     check_scales(p.scale_h, p.scale_w);
@@ -140,6 +141,13 @@ void prroi_pool(const Request& request, const fastroi_prroi_pool_params& p) {
     check_scales(p.scale_h, p.scale_w);
     const Call call(request);
     sum_taps(call, Finish::sum, 0, SidesOnMap{call.map, call.out, p.scale_h, p.scale_w}, [](const Side& side) { return precise_taps(side); });
+}
+
+void area_pool(const Request& request, const fastroi_area_pool_params& p) {
+    check_scales(p.scale_h, p.scale_w);
+    const Call call(request);
+    const bool mean = p.reduce == FASTROI_AREA_MEAN;
+    sum_taps(call, Finish::sum, 0, SidesOnMap{call.map, call.out, p.scale_h, p.scale_w}, [=](const Side& side) { return area_taps(mean, side); });
 }
 
 void crop_and_resize(const Request& request, const fastroi_crop_and_resize_params& p) {

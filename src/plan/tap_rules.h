@@ -282,6 +282,37 @@ FASTROI_RULE void precise_taps(const PreciseAxis& a, int64_t p, int64_t extent, 
     }
 }
 
+// --- area pooling --------------------------------------------------------------------------------------------------------
+
+enum class AreaReduce : int32_t { FASTROI_AREA_REDUCES(FASTROI_NAME_ONLY) };
+
+struct AreaAxis {
+    double start, end, bin;  // of the clipped interval, in cells' edges
+};
+
+FASTROI_RULE double clamped_edge(double v, int64_t extent) { return !(v > 0) ? 0 : v < (double)extent ? v : (double)extent; }
+
+FASTROI_RULE AreaAxis area_axis(double lo, double hi, double scale, int64_t bins, int64_t extent) {
+    const double start = clamped_edge(lo * scale, extent), end = clamped_edge(hi * scale, extent);
+    return {start, end, (end - start) / (double)bins};
+}
+
+// The length of each cell in bin p, or its share. A bin within one cell has the length of the bin itself, which the difference
+// of its edges has not once it is short.
+template <class Sink>
+FASTROI_RULE void area_taps(const AreaAxis& a, bool mean, int64_t p, int64_t bins, int64_t extent, Sink&& sink) {
+    if (!(a.bin > 0)) return;
+    const double lo = a.start + (double)p * a.bin, hi = p + 1 < bins ? a.start + (double)(p + 1) * a.bin : a.end;
+    const double unit = mean ? 1 / a.bin : 1;
+    int64_t first = (int64_t)lo;
+    if (first >= extent) first = extent - 1;
+    if (hi <= (double)(first + 1)) return sink(first, a.bin * unit);
+    for (int64_t cell = first; cell < extent && (double)cell < hi; cell++) {
+        const double from = lo > (double)cell ? lo : (double)cell, to = hi < (double)(cell + 1) ? hi : (double)(cell + 1);
+        if (to > from) sink(cell, (to - from) * unit);
+    }
+}
+
 // --- crop_and_resize (TensorFlow) ----------------------------------------------------------------------------------------
 
 struct CropAxis {

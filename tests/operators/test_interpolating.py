@@ -403,6 +403,7 @@ OPERATORS = {
     "ps_roi_pool": lambda f, r, **o: fastroi.ps_roi_pool(f, r, (2, 3), 1 / 4, **o),
     "ps_roi_align": lambda f, r, **o: fastroi.ps_roi_align(f, r, (2, 3), 1 / 4, **o),
     "roi_warp": lambda f, r, **o: fastroi.roi_warp(f, r, (2, 3), 1 / 4, **o),
+    "area_pool": lambda f, r, **o: fastroi.area_pool(f, r, (2, 3), 1 / 4, **o),
     "prroi_pool": lambda f, r, **o: fastroi.prroi_pool(f, r, (2, 3), 1 / 4, **o),
 }
 

@@ -84,6 +84,7 @@ OPTIONS = {
     ),
     "roi_warp": [{}],
     "prroi_pool": [{}],
+    "area_pool": _options(reduce=("mean", "sum")),
     "crop_and_resize": _options(method=("bilinear", "nearest"), extrapolation_value=(0.0, -1.5)),
     "roi_align_rotated": _options(
         aligned=(True, False), clockwise=(False, True), angle_unit=("radians", "degrees"), arithmetic=ARITHMETICS,

@@ -42,6 +42,7 @@ ANY_NUMBER_OF_CELLS = {
     "roi_pool": ({"rule": "fast_rcnn"}, {"rule": "floor"}, {"rule": "chainer", "reduce": "mean"}),
     "roi_align": ({"sampling_ratio": -1}, {"sampling_ratio": (2, 0), "aligned": False, "arithmetic": "float32"}),
     "prroi_pool": ({},),
+    "area_pool": ({"reduce": "sum"},),
 }
 
 # Keyword sets of every operator. "groups" marks position-sensitive ones, whose channels are multiplied.
@@ -69,6 +70,7 @@ OPERATORS = {
     "ps_roi_align": [{"sampling_ratio": ratio, "channel_order": order} for ratio in (-1, 2) for order in ("class", "bin")],
     "roi_warp": [{}],
     "prroi_pool": [{}],
+    "area_pool": [{"reduce": reduce} for reduce in ("mean", "sum")],
     "crop_and_resize": [{"method": method, "extrapolation_value": -1.5} for method in ("bilinear", "nearest")],
     "roi_align_rotated": [
         {"sampling_ratio": ratio, "clockwise": clockwise, "aligned": aligned, "arithmetic": arithmetic, "angle_unit": unit}
@@ -216,6 +218,7 @@ def compare_plans(runtime, to_device, read):
             ("roi_align", [{"sampling_ratio": ratio, "aligned": aligned} for aligned in ALIGNED for ratio in RATIOS.get(aligned, (0, 2))]),
             ("roi_warp", [{}]),
             ("prroi_pool", [{}]),
+            ("area_pool", [{"reduce": "mean"}, {"reduce": "sum"}]),
         ):
             for keywords in options:
                 getattr(fastroi, op)(features, to_device(rois), (rows, columns), scale, **keywords)

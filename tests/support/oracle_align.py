@@ -459,6 +459,37 @@ def prroi_pool(features, rois, output_size, scale):
     return pool_taps(features, rois, axes)
 
 
+def area_taps(lo, hi, scale, bins, cells, mean):
+    """Overlaps of cells [i, i + 1) with the parts of the clipped interval, exact for fractions."""
+    start, end = (min(max(Fraction(float(v) * scale), Fraction(0)), Fraction(cells)) for v in (lo, hi))
+    if end <= start:
+        return [NO_TAPS] * bins
+    size, taps = (end - start) / bins, []
+    for p in range(bins):
+        a, b = start + size * p, start + size * (p + 1)
+        near = range(math.floor(a), math.ceil(b))
+        overlaps = [min(b, i + 1) - max(a, i) for i in near]
+        taps.append(merged(np.array(list(near), np.int64), np.array([float(o / size if mean else o) for o in overlaps])))
+    return taps
+
+
+@remembered
+def area_pool(features, rois, output_size, scale, reduce):
+    """Mean or sum over the exact overlap of cells and bins of the box clipped to the map."""
+    rows, columns = pair(output_size)
+    scale_y, scale_x = pair(scale)
+    height, width = features.shape[2:]
+
+    def axes(box):
+        x1, y1, x2, y2 = np.clip(box, -1e300, 1e300)
+        return (
+            area_taps(y1, y2, scale_y, rows, height, reduce == "mean"),
+            area_taps(x1, x2, scale_x, columns, width, reduce == "mean"),
+        )
+
+    return pool_taps(features, rois, axes)
+
+
 def crop_points(lo, hi, size, cells, dtype=np.float64):
     lo, hi, last = dtype(lo), dtype(hi), dtype(cells - 1)
     with np.errstate(all="ignore"):
