@@ -143,6 +143,12 @@ class PrroiPool(Timed):
     time_fresh = Timed.run_fresh
 
 
+class AreaPool(Timed):
+    params = axes("area_pool", group=cases.OPERATORS)
+    time_preallocated = Timed.run_preallocated
+    time_fresh = Timed.run_fresh
+
+
 class RiroiAlignRotated(Timed):
     params = axes("riroi_align_rotated", group=cases.OPERATORS)
     time_preallocated = Timed.run_preallocated

@@ -267,6 +267,7 @@ OPERATORS = (
     Case("P", "multiscale_roi_align", _C_MAP, 1 / 4, 1000, ("log", 8, 800), (7, 7), params=_ALIGN, levels=4),
     Case("B2000", "roi_warp", _B_MAP, 1 / 16, 2000, _B_SIDES, (7, 7)),
     Case("C", "prroi_pool", _C_MAP, 1 / 4, 1000, _C_SIDES, (7, 7)),
+    Case("C", "area_pool", _C_MAP, 1 / 4, 1000, _C_SIDES, (7, 7)),
     Case(
         "C",
         "riroi_align_rotated",

@@ -70,6 +70,7 @@ ORACLES = {
     "multiscale_roi_align": _from_the_level_of_each_box,
     "roi_warp": lambda c: oracle_align.roi_warp(c.features(), c.op_boxes(), c.output_size, c.scale)[0],
     "prroi_pool": lambda c: oracle_align.prroi_pool(c.features(), c.op_boxes(), c.output_size, c.scale)[0],
+    "area_pool": lambda c: oracle_align.area_pool(c.features(), c.op_boxes(), c.output_size, c.scale, "mean")[0],
     "roi_align_rotated": lambda c: oracle_align.roi_align_rotated(
         c.features(), c.op_boxes(), c.output_size, c.scale, c.params["sampling_ratio"], unit=c.params["angle_unit"]
     )[0],

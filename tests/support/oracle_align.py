@@ -481,7 +481,7 @@ def area_pool(features, rois, output_size, scale, reduce):
     height, width = features.shape[2:]
 
     def axes(box):
-        x1, y1, x2, y2 = np.clip(box, -1e300, 1e300)
+        x1, y1, x2, y2 = np.clip(np.asarray(box, np.float64), -1e300, 1e300)
         return (
             area_taps(y1, y2, scale_y, rows, height, reduce == "mean"),
             area_taps(x1, x2, scale_x, columns, width, reduce == "mean"),
