@@ -1,23 +1,26 @@
-"""What quantisation does to one box: coordinates, bins and areas, as numbers and as a picture."""
+"""What an operator does to one box: coordinates, bins, areas, cells and weights, as numbers and as a picture.
+
+`explain` is the function; the classes of what it returns are loaded when the first of them is needed.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, SupportsFloat, SupportsIndex
-
-from fastroi import _core
-
-from ._balance import Balance, balance, range_weights
-from ._interpolation import INTERPOLATION_RULES, Interpolation, PointAxis, checked_aligned, interpolation
-from ._regions import KINDS, Rectangle, difference, divide, length, total_area, union
-from ._values import four_numbers, integers, plain, scales, size
+import importlib as _importlib
+from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from collections.abc import Iterable, Sequence
+    from typing import Any, Literal, SupportsFloat, SupportsIndex
+
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
+
+    from ._balance import Balance
+    from ._interpolation import INTERPOLATION_RULES, Interpolation, PointAxis
+    from ._plan import Plan
+    from ._quantisation import Areas, Axis, Cells, Explanation
+
+    _Size = SupportsIndex | Sequence[SupportsIndex]
 
 __all__ = [
     "INTERPOLATION_RULES",
@@ -27,254 +30,60 @@ __all__ = [
     "Cells",
     "Explanation",
     "Interpolation",
+    "Plan",
     "PointAxis",
     "explain",
     "plot_rules",
 ]
 
-# Beyond this float64 no longer holds every whole number, so "which cell" has no answer.
-_LARGEST_COORDINATE = 2.0**52
-_MOST_BINS = 65536
-_NO_OPTIONS = ((0, 0), True)
+_MODULES = {
+    "INTERPOLATION_RULES": "._interpolation",
+    "Areas": "._quantisation",
+    "Axis": "._quantisation",
+    "Balance": "._balance",
+    "Cells": "._quantisation",
+    "Explanation": "._quantisation",
+    "Interpolation": "._interpolation",
+    "Plan": "._plan",
+    "PointAxis": "._interpolation",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One axis of a box, from image pixels to the bins on the map.
-
-    Attributes
-    ----------
-    name : str
-        ``"x"`` or ``"y"``.
-    image : tuple of float
-        First and last coordinate of the box, in image pixels.
-    scale : float
-        Cells of the map per image pixel.
-    exact : tuple of float
-        ``image`` times ``scale``, in cells, not rounded.
-    quantised : tuple of float
-        The interval ``[start, end)`` the rule divides into bins, in cells. Whole numbers, except
-        under ``"mmcv"``, which does not round.
-    bins : tuple of (int, int)
-        The half-open cell ranges ``[start, end)`` of the bins, whatever the size of the map.
-    extent : int or None
-        Cells of the map along this axis, None if not given.
-    clipped : tuple of (int, int), or None
-        ``bins`` clipped to ``[0, extent]``, as the operator reads them; ``end <= start`` is an
-        empty bin. None without an extent.
-    """
-
-    name: str
-    image: tuple[float, float]
-    scale: float
-    exact: tuple[float, float]
-    quantised: tuple[float, float]
-    bins: tuple[tuple[int, int], ...]
-    extent: int | None
-    clipped: tuple[tuple[int, int], ...] | None
-
-    @property
-    def pooled(self) -> tuple[tuple[int, int], ...]:
-        """The ranges that are read: ``clipped`` where the map's size is known, else ``bins``."""
-        return self.bins if self.clipped is None else self.clipped
-
-    @property
-    def reads(self) -> int:
-        """Cells read over all bins; a cell in two bins counts twice."""
-        return sum(max(end - start, 0) for start, end in self.pooled)
-
-    @property
-    def covered(self) -> tuple[tuple[int, int], ...]:
-        """The cells in at least one bin, as disjoint ascending ranges."""
-        return tuple(union(self.pooled))
-
-    @property
-    def touched(self) -> tuple[int, int]:
-        """The range of cells the quantised interval touches, clipped to the map if it is known."""
-        start, end = math.floor(self.quantised[0]), math.ceil(self.quantised[1])
-        if self.extent is not None:
-            start, end = max(start, 0), min(end, self.extent)
-        return start, max(start, end)
-
-    @property
-    def dropped(self) -> tuple[tuple[int, int], ...]:
-        """The cells of `touched` that are in no bin, as ascending ranges."""
-        return tuple(difference(self.touched, self.covered))
-
-    @property
-    def weights(self) -> tuple[tuple[int, float], ...]:
-        """Each cell's share in the mean over all bins, every cell of a bin counting alike."""
-        return range_weights(self.pooled)
+def __getattr__(name):
+    if name in _MODULES:  # on first use: who only pools does not pay for dataclasses
+        return getattr(_importlib.import_module(_MODULES[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Areas:
-    """Areas in cells; a part of a cell counts as that part.
-
-    ``box`` is ``used + lost_first + lost_second + outside``. Every figure is computed as an exact
-    fraction of the float64 coordinates and rounded once.
-
-    Attributes
-    ----------
-    box : float
-        The true box on the map. 0 if it is reversed.
-    used : float
-        Part of the true box that some bin reads.
-    lost_first : float
-        Part cut off by the first rounding, of the box to whole cells.
-    lost_second : float
-        Part of both the true and the quantised box that no bin reads: the second rounding.
-    outside : float
-        Part that lies off the map; 0 when the map's size was not given.
-    gained_pooled : float
-        What the bins read although it is outside the true box.
-    gained_dropped : float
-        What the quantised box added to the true one and no bin reads.
-    """
-
-    box: float
-    used: float
-    lost_first: float
-    lost_second: float
-    outside: float
-    gained_pooled: float
-    gained_dropped: float
-
-    @property
-    def lost(self) -> float:
-        """Area of the true box that no bin reads though it is on the map."""
-        return self.lost_first + self.lost_second
-
-    @property
-    def gained(self) -> float:
-        """Area outside the true box that the quantised box or a bin takes in."""
-        return self.gained_pooled + self.gained_dropped
+def __dir__():
+    return sorted({*globals(), *__all__})
 
 
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Whole cells.
-
-    Attributes
-    ----------
-    quantised : int
-        Cells the quantised box touches.
-    pooled : int
-        Distinct cells in at least one bin.
-    dropped : int
-        Cells of the quantised box in no bin.
-    reads : int
-        Cells over all bins; where bins overlap this exceeds ``pooled``.
-    empty_bins : int
-        Bins without a cell: their output is 0.
-    """
-
-    quantised: int
-    pooled: int
-    dropped: int
-    reads: int
-    empty_bins: int
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What one quantisation rule does to one box; made by `fastroi.explain`.
-
-    Attributes
-    ----------
-    box : tuple of float
-        ``(x1, y1, x2, y2)`` in image pixels.
-    output_size : tuple of int
-        ``(PH, PW)``.
-    spatial_scale : tuple of float
-        ``(scale_h, scale_w)``, cells per pixel.
-    rule : str
-        The quantisation rule.
-    map_size : tuple of int, or None
-        ``(H, W)`` of the feature map in cells.
-    x, y : Axis
-        Coordinates and bins along each axis.
-    areas : Areas
-        Areas in cells.
-    cells : Cells
-        Counts of whole cells.
-    """
-
-    box: tuple[float, float, float, float]
-    output_size: tuple[int, int]
-    spatial_scale: tuple[float, float]
-    rule: str
-    map_size: tuple[int, int] | None
-    x: Axis
-    y: Axis
-    areas: Areas
-    cells: Cells
-
-    def regions(self) -> dict[str, tuple[Rectangle, ...]]:
-        """Split the plane into what happens to it.
-
-        Returns
-        -------
-        dict
-            From each of ``"used"``, ``"lost_first"``, ``"lost_second"``, ``"outside"``,
-            ``"gained_pooled"``, ``"gained_dropped"`` to disjoint rectangles
-            ``(x1, y1, x2, y2)`` in cells. Their areas are the figures of `areas`.
-        """
-        return divide(self.x, self.y)
-
-    def balance(self) -> Balance:
-        """Compare what each cell weighs in the mean over all bins with where the box lies; see `Balance`."""
-        return balance(self.x, self.y)
-
-    def to_dict(self) -> dict:
-        """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`."""
-        return plain(asdict(self))
-
-    def plot(self, ax: Axes | None = None, *, view: Literal["map"] | None = None, legend: bool = True) -> Axes:
-        """Draw the map's grid, the true box, the quantised box and the bins.
-
-        Dark blue is lost in quantising the box, light blue is lost in quantising the bins, green
-        is gained (hatched: gained and then dropped with the cells no bin reads).
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, optional
-            Where to draw. A new figure by default.
-        view : {None, "map"}
-            The surroundings of the box, or the whole map (then its size must be known).
-        legend : bool
-            Put the key to the colours below the picture.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib; ``pip install 'fastroi[plot]'`` brings it.
-        """
-        from ._plot import plot_one
-
-        return plot_one(self, ax, view=view, legend=legend)
-
-    def __str__(self) -> str:
-        from ._text import table
-
-        return table(self)
-
-
+@overload
 def explain(
-    box: Iterable[SupportsFloat] | NDArray,
-    output_size: SupportsIndex | Sequence[SupportsIndex],
-    spatial_scale: SupportsFloat | Sequence[SupportsFloat],
+    box: Iterable[SupportsFloat] | NDArray[Any],
+    output_size: _Size,
+    spatial_scale: SupportsFloat | Sequence[SupportsFloat] = 1.0,
     *,
+    operator: None = None,
     rule: str = "floor",
-    map_size: SupportsIndex | Sequence[SupportsIndex] | None = None,
-    sampling_ratio: SupportsIndex | Sequence[SupportsIndex] = -1,
-    aligned: bool | Literal["image"] = True,
-) -> Explanation | Interpolation:
-    """Show what RoI pooling's two roundings do to one box, or what mends them.
+    map_size: _Size | None = None,
+    sampling_ratio: _Size = -1,
+    aligned: bool | str = True,
+) -> Explanation | Interpolation: ...
+@overload
+def explain(
+    box: Iterable[SupportsFloat] | NDArray[Any],
+    output_size: _Size,
+    spatial_scale: SupportsFloat | Sequence[SupportsFloat] = 1.0,
+    *,
+    operator: str,
+    map_size: _Size | Sequence[_Size],
+    channels: SupportsIndex | None = None,
+    **options: Any,
+) -> Plan: ...
+def explain(box, output_size, spatial_scale=1.0, *, operator=None, map_size=None, channels=None, **options):
+    """Show what RoI pooling's two roundings do to one box, what mends them, or the plan of any operator.
 
     Intervals, bins, sample points and weights come from the code the kernels use; the areas are
     exact products of intervals. Under a rule of RoI pooling, with T the true box, Q the quantised box, B the union of the bins
@@ -287,37 +96,51 @@ def explain(
     The interpolating rules choose no cells but weigh them; there `Interpolation.balance` compares
     the weights with the box.
 
+    With ``operator`` the function of that name is called on a map without memory, and answers with its `Plan`: the cells and
+    weights of every bin.
+
     Parameters
     ----------
-    box : sequence of 4 float
-        ``x1, y1, x2, y2`` in image pixels.
+    box : sequence of float
+        ``x1, y1, x2, y2`` in image pixels. With ``operator`` a row of that function's boxes: ``cx, cy, w, h, angle`` of a rotated
+        one, ``y1, x1, y2, x2`` of ``"crop_and_resize"``.
     output_size : int or (int, int)
-        Bins, ``PH`` and ``PW``.
+        Bins, ``PH`` and ``PW``; of ``"paste_masks"`` the size of the image.
     spatial_scale : float or (float, float)
-        Cells per image pixel, ``1 / stride``; a pair is ``(scale_h, scale_w)``.
+        Cells per image pixel, ``1 / stride``; a pair is ``(scale_h, scale_w)``. Of ``"multiscale_roi_align"`` one number for each
+        level. Masks and ``"crop_and_resize"`` have none.
+    operator : str, optional
+        The name of a function: ``"roi_pool"``, ``"roi_align"``, ``"multiscale_roi_align"``, ``"ps_roi_pool"``,
+        ``"ps_roi_align"``, ``"roi_warp"``, ``"prroi_pool"``, ``"crop_and_resize"``, ``"roi_align_rotated"``,
+        ``"riroi_align_rotated"``, ``"deform_roi_pool"``, ``"deform_ps_roi_pool"``, ``"paste_masks"``, ``"crop_masks"``.
     rule : str
-        One of `fastroi.ROI_POOL_RULES`; by default the floor rule, with which introductions to RoI
+        Without ``operator``, one of `fastroi.ROI_POOL_RULES`; by default the floor rule, with which introductions to RoI
         pooling show the two roundings. Or ``"roi_align"``, ``"roi_warp"``, ``"prroi_pool"``.
     map_size : int or (int, int), optional
-        ``(H, W)`` of the feature map in cells. With it the bins are clipped as the operator clips
-        them and what lies off the map is told apart. The interpolating rules require it.
+        ``(H, W)`` of the feature map or mask in cells. With it the bins are clipped as the operator clips
+        them and what lies off the map is told apart. Only the rules of RoI pooling do without. Of
+        ``"multiscale_roi_align"`` a size for each level.
     sampling_ratio, aligned
-        As in `fastroi.roi_align`, and for ``"roi_align"`` only.
+        As in `fastroi.roi_align`; without ``operator`` for ``rule="roi_align"`` only.
+    channels : int, optional
+        Channels of the map, with ``operator``; by default the fewest that it takes.
+    **options
+        With ``operator``, every keyword of that function, with its defaults.
 
     Returns
     -------
-    Explanation or Interpolation
-        An immutable object with ``x``, ``y``, ``balance()``, a table as its `str`, ``to_dict()``
-        and ``plot()``; an `Explanation` also has ``areas`` and ``cells``.
+    Explanation, Interpolation or Plan
+        An immutable object with a table as its `str`, and ``to_dict()``. `Explanation` and `Interpolation` have ``x``, ``y``,
+        ``balance()`` and ``plot()``, an `Explanation` ``areas`` and ``cells``; a `Plan` has ``cells_of()``.
 
     Raises
     ------
     ValueError
-        The box is not four finite numbers or reaches beyond 2**52 cells, a size or scale is not
-        positive, there are more than 65536 bins along an axis (interpolating rules: 4096 cells), the
-        rule is unknown or does not have the option.
+        The box is not as many finite numbers as it takes or reaches beyond 2**52 cells, a size or scale is not
+        positive, there are more than 65536 bins along an axis (interpolating rules: 4096 cells), a plan would be too long, the
+        rule or operator is unknown, or the rule does not have the option.
     TypeError
-        A size is not an integer.
+        A size is not an integer, or the operator does not have the option.
 
     Examples
     --------
@@ -337,34 +160,22 @@ def explain(
     ((9.25, 15.5), 3, 2)
     >>> round(e.balance().unseen, 2), a.balance().unseen
     (11.07, 0.0)
+
+    Of a position-sensitive operator each bin has a channel of its own:
+
+    >>> p = fastroi.explain((0, 0, 4, 4), 2, operator="ps_roi_pool", map_size=6, channels=8)
+    >>> p.channel_of(1, 0), p.channel_of(1, 0, channel=1), p.cells_of(1, 0)[0]
+    (2, 6, (2, 0, 1.0))
     """
-    x1, y1, x2, y2 = box = four_numbers(box)
-    bins_h, bins_w = output_size = size(output_size, "output_size")
-    if max(output_size) > _MOST_BINS:
-        raise ValueError(f"output_size: {output_size} has more than {_MOST_BINS} bins on an axis")
-    scale_h, scale_w = spatial_scale = scales(spatial_scale)
-    map_size = None if map_size is None else size(map_size, "map_size")
-    options = tuple(max(ratio, 0) for ratio in integers(sampling_ratio, "sampling_ratio")), checked_aligned(aligned)
-    _check_reach("x", (x1, x2), scale_w)
-    _check_reach("y", (y1, y2), scale_h)
-    if rule != "roi_align" and options != _NO_OPTIONS:
-        raise ValueError(f"rule: {rule!r} has neither sampling_ratio nor aligned")
-    if rule in INTERPOLATION_RULES:
-        return interpolation(box, output_size, spatial_scale, rule, map_size, *options)
-    height, width = (None, None) if map_size is None else map_size
-    x = _axis("x", rule, (x1, x2), scale_w, bins_w, width)
-    y = _axis("y", rule, (y1, y2), scale_h, bins_h, height)
-    return Explanation(
-        box=box,
-        output_size=output_size,
-        spatial_scale=spatial_scale,
-        rule=rule,
-        map_size=map_size,
-        x=x,
-        y=y,
-        areas=_areas(x, y),
-        cells=_count(x, y),
-    )
+    if operator is not None:
+        from ._plan import plan
+
+        return plan(operator, box, output_size, spatial_scale, map_size, channels, options)
+    from ._rules import explain_rule
+
+    if channels is not None:
+        raise TypeError("channels: it goes with operator=")
+    return explain_rule(box, output_size, spatial_scale, map_size, **options)
 
 
 def plot_rules(
@@ -410,42 +221,3 @@ def plot_rules(
     from ._plot import plot_many
 
     return plot_many(tuple(explanations), image=image, view=view, title=title)
-
-
-def _check_reach(name, image, scale) -> None:
-    for pixel in image:
-        if not abs(pixel * scale) <= _LARGEST_COORDINATE:
-            raise ValueError(f"box: {name} = {pixel!r} lies at {pixel * scale!r} cells; up to 2**52 can be explained")
-
-
-def _axis(name, rule, image, scale, bins, extent) -> Axis:
-    exact = (image[0] * scale, image[1] * scale)
-    quantised, ranges = _core.axis_ranges(rule, image[0], image[1], scale, bins, -1)
-    clipped = None
-    if extent is not None:
-        clipped = _ranges(_core.axis_ranges(rule, image[0], image[1], scale, bins, extent)[1])
-    return Axis(name, image, scale, exact, tuple(map(float, quantised)), _ranges(ranges), extent, clipped)
-
-
-def _ranges(ranges) -> tuple[tuple[int, int], ...]:
-    return tuple((int(start), int(end)) for start, end in ranges)
-
-
-def _areas(x: Axis, y: Axis) -> Areas:
-    rectangles = divide(x, y)
-    by_kind = {kind: total_area(rectangles[kind]) for kind in KINDS}
-    box = sum(by_kind[kind] for kind in ("used", "lost_first", "lost_second", "outside"))
-    return Areas(box=float(box), **{kind: float(area) for kind, area in by_kind.items()})
-
-
-def _count(x: Axis, y: Axis) -> Cells:
-    quantised = length([x.touched]) * length([y.touched])
-    kept = [length([axis.touched]) - length(axis.dropped) for axis in (x, y)]
-    full = [sum(end > start for start, end in axis.pooled) for axis in (x, y)]
-    return Cells(
-        quantised=quantised,
-        pooled=length(x.covered) * length(y.covered),
-        dropped=quantised - kept[0] * kept[1],
-        reads=x.reads * y.reads,
-        empty_bins=len(x.bins) * len(y.bins) - full[0] * full[1],
-    )

@@ -9,8 +9,9 @@ import fastroi
 from fastroi import _core
 from fastroi._checks.numbers import aligned_name
 
-from ._balance import MOST_CELLS, Balance, balance, weights_of
-from ._plan import COLUMN, ROW, Listing, unread_map
+from ._balance import Balance, balance, weights_of
+from ._limits import check_axis
+from ._listing import COLUMN, ROW, Listing, unread_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,6 @@ INTERPOLATION_RULES = ("roi_align", "roi_warp", "prroi_pool")
 _ALIGNED = _core.OPERATORS["roi_align"].fields["aligned"].choices
 _CODES = {name: len(_ALIGNED) + i for i, name in enumerate(("roi_warp", "prroi_pool", "crop_and_resize"))}
 _CENTRE = 0.5  # the core counts from the centre of cell 0, the picture from its edge
-_MOST_POINTS = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,17 @@ class PointAxis:
         ``image`` times ``scale``: where the box lies.
     quantised : tuple of float
         Where the rule takes it to lie: the interval it divides into bins. Only ``"roi_warp"``
-        rounds it, but ``"roi_align"`` with ``aligned=False``, ``"roi_warp"`` and ``"prroi_pool"``
-        move it by half a cell, since they take whole numbers for centres.
+        rounds it, but ``"roi_warp"``, ``"prroi_pool"`` and those ``aligned`` of ``"roi_align"`` that do
+        not subtract half a cell move it by that, since they take whole numbers for centres. Under
+        ``aligned="clamp_align_corners"`` the last bin begins where the box ends.
     extent : int
         Cells of the map along this axis.
     grid : int
         Sample points in every bin; 0 under ``"prroi_pool"``, which integrates.
     points : tuple of tuple of (float, float)
         For each bin its sample points: position, and share in the bin, which is 0 for a point off
-        the map. Points far off the map are left out.
+        the map, unless ``aligned`` moves such points to the outer cells (``"clamp_..."``). Points far
+        off the map are left out.
     taps : tuple of tuple of (int, float)
         For each bin its cells and their weights, as the operator multiplies them.
     """
@@ -216,13 +218,7 @@ class _Side(NamedTuple):
         return self.image[0] * self.scale, self.image[1] * self.scale
 
     def check_size(self) -> None:
-        cells = min(self.exact[1], self.extent) - max(self.exact[0], 0)
-        points = self.bins * max(self.sampling, 1)
-        if cells > MOST_CELLS or points > _MOST_POINTS:
-            raise ValueError(
-                f"box: {max(cells, 0):.0f} cells and {points} points or more along {self.name}; "
-                f"up to {MOST_CELLS} and {_MOST_POINTS} can be explained"
-            )
+        check_axis(self.name, *self.exact, self.bins * max(self.sampling, 1), self.extent)
 
     def axis(self, code, taps) -> PointAxis:
         call = (code, *self.image, self.scale, self.sampling, self.bins, self.extent)

@@ -1,70 +1,174 @@
-"""The plan of one box: what an operator would do, listed by the core in place of being done."""
+"""The plan of one box under any operator: the cells and weights of every bin, listed by the core."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any
 
-import numpy as np
+from ._calls import Call
+from ._limits import check_plan
+from ._listing import CELL, CHANNEL, COLUMN, ORIENTATION, ROW, Listing, classes_of, gathers
+from ._values import frozen, plain
 
-from fastroi import _core
-from fastroi._arrays import unsigned
-from fastroi._devices import Host
-
-ROW, COLUMN, CELL, CHANNEL, ORIENTATION = range(5)  # fastroi_plan_axis
-REDUCES = ("max", "mean", "sum", "max_points", "mixed")  # fastroi_plan_reduce
-
-
-class Entry(NamedTuple):
-    """Cells [first, end) of a bin, each with this weight: see fastroi_plan_entry."""
-
-    axis: int
-    point: int
-    output_channel: int
-    bin: int
-    first: int
-    end: int
-    weight: float
+Taps = tuple[tuple[int, float], ...]
+Cells = tuple[tuple[int, int, float], ...]
 
 
-class Listing(Host):
-    """A device that has no memory, and lists what an operator would do.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an operator would do to one box; made by `fastroi.explain` with ``operator=``.
+
+    Where the cells of a bin are those of its row times those of its column, ``rows`` and ``columns`` list them, or, of a
+    maximum over sample points, ``row_points`` and ``column_points``; elsewhere ``cells``. `cells_of` reads them all.
 
     Attributes
     ----------
+    operator : str
+        The name of the function.
+    box : tuple of float
+        As the function takes it.
+    output_size : tuple of int
+        ``(PH, PW)``.
+    spatial_scale : tuple of float, or None
+        ``(scale_h, scale_w)``, cells per pixel; None for operators that have none.
+    map_size : tuple of int
+        ``(H, W)`` of the map, or of the level or mask, in cells.
+    level : int or None
+        Of a pyramid, the index of the level that the box belongs to.
+    channels, output_channels : int
+        Of the map and of the result.
+    options : tuple of (str, value)
+        The keywords that were given.
     reduce : str
-        What becomes of the cells of a bin; one of `REDUCES`.
-    entries : list of Entry
+        What becomes of the cells of a bin: ``"max"`` their maximum, ``"mean"`` their mean, ``"sum"`` the sum of weight times
+        cell, ``"max_points"`` the maximum over points, each such a sum (the option ``reduce`` says of which kind),
+        ``"mixed"`` sums, of which ``orientations`` are then mixed. Masks are compared with their threshold afterwards. A bin
+        without cells is 0, or the ``extrapolation_value``.
+    rows, columns : tuple of tuple of (int, float), or None
+        For each row or column of bins its rows or columns of the map, and their weights.
+    row_points, column_points : tuple of tuple of tuple of (int, float), or None
+        For each row or column of bins its points, each as rows or columns and weights; one off the map has none.
+    cells : tuple of tuple of tuple of tuple of (int, int, float), or None
+        ``cells[class][ph][pw]``: row, column and weight. Only ``deform_ps_roi_pool`` has more than one class.
+    bin_channels : tuple of tuple of (int, int), or None
+        ``bin_channels[ph][pw]`` is ``(first, step)``: output channel c reads channel ``first + c * step``. None where it reads
+        channel c.
+    orientations : tuple of tuple of (int, float), or None
+        For each output orientation the orientations that are mixed to it, and their weights.
     """
 
-    @staticmethod
-    def blank(shape, dtype):
-        return np.broadcast_to(np.zeros((), dtype), shape)
+    operator: str
+    box: tuple[float, ...]
+    output_size: tuple[int, int]
+    spatial_scale: tuple[float, float] | None
+    map_size: tuple[int, int]
+    level: int | None
+    channels: int
+    output_channels: int
+    options: tuple[tuple[str, Any], ...]
+    reduce: str
+    rows: tuple[Taps, ...] | None
+    columns: tuple[Taps, ...] | None
+    row_points: tuple[tuple[Taps, ...], ...] | None
+    column_points: tuple[tuple[Taps, ...], ...] | None
+    cells: tuple[tuple[tuple[Cells, ...], ...], ...] | None
+    bin_channels: tuple[tuple[tuple[int, int], ...], ...] | None
+    orientations: tuple[Taps, ...] | None
 
-    def empty(self, shape, dtype, size):
-        return self.blank(shape, dtype)
+    def cells_of(self, row: int, column: int, channel: int = 0) -> Cells:
+        """Return what a bin reads for an output channel: row, column and weight of each cell, in every point of a maximum."""
+        if self.row_points is not None:
+            return tuple(cell for point in self.points_of(row, column) for cell in point)
+        if self.cells is not None:
+            return self.cells[channel * len(self.cells) // self.output_channels][row][column]
+        return _product(self.rows[row], self.columns[column])
 
-    def run(self, params, maps, code, boxes, batch_indices, out, out_code, num_threads):
-        maps = [unsigned(array) for array in maps]
-        reduce, entries = _core.list_plan(params, maps, code, unsigned(boxes), batch_indices, unsigned(out), out_code)
-        self.reduce, self.entries = REDUCES[reduce], [Entry(*entry) for entry in entries]
+    def points_of(self, row: int, column: int) -> tuple[Cells, ...]:
+        """Return the points of a bin, if the operator takes a maximum over points; one off the map has no cells."""
+        if self.row_points is None:
+            raise ValueError(f"operator: {self.operator} takes no maximum over points")
+        return tuple(_product(y, x) for y in self.row_points[row] for x in self.column_points[column])
 
-    def by_bin(self, axis, bins) -> tuple[tuple[tuple[int, float], ...], ...]:
-        """For each bin of an axis its cells and their weights."""
-        found: list[list[tuple[int, float]]] = [[] for _ in range(bins)]
-        for entry in self.entries:
-            if entry.axis == axis:
-                found[entry.bin] += [(cell, entry.weight) for cell in range(entry.first, entry.end)]
-        return tuple(map(tuple, found))
+    def channel_of(self, row: int, column: int, channel: int = 0) -> int:
+        """Return the channel of the map that a bin reads for an output channel."""
+        first, step = (0, 1) if self.bin_channels is None else self.bin_channels[row][column]
+        return first + channel * step
+
+    def to_dict(self) -> dict:
+        """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`."""
+        listed = {field.name: getattr(self, field.name) for field in fields(self)}
+        return plain({**listed, "options": dict(self.options)})
+
+    def __str__(self) -> str:
+        from ._text import plan_table
+
+        return plan_table(self)
 
 
-class UnreadMap(np.ndarray):
-    """A map of any size without memory, for operators that are to be listed by `fastroi_device`."""
+def plan(operator, box, output_size, spatial_scale, map_size, channels, options) -> Plan:
+    """The plan of one box, all arguments judged, the options by the function itself."""
+    call = Call(operator, box, output_size, spatial_scale, map_size, options)
+    params = call.parameters()
+    level = call.level(params)
+    check_plan(params, call.box, call.sizes[level], call.scales[level], call.output_size)
+    channels = call.checked_channels(channels, params)
+    listing = call.run_on(Listing(), channels)
+    return Plan(
+        operator=operator,
+        box=call.box,
+        output_size=call.output_size,
+        spatial_scale=call.scales[level],
+        map_size=call.sizes[level],
+        level=level if call.takes_levels else None,
+        channels=channels,
+        output_channels=listing.output_channels,
+        options=tuple((name, frozen(value)) for name, value in options.items()),
+        reduce=listing.reduce,
+        **_bins(listing, call.output_size, call.sizes[level][1]),
+        bin_channels=_bin_channels(listing, call.output_size),
+        orientations=_orientations(listing),
+    )
 
-    fastroi_device: Listing
+
+def _bins(listing, output_size, map_columns) -> dict:
+    """Those fields of a plan that list cells."""
+    found = dict.fromkeys(("rows", "columns", "row_points", "column_points", "cells"))
+    axes = (ROW, COLUMN), output_size
+    if gathers(listing.params):
+        found["cells"] = _cells(listing, output_size, map_columns)
+    elif listing.reduce == "max_points":
+        found["row_points"], found["column_points"] = map(listing.points_by_bin, *axes)
+    else:
+        found["rows"], found["columns"] = map(listing.by_bin, *axes)
+    return found
 
 
-def unread_map(listing, shape, dtype=np.float64):
-    """A map on which an operator is listed by `listing`."""
-    view = np.broadcast_to(np.zeros((), dtype), shape).view(UnreadMap)
-    view.fastroi_device = listing
-    return view
+def _cells(listing, output_size, map_columns):
+    bins, classes = output_size[0] * output_size[1], classes_of(listing.params)
+    found: list[list[list]] = [[[] for _ in range(bins)] for _ in range(classes)]
+    for entry in listing.entries:
+        if entry.axis == CELL:
+            of_class = found[entry.output_channel * classes // listing.output_channels]
+            of_class[entry.bin].append((*divmod(entry.first, map_columns), entry.weight))
+    return tuple(_by_row(map(tuple, of_class), output_size) for of_class in found)
+
+
+def _bin_channels(listing, output_size):
+    """Of the first class: those of the others go on in the same steps."""
+    found = {e.bin: (e.first, e.end - e.first) for e in listing.entries if e.axis == CHANNEL and e.output_channel == 0}
+    return _by_row((found[bin] for bin in range(len(found))), output_size) if found else None
+
+
+def _orientations(listing):
+    if listing.reduce != "mixed":
+        return None
+    return listing.by_bin(ORIENTATION, int(listing.params["orientations"]))
+
+
+def _by_row(bins, output_size):
+    bins, (rows, columns) = tuple(bins), output_size
+    return tuple(bins[row * columns : (row + 1) * columns] for row in range(rows))
+
+
+def _product(rows, columns) -> Cells:
+    return tuple((row, column, wy * wx) for row, wy in rows for column, wx in columns)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 import operator
 
+_MOST_BINS = 65536
 
-def four_numbers(box) -> tuple[float, float, float, float]:
+
+def corners(box) -> tuple[float, float, float, float]:
     """Return the finite floats x1, y1, x2, y2 of a box."""
+    return numbers(box, ("x1", "y1", "x2", "y2"))
+
+
+def numbers(box, names) -> tuple[float, ...]:
+    """Return a box as finite floats that have these names."""
     values = tuple(box)
-    if len(values) != 4:
-        raise ValueError(f"box: expected x1, y1, x2, y2, got {len(values)} values")
+    if len(values) != len(names):
+        raise ValueError(f"box: expected {', '.join(names)}, got {len(values)} values")
     values = tuple(float(value) for value in values)
-    for name, value in zip(("x1", "y1", "x2", "y2"), values):
+    for name, value in zip(names, values):
         if not math.isfinite(value):
             raise ValueError(f"box: {name} = {value!r} is not finite")
     return values
@@ -24,6 +31,14 @@ def size(value, name) -> tuple[int, int]:
     if min(sizes) < 1:
         raise ValueError(f"{name}: {sizes} is not positive")
     return sizes
+
+
+def bins(output_size) -> tuple[int, int]:
+    """Return PH and PW, not more than can be listed."""
+    output_size = size(output_size, "output_size")
+    if max(output_size) > _MOST_BINS:
+        raise ValueError(f"output_size: {output_size} has more than {_MOST_BINS} bins on an axis")
+    return output_size
 
 
 def integers(value, name) -> tuple[int, int]:
@@ -46,6 +61,12 @@ def scales(value) -> tuple[float, float]:
         if not (math.isfinite(scale) and scale > 0):
             raise ValueError(f"spatial_scale: {scale!r} is not finite and positive")
     return found
+
+
+def frozen(value):
+    """Return a value that cannot be changed and can be hashed: arrays and lists as tuples, their numbers as Python's."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return tuple(map(frozen, value)) if isinstance(value, (tuple, list)) else value
 
 
 def plain(value):

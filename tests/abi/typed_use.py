@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastroi
-from fastroi.explain import Explanation, Interpolation, plot_rules
+from fastroi.explain import Explanation, Interpolation, Plan, plot_rules
 
 features = np.zeros((1, 4, 8, 8), np.float32)
 rois = [[0.0, 0.0, 4.0, 4.0]]
@@ -35,4 +35,6 @@ print(fastroi.gpus)  # type: ignore[attr-defined]
 with fastroi.set_num_threads(1), fastroi.simd.use("baseline"):
     assert_type(fastroi.simd.active(), str)
 assert_type(fastroi.explain((0, 0, 1, 1), 3, 1.0), Explanation | Interpolation)
+assert_type(fastroi.explain((0, 0, 1, 1), 3, operator="ps_roi_pool", map_size=8, group_size=1), Plan)
+fastroi.explain((0, 0, 1, 1), 3, 1.0, reduce="mean")  # type: ignore[call-overload]
 plot_rules([fastroi.explain((0, 0, 1, 1), 3, 1.0)])

@@ -316,7 +316,7 @@ def test_article_points_by_hand():
     assert [[cell for cell, _ in taps] for taps in e.x.taps] == [[9, 10, 11], [11, 12, 13], [13, 14, 15]]
 
 
-@pytest.mark.parametrize("aligned", [True, False, "image"])
+@pytest.mark.parametrize("aligned", [True, False, "image", "least_one"])
 @pytest.mark.parametrize("ratio", [-1, 1, 3, (2, 5)])
 def test_taps_are_the_points_interpolated(aligned, ratio):
     """Points in [-1, 0] move to 0, those past the last centre to it, the others vanish."""
@@ -339,6 +339,88 @@ def test_taps_are_the_points_interpolated(aligned, ratio):
                 for cell, weight in taps:
                     found[cell] += weight
                 assert found == pytest.approx(cells, abs=1e-12)
+
+
+# The article's box: the intervals that the bins divide, by hand; image coordinates 296..496 and 192..337, scale 1/32.
+CONVENTIONS = {
+    True: ((9.25, 15.5), (6.0, 10.53125)),
+    False: ((9.75, 16.0), (6.5, 11.03125)),
+    "asymmetric": ((9.75, 16.0), (6.5, 11.03125)),
+    "half_pixel": ((9.25, 15.5), (6.0, 10.53125)),
+    "image": ((9.265625, 15.515625), (6.015625, 10.546875)),
+    "least_one": ((9.25, 15.5), (6.0, 10.53125)),
+    "clamp_half_pixel": ((9.25, 15.5), (6.0, 10.53125)),
+    "clamp_output_half_pixel": ((9.75, 16.0), (6.5, 11.03125)),
+    "clamp_asymmetric": ((9.75, 16.0), (6.5, 11.03125)),
+    "clamp_align_corners": ((9.75, 19.125), (6.5, 13.296875)),
+}
+CLAMPED = [name for name in CONVENTIONS if str(name).startswith("clamp")]
+
+
+def test_every_convention_is_known():
+    assert CONVENTIONS.keys() == {True, False, *_core.OPERATORS["roi_align"].fields["aligned"].choices}
+
+
+@pytest.mark.parametrize("aligned", CONVENTIONS)
+def test_article_under_every_convention(aligned):
+    e = article("roi_align", map_size=16, aligned=aligned)
+    assert (e.x.quantised, e.y.quantised) == CONVENTIONS[aligned]
+    assert (e.x.grid, e.y.grid) == (3, 2)
+    phase = 0 if aligned in ("clamp_asymmetric", "clamp_align_corners") else 0.5
+    for axis in (e.x, e.y):
+        for (start, end), points in zip(axis.bins, axis.points):
+            expected = [start + (i + phase) * (end - start) / axis.grid for i in range(axis.grid)]
+            assert [v for v, _ in points] == pytest.approx(expected, abs=1e-12)
+    b = e.balance()
+    assert b.placed + b.short == pytest.approx(b.box)
+    assert b.off_map == 0
+    assert str(e).startswith("roi_align" if aligned is True else f"roi_align, aligned={aligned!r}")
+    e.plot().figure.canvas.draw()
+
+
+def test_align_corners_begins_its_last_bin_at_the_end():
+    """A grid of one point a bin: the corners of the box on the centres of the outer points."""
+    e = fastroi.explain((2, 1, 10, 7), (4, 5), 1.0, rule="roi_align", map_size=16, sampling_ratio=1, aligned="clamp_align_corners")
+    assert [of_bin[0][0] - 0.5 for of_bin in e.x.points] == [2, 4, 6, 8, 10]
+    assert [of_bin[0][0] - 0.5 for of_bin in e.y.points] == [1, 3, 5, 7]
+    single = fastroi.explain((2, 1, 10, 7), 1, 1.0, rule="roi_align", map_size=16, aligned="clamp_align_corners")
+    assert (single.x.quantised, single.y.quantised) == ((2.5, 10.5), (1.5, 7.5))
+
+
+@pytest.mark.parametrize("aligned", CLAMPED)
+@pytest.mark.parametrize("ratio", [1, 3, (2, 4)])
+def test_clamped_points_off_the_map_count_in_its_outer_cells(aligned, ratio):
+    random = np.random.default_rng(6)
+    beyond = 0
+    for _ in range(20):
+        box = np.concatenate([corner := random.uniform(-90, 90, 2), corner + random.uniform(0.5, 60, 2)])
+        e = fastroi.explain(box, (2, 3), 1 / 8, rule="roi_align", map_size=(7, 9), sampling_ratio=ratio, aligned=aligned)
+        for axis in (e.x, e.y):
+            for points, taps in zip(axis.points, axis.taps):
+                assert [share for _, share in points] == [1 / axis.grid] * axis.grid
+                cells = np.zeros(axis.extent)
+                for position, share in points:
+                    v = min(max(position - 0.5, 0), axis.extent - 1)
+                    low = min(int(v), axis.extent - 2)
+                    cells[low : low + 2] += share * (1 - (v - low)), share * (v - low)
+                    beyond += v != position - 0.5
+                found = np.zeros(axis.extent)
+                found[[cell for cell, _ in taps]] = [weight for _, weight in taps]
+                assert found == pytest.approx(cells, abs=1e-12)
+        assert e.balance().off_map == pytest.approx(0, abs=1e-12)
+    assert beyond > 20
+
+
+@pytest.mark.parametrize("aligned", CLAMPED)
+def test_a_clamped_box_far_off_the_map(aligned):
+    e = fastroi.explain((-1e6, -1e6, -9e5, -9e5), 2, 1.0, rule="roi_align", map_size=16, aligned=aligned)
+    assert [[cell for cell, _ in taps] for taps in (*e.x.taps, *e.y.taps)] == [[0]] * 4
+    assert e.cell_weights() == {(0, 0): pytest.approx(1, abs=1e-12)}
+    b = e.balance()
+    assert (b.placed, b.unseen, b.off_map) == (0, b.box, 0)
+    assert sum(map(len, e.x.points)) < 100
+    assert "weight off the map" not in str(e)
+    e.plot().figure.canvas.draw()
 
 
 @pytest.mark.parametrize("rule", INTERPOLATION_RULES)
@@ -618,6 +700,25 @@ def python(code):
 def test_explaining_needs_no_matplotlib():
     code = "import sys, fastroi; " + EXPLAINED + "str(e); assert 'matplotlib' not in sys.modules"
     assert python(code).returncode == 0
+
+
+def test_importing_fastroi_loads_no_explanation():
+    code = "import sys, fastroi; print([name for name in sys.modules if name.startswith('fastroi.explain.')])"
+    assert python(code).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("first", ["import fastroi.explain", "from fastroi.explain import Plan", "from fastroi import explain"])
+def test_explain_is_a_function_and_a_package(first):
+    code = "import fastroi; from fastroi.explain import Explanation; e = fastroi.explain((0, 0, 9, 9), 3, 1.0); "
+    done = python(f"{first}; {code}assert type(e) is Explanation; from fastroi.explain import *; print(len(explain.__doc__))")
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 1000
+
+
+def test_an_unknown_name_of_the_package():
+    with pytest.raises(ImportError, match="cannot import name 'Explainer'"):
+        from fastroi.explain import Explainer  # noqa: F401
+    assert {"Explanation", "Plan", "explain"} <= set(dir(sys.modules["fastroi.explain"]))
 
 
 def test_drawing_without_matplotlib_says_how_to_get_it():

@@ -11,7 +11,7 @@ import numpy as np
 import oracle
 
 import fastroi
-from fastroi.explain._plan import COLUMN, Listing, unread_map
+from fastroi.explain._listing import COLUMN, Listing, unread_map
 
 TAILS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 127, 128, 129)
 
