@@ -1,4 +1,4 @@
-"""The operators of ``fastroi pool --op``: those of the library's table, with the options that their functions have."""
+"""The operators of ``--op``: those of the library's table, with the options that their functions have."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Operator:
     def options(self) -> dict[str, tuple[str, ...] | None]:
         """From the name of each option to its choices, or None where any value of its type will do."""
         names = [*inspect.signature(self.function).parameters]
-        names += ["level"] if self._row.flags & _core.TAKES_LEVELS else []
+        names += ["level"] if self.levels else []
         return {name: _choices(self._row, name) for name in names if name in _OPTIONS}
 
     @property
@@ -56,15 +56,30 @@ class Operator:
         return bool(self._row.flags & _core.TAKES_MASKS)
 
     @property
+    def scaled(self) -> bool:
+        """Boxes are in image pixels, which a scale takes to the map."""
+        return not (self.masks or self.normalised)
+
+    @property
+    def normalised(self) -> bool:
+        """Boxes are parts of the map, in the order y1, x1, y2, x2."""
+        return bool(self._row.flags & _core.TAKES_NORMALISED_BOXES)
+
+    @property
+    def levels(self) -> bool:
+        """The input is the maps of a pyramid."""
+        return bool(self._row.flags & _core.TAKES_LEVELS)
+
+    @property
     def extents(self) -> str:
         """The option that tells the rows and columns of a result, as an attribute of the parsed arguments."""
         return "image_size" if "image_size" in inspect.signature(self.function).parameters else "output_size"
 
     def adapted(self):
         """The function, to be called as `fastroi.roi_pool` is."""
-        if self._row.flags & _core.TAKES_NORMALISED_BOXES:
+        if self.normalised:
             return _crop(self.function)
-        if self._row.flags & _core.TAKES_LEVELS:
+        if self.levels:
             return _pyramid(self.function)
         if not self.masks:
             return self.function
@@ -230,32 +245,37 @@ _OPTIONS = {
 _WORDS = {"true": True, "false": False, "none": None}
 
 
-def add_operator(parser):
-    """Add --op and the options of all operators."""
+def add_operator(parser, default=None, without=()):
+    """Add --op and the options of all operators, without those that the parser has already or cannot use."""
     parser.add_argument(
         "--op",
         choices=tuple(OPERATORS),
-        default="roi_pool",
+        default=default,
         metavar="OP",
-        help=f"{', '.join(OPERATORS)} (default: roi_pool)",
+        help=", ".join(OPERATORS) + (f" (default: {default})" if default else ""),
     )
     group = parser.add_argument_group("options of the operators")
     for name, options in _OPTIONS.items():
-        text = f"{options['help']}; {_users(name)}"
-        group.add_argument(_flag(name), default=None, **{**options, "help": text})
+        if name not in without:
+            text = f"{options['help']}; {users(name)}"
+            group.add_argument(_flag(name), default=None, **{**options, "help": text})
 
 
-def chosen(arguments):
-    """Return the chosen function of fastroi, its keyword arguments, and those with a row per RoI.
+def given_options(arguments):
+    """Return the options of operators that were given, by name, as they were parsed."""
+    given = {name: getattr(arguments, name, None) for name in _OPTIONS}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def options_of(arguments):
+    """Return the keyword arguments of the chosen operator's function, and those with a row per RoI.
 
     Raises
     ------
     UsageError
         An option was given that the operator does not have, or a value that it does not know.
     """
-    operator = OPERATORS[arguments.op]
-    given = {name: getattr(arguments, name) for name in _OPTIONS}
-    given = {name: value for name, value in given.items() if value is not None}
+    operator, given = OPERATORS[arguments.op], given_options(arguments)
     for name, value in given.items():
         if name not in operator.options:
             raise UsageError(f"argument {_flag(name)}: {arguments.op} has no such option")
@@ -265,8 +285,12 @@ def chosen(arguments):
     for name in {"aligned", "clockwise", "threshold"} & given.keys():
         given[name] = _WORDS.get(given[name], given[name])
     paths = {name: given.pop(name, None) for name in operator.arrays}
-    arrays = {name: None if path is None else load_array(path) for name, path in paths.items()}
-    return operator.adapted(), given, arrays
+    return given, {name: None if path is None else load_array(path) for name, path in paths.items()}
+
+
+def chosen(arguments):
+    """Return the chosen function of fastroi, to be called as `fastroi.roi_pool` is, and what `options_of` returns."""
+    return OPERATORS[arguments.op].adapted(), *options_of(arguments)
 
 
 def extents(arguments):
@@ -288,7 +312,7 @@ def _flag(name) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _users(name) -> str:
+def users(name) -> str:
     """Which operators have an option, those with the same choices together."""
     by_choices = {}
     for op, operator in OPERATORS.items():

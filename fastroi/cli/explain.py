@@ -1,21 +1,21 @@
-"""``fastroi explain``: what quantisation does to one box."""
+"""``fastroi explain``: what quantisation, or any operator, does to one box."""
 
 from __future__ import annotations
 
+import argparse
 import functools
 import json
 import math
 from pathlib import Path
 
 from fastroi import ROI_POOL_RULES, explain
-from fastroi._core import OPERATORS
 from fastroi.explain import INTERPOLATION_RULES
 
 from ._arguments import add_output_size, add_scale, number, positive_int, scale_of
 from ._errors import UsageError
-from ._operators import sampling_ratio
+from ._operators import OPERATORS, add_operator, given_options, options_of, users
 
-HELP = "show what quantisation does to one box, or what interpolation does instead"
+HELP = "show what quantisation does to one box, what interpolation does instead, or what any operator reads"
 DESCRIPTION = """\
 Show the coordinates, bins and areas of one box under one or several rules, and
 draw them side by side:
@@ -25,8 +25,21 @@ draw them side by side:
 
 The interpolating rules, roi_align, roi_warp and prroi_pool, need the size of the
 image or map.
+
+With --op, list the cells and weights of every bin of an operator, under its own
+options; --rule is then a rule of that operator:
+
+  fastroi explain --op ps_roi_pool --rule rfcn --rule openvino --xywh 296 192 200 145 \\
+      --stride 32 --image-size 512 512 --output-size 3
+  fastroi explain --op roi_align_rotated --turned 396 264 200 145 30 --angle-unit degrees \\
+      --stride 32 --image-size 512 512 --output-size 3 --json
+
+For --op crop_and_resize the box is in [0, 1] and has no scale. Boxes of masks are in
+pixels; --map-size is the mask's, and the --output-size of paste_masks that of the image,
+rows x columns. multiscale_roi_align has --levels maps, each of half the scale and
+size of the one before. Upright boxes can be drawn.
 """
-_ALIGNED = {"true": True, "false": False, **{name: name for name in OPERATORS["roi_align"].fields["aligned"].choices}}
+_RULES = (*ROI_POOL_RULES, *INTERPOLATION_RULES, "all")
 _FIGURES = (".png", ".svg", ".pdf")
 
 
@@ -35,7 +48,10 @@ def add_arguments(parser):
     box = parser.add_mutually_exclusive_group(required=True)
     box.add_argument("--box", type=number, nargs=4, metavar=("X1", "Y1", "X2", "Y2"), help="in image pixels")
     box.add_argument("--xywh", type=number, nargs=4, metavar=("X", "Y", "W", "H"), help="in image pixels")
-    add_scale(parser, required=True)
+    box.add_argument(
+        "--turned", type=number, nargs=5, metavar=("CX", "CY", "W", "H", "ANGLE"), help="of a rotated operator, in image pixels"
+    )
+    add_scale(parser, required=False)
     add_output_size(parser, required=True)
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
@@ -49,18 +65,13 @@ def add_arguments(parser):
     parser.add_argument(
         "--rule",
         action="append",
-        choices=(*ROI_POOL_RULES, *INTERPOLATION_RULES, "all"),
         metavar="RULE",
         help=f"{', '.join(ROI_POOL_RULES)}, or all of these; {', '.join(INTERPOLATION_RULES)}; "
-        "repeat it to compare (default: floor)",
+        f"repeat it to compare (default: floor). With --op: {users('rule')}",
     )
-    parser.add_argument(
-        "--sampling-ratio",
-        type=sampling_ratio,
-        metavar="N",
-        help="points of roi_align per bin, e.g. 2 or 2x3 (default: as many as it has cells)",
-    )
-    parser.add_argument("--aligned", choices=tuple(_ALIGNED), help="of roi_align (default: true)")
+    add_operator(parser, without=("rule", "level"))
+    parser.add_argument("--channels", type=positive_int, metavar="N", help="of the map, with --op (default: the fewest)")
+    parser.add_argument("--levels", type=positive_int, metavar="N", help="maps of multiscale_roi_align (default: 4)")
     parser.add_argument("--image", metavar="FILE", help="draw this image beside the rules")
     parser.add_argument("--whole-map", action="store_true", help="draw all of the map")
     parser.add_argument("--title", help="a heading over the figure")
@@ -127,12 +138,21 @@ def _known_size(arguments) -> bool:
 
 
 def _explanations(arguments):
+    return _plans(arguments) if arguments.op else _rules(arguments)
+
+
+def _rules(arguments):
     rules = list(dict.fromkeys(arguments.rule or ["floor"]))
     if "all" in rules:
         at = rules.index("all")
         rules = list(dict.fromkeys([*rules[:at], *ROI_POOL_RULES, *rules[at + 1 :]]))
+    for rule in rules:
+        if rule not in _RULES:
+            raise UsageError(f"argument --rule: {rule!r} is not one of {', '.join(_RULES)}; others go with --op")
+    if arguments.turned or arguments.levels or arguments.channels:
+        raise UsageError("argument --turned, --levels or --channels: it goes with --op")
     options = _align_options(arguments, rules)
-    scale = scale_of(arguments)
+    scale = _scale(arguments)
     sizes = _map_size(arguments, scale)
     for rule in rules:
         if rule in INTERPOLATION_RULES and sizes is None:
@@ -142,14 +162,57 @@ def _explanations(arguments):
 
 
 def _align_options(arguments, rules):
-    options = {}
-    if arguments.sampling_ratio is not None:
-        options["sampling_ratio"] = arguments.sampling_ratio
-    if arguments.aligned is not None:
-        options["aligned"] = _ALIGNED[arguments.aligned]
-    if options and "roi_align" not in rules:
+    """Options of RoIAlign; those of its reduction belong to a plan."""
+    given = given_options(argparse.Namespace(**{**vars(arguments), "rule": None}))
+    if given and "roi_align" not in rules and given.keys() <= {"sampling_ratio", "aligned"}:
         raise UsageError("argument --sampling-ratio or --aligned: it goes with --rule roi_align")
-    return options
+    for name in given.keys() - {"sampling_ratio", "aligned"}:
+        raise UsageError(f"argument --{name.replace('_', '-')}: it goes with --op")
+    return options_of(argparse.Namespace(op="roi_align", **given))[0]
+
+
+def _plans(arguments):
+    """The plan of the operator, or one under each of several rules."""
+    operator = OPERATORS[arguments.op]
+    scale = _scale(arguments, operator.scaled)
+    sizes = _map_size(arguments, scale)
+    if sizes is None:
+        raise UsageError(f"argument --op: {arguments.op} needs --image-size or --map-size")
+    if operator.levels:
+        scale, sizes = _pyramid(arguments, scale, sizes)
+    elif arguments.levels:
+        raise UsageError(f"argument --levels: {arguments.op} has one map")
+    call = functools.partial(explain, _box(arguments, operator), arguments.output_size, scale, operator=operator.name)
+    plans = []
+    for rule in dict.fromkeys(arguments.rule or [None]):
+        options, arrays = options_of(argparse.Namespace(**{**vars(arguments), "rule": rule}))
+        plans.append(call(map_size=sizes, channels=arguments.channels, **arrays, **options))
+    return plans
+
+
+def _pyramid(arguments, scale, size):
+    if isinstance(scale, tuple):
+        raise UsageError("argument --scale: multiscale_roi_align takes one number, the first level's")
+    levels = range(arguments.levels or 4)
+    return [scale / 2**i for i in levels], [tuple(math.ceil(extent / 2**i) for extent in size) for i in levels]
+
+
+def _scale(arguments, needed=True):
+    given = arguments.scale is not None or arguments.stride is not None
+    if needed and not given:
+        raise UsageError("one of the arguments --scale --stride is required")
+    if given and not needed:
+        raise UsageError(f"argument --scale or --stride: {arguments.op} has none")
+    return scale_of(arguments)
+
+
+def _box(arguments, operator):
+    if (operator.coordinates == 5) != (arguments.turned is not None):
+        raise UsageError(f"argument --op: {arguments.op} {'needs --turned' if operator.coordinates == 5 else 'has upright boxes'}")
+    if arguments.turned is not None:
+        return tuple(arguments.turned)
+    x1, y1, x2, y2 = _corners(arguments)
+    return (y1, x1, y2, x2) if operator.normalised else (x1, y1, x2, y2)
 
 
 def _corners(arguments):

@@ -74,7 +74,7 @@ def add_arguments(parser):
         default="auto",
         help="a bar on stderr (default: auto, when it takes long and stderr is a terminal)",
     )
-    add_operator(parser)
+    add_operator(parser, "roi_pool")
 
 
 def run(arguments):

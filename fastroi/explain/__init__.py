@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ._balance import Balance
     from ._interpolation import INTERPOLATION_RULES, Interpolation, PointAxis
-    from ._plan import Plan
+    from ._plan import Plan, PlanAxis
     from ._quantisation import Areas, Axis, Cells, Explanation
 
     _Size = SupportsIndex | Sequence[SupportsIndex]
@@ -31,6 +31,7 @@ __all__ = [
     "Explanation",
     "Interpolation",
     "Plan",
+    "PlanAxis",
     "PointAxis",
     "explain",
     "plot_rules",
@@ -45,6 +46,7 @@ _MODULES = {
     "Explanation": "._quantisation",
     "Interpolation": "._interpolation",
     "Plan": "._plan",
+    "PlanAxis": "._plan",
     "PointAxis": "._interpolation",
 }
 
@@ -130,8 +132,8 @@ def explain(box, output_size, spatial_scale=1.0, *, operator=None, map_size=None
     Returns
     -------
     Explanation, Interpolation or Plan
-        An immutable object with a table as its `str`, and ``to_dict()``. `Explanation` and `Interpolation` have ``x``, ``y``,
-        ``balance()`` and ``plot()``, an `Explanation` ``areas`` and ``cells``; a `Plan` has ``cells_of()``.
+        An immutable object with a table as its `str`, ``to_dict()`` and, of upright boxes, ``x``, ``y``, ``balance()`` and
+        ``plot()``; an `Explanation` also has ``areas`` and ``cells``, a `Plan` ``cells_of()``.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def explain(box, output_size, spatial_scale=1.0, *, operator=None, map_size=None
 
 
 def plot_rules(
-    explanations: Iterable[Explanation | Interpolation],
+    explanations: Iterable[Explanation | Interpolation | Plan],
     *,
     image: ArrayLike | None = None,
     view: Literal["map"] | None = None,
@@ -189,8 +191,8 @@ def plot_rules(
 
     Parameters
     ----------
-    explanations : iterable of Explanation and Interpolation
-        For example one box under several rules. All panels have the same size.
+    explanations : iterable of Explanation, Interpolation and Plan
+        For example one box under several rules. All panels have the same size. Plans are of upright boxes.
     image : array_like, optional
         The image the box was drawn on, (height, width) or (height, width, 3 or 4). It becomes the
         first panel, with the map's cells and the first explanation's box on it.

@@ -81,6 +81,12 @@ def range_weights(ranges) -> tuple[tuple[int, float], ...]:
     return weights_of([[(cell, 1 / (b - a)) for cell in range(a, b)] for a, b in full], len(ranges))
 
 
+def hulls_of(taps) -> tuple[tuple[int, int], ...]:
+    """For each bin the half-open range from its first to its last cell."""
+    cells = [[cell for cell, _ in of_bin] for of_bin in taps]
+    return tuple((min(c), max(c) + 1) if c else (0, 0) for c in cells)
+
+
 def weights_of(taps, bins) -> tuple[tuple[int, float], ...]:
     """The share of each cell in the mean over the bins, by cell."""
     parts = {}

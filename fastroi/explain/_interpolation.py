@@ -9,7 +9,7 @@ import fastroi
 from fastroi import _core
 from fastroi._checks.numbers import aligned_name
 
-from ._balance import Balance, balance, weights_of
+from ._balance import Balance, balance, hulls_of, weights_of
 from ._limits import check_axis
 from ._listing import COLUMN, ROW, Listing, unread_map
 
@@ -78,8 +78,7 @@ class PointAxis:
     @property
     def pooled(self) -> tuple[tuple[int, int], ...]:
         """For each bin the half-open range from its first to its last cell."""
-        cells = [[cell for cell, _ in taps] for taps in self.taps]
-        return tuple((min(c), max(c) + 1) if c else (0, 0) for c in cells)
+        return hulls_of(self.taps)
 
     @property
     def weights(self) -> tuple[tuple[int, float], ...]:

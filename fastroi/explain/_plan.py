@@ -3,15 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from fastroi import _core
+
+from ._balance import Balance, balance, hulls_of, weights_of
 from ._calls import Call
 from ._limits import check_plan
 from ._listing import CELL, CHANNEL, COLUMN, ORIENTATION, ROW, Listing, classes_of, gathers
 from ._values import frozen, plain
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 Taps = tuple[tuple[int, float], ...]
 Cells = tuple[tuple[int, int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAxis:
+    """One axis of the plan of an upright box, for its picture and its balance.
+
+    Attributes
+    ----------
+    name : str
+        ``"x"`` or ``"y"``.
+    exact : tuple of float
+        Where the box lies, in cells as on the picture: cell i reaches from i to i + 1.
+    extent : int
+        Cells of the map along this axis.
+    taps : tuple of tuple of (int, float)
+        For each bin its cells and the share of each in it; of a maximum every cell or point counts alike.
+    """
+
+    name: str
+    exact: tuple[float, float]
+    extent: int
+    taps: tuple[Taps, ...]
+
+    @property
+    def quantised(self) -> tuple[float, float]:
+        """The same: a plan does not say where its rule takes the box to lie."""
+        return self.exact
+
+    @property
+    def pooled(self) -> tuple[tuple[int, int], ...]:
+        """For each bin the half-open range from its first to its last cell."""
+        return hulls_of(self.taps)
+
+    @property
+    def weights(self) -> Taps:
+        """Each cell's share in the mean over all bins."""
+        return weights_of(self.taps, len(self.taps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +63,7 @@ class Plan:
 
     Where the cells of a bin are those of its row times those of its column, ``rows`` and ``columns`` list them, or, of a
     maximum over sample points, ``row_points`` and ``column_points``; elsewhere ``cells``. `cells_of` reads them all.
+    An upright box can be drawn, and has a side ``x`` and a side ``y``.
 
     Attributes
     ----------
@@ -94,13 +138,72 @@ class Plan:
         first, step = (0, 1) if self.bin_channels is None else self.bin_channels[row][column]
         return first + channel * step
 
+    @property
+    def x(self) -> PlanAxis:
+        """The columns of an upright box on the map."""
+        return self._side("x")
+
+    @property
+    def y(self) -> PlanAxis:
+        """The rows of an upright box on the map."""
+        return self._side("y")
+
+    def _side(self, name) -> PlanAxis:
+        if self.cells is not None or self.operator == "paste_masks":
+            raise ValueError(f"operator: the bins of {self.operator} are no rows and columns of a box on the map")
+        axis = "yx".index(name)
+        taps, points = ((self.rows, self.row_points), (self.columns, self.column_points))[axis]
+        if points is not None:
+            taps = [[(cell, weight / len(of_bin)) for point in of_bin for cell, weight in point] for of_bin in points]
+        elif self.reduce != "sum":
+            taps = [[(cell, 1 / len(of_bin)) for cell, _ in of_bin] for of_bin in taps]
+        return PlanAxis(name, self._exact(axis), self.map_size[axis], tuple(map(tuple, taps)))
+
+    def _exact(self, axis) -> tuple[float, float]:
+        if _core.OPERATORS[self.operator].flags & _core.TAKES_NORMALISED_BOXES:  # 0 and 1 are the centres of the outer cells
+            return tuple(self.box[end] * (self.map_size[axis] - 1) + 0.5 for end in (axis, axis + 2))
+        scale = 1.0 if self.spatial_scale is None else self.spatial_scale[axis]
+        return self.box[1 - axis] * scale, self.box[3 - axis] * scale
+
+    def balance(self) -> Balance:
+        """Compare what each cell weighs in the mean over all bins with where an upright box lies; see `Balance`."""
+        return balance(self.x, self.y)
+
+    def plot(self, ax: Axes | None = None, *, view: Literal["map"] | None = None, legend: bool = True) -> Axes:
+        """Draw the map's grid, an upright box, the cells of the bins, and all cells by their weight.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. A new figure by default.
+        view : {None, "map"}
+            The surroundings of the box, or the whole map.
+        legend : bool
+            Put the key below the picture.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib; ``pip install 'fastroi[plot]'`` brings it.
+        ValueError
+            The bins are no rows and columns of the map: boxes are turned, or bins moved one by one; or the box lies on another
+            image than the cells, as that of a pasted mask.
+        """
+        from ._plot import plot_one
+
+        return plot_one(self, ax, view=view, legend=legend)
+
     def to_dict(self) -> dict:
         """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`."""
         listed = {field.name: getattr(self, field.name) for field in fields(self)}
         return plain({**listed, "options": dict(self.options)})
 
     def __str__(self) -> str:
-        from ._text import plan_table
+        from ._plan_text import plan_table
 
         return plan_table(self)
 

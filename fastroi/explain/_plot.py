@@ -85,7 +85,7 @@ def plot_many(explanations, *, image=None, view=None, title=None):
         spare.remove()
     if image is not None:
         _image_panel(panels.pop(0), image, explanations[0], headroom)
-    mixed = len({_interpolates(e) for e in explanations}) > 1
+    mixed = len({hasattr(e, "regions") for e in explanations}) > 1
     for ax, explanation in zip(panels, explanations):
         _panel(ax, explanation, window, headroom, mixed)
     figure.legend(
@@ -170,28 +170,36 @@ def _span(axes):
 
 
 def _interpolates(e) -> bool:
-    return not hasattr(e, "regions")
+    return not hasattr(e, "regions") and not _is_plan(e)
+
+
+def _is_plan(e) -> bool:
+    return hasattr(e, "operator")
 
 
 def _panel(ax, e, window, headroom, mixed):
     _grid(ax, e.map_size, window)
     if _interpolates(e):
         _plot_points.draw(ax, e, BIN)
+    elif _is_plan(e):
+        _plot_points.draw_weights(ax, e)
+        ax.add_collection(_bin_outlines(e))
     else:
         for kind, rectangles in e.regions().items():
             if rectangles:
                 ax.add_patch(_patch(kind, rectangles))
         ax.add_collection(_bin_outlines(e))
-    (qx1, qx2), (qy1, qy2) = e.x.quantised, e.y.quantised
-    ax.add_patch(_outline(qx1, qy1, qx2, qy2, QUANTISED_BOX, 6))
+    if not _is_plan(e):
+        (qx1, qx2), (qy1, qy2) = e.x.quantised, e.y.quantised
+        ax.add_patch(_outline(qx1, qy1, qx2, qy2, QUANTISED_BOX, 6))
     (x1, x2), (y1, y2) = e.x.exact, e.y.exact
     ax.add_patch(_outline(x1, y1, x2, y2, TRUE_BOX, 5))
     _ruler(ax, e.x, window, "x")
     _ruler(ax, e.y, window, "y")
     pad = 6 + headroom * _LANE_POINTS
-    title = _point_title(e) if _interpolates(e) else _title(e, mixed)
+    title = _point_title(e) if _interpolates(e) or _is_plan(e) else _title(e, mixed)
     ax.set_title(title, fontsize=10, pad=pad, linespacing=1.35)
-    ax.set_gid(f"rule:{e.rule}")
+    ax.set_gid(f"operator:{e.operator}" if _is_plan(e) else f"rule:{e.rule}")
 
 
 def _point_title(e) -> str:
@@ -359,7 +367,8 @@ def _image_panel(ax, image, e, headroom):
 
     pixels = numpy.asarray(image)
     height, width = pixels.shape[:2]
-    extent = (0, width * e.x.scale, height * e.y.scale, 0)
+    scale_h, scale_w = e.spatial_scale or (1.0, 1.0)
+    extent = (0, width * scale_w, height * scale_h, 0)
     ax.imshow(pixels, extent=extent, cmap="gray", zorder=0)
     right, bottom = math.ceil(extent[1]), math.ceil(extent[2])
     if max(right, bottom) <= _MOST_GRID_LINES:
@@ -371,7 +380,7 @@ def _image_panel(ax, image, e, headroom):
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(9, integer=True))
     ax.tick_params(length=2.5, labelsize=8.5, color="#808080")
-    scales = {scale_text(scale) for scale in e.spatial_scale}
+    scales = {scale_text(scale) for scale in (scale_h, scale_w)}
     size = f"{width}x{height} pixels, scale {' and '.join(sorted(scales))}"
     pad = 6 + headroom * _LANE_POINTS
     ax.set_title(f"the image\n{size}", fontsize=10, pad=pad, linespacing=1.35)
@@ -379,17 +388,21 @@ def _image_panel(ax, image, e, headroom):
 
 def _key(explanations) -> list:
     """The legend: only what the pictures contain."""
-    ranged = [e for e in explanations if not _interpolates(e)]
+    ranged = [e for e in explanations if hasattr(e, "regions")]
     interpolated = [e for e in explanations if _interpolates(e)]
+    plans = [e for e in explanations if _is_plan(e)]
     present = {k for e in ranged for k, found in e.regions().items() if found}
-    taken = {**QUANTISED_BOX, "label": "box as the rule takes it"} if interpolated else QUANTISED_BOX
-    lines = [Line2D([], [], **style) for style in (TRUE_BOX, taken)]
+    lines = [Line2D([], [], **TRUE_BOX)]
+    if ranged or interpolated:
+        taken = {**QUANTISED_BOX, "label": "box as the rule takes it"} if interpolated else QUANTISED_BOX
+        lines.append(Line2D([], [], **taken))
     patches = [
         Patch(**{"edgecolor": "#808080", "linewidth": 0.5, **style})
         for kind, style in STYLES.items()
         if kind in present
     ]
-    if any(e.cells.pooled for e in ranged):
+    if plans or any(e.cells.pooled for e in ranged):
         lines.append(Patch(fill=False, edgecolor=BIN["color"], linewidth=1.0, label=BIN["label"]))
     points = _plot_points.key(interpolated, BIN) if interpolated else []
-    return [*lines, *patches, *points]
+    weights = _plot_points.weights_key([*interpolated, *plans]) if interpolated or plans else []
+    return [*lines, *patches, *points, *weights]

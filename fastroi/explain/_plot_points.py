@@ -1,4 +1,4 @@
-"""The part of a picture that only interpolating rules have: weighted cells, bins, sample points."""
+"""The part of a picture that only what weighs cells has: weighted cells, bins, sample points."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_SHARP_CELLS = 10_000
 
 def draw(ax, e, bin_style) -> None:
     """Draw the cells by weight, the bins and the sample points of one `Interpolation`."""
-    _draw_weights(ax, e)
+    draw_weights(ax, e)
     _draw_bins(ax, e, bin_style)
     for style, points in zip((_POINT, _ABSENT), _points(e)):
         if 0 < len(points) <= _MOST_POINTS_DRAWN:
@@ -38,8 +38,13 @@ def key(explanations, bin_style) -> list:
     """Legend entries for what `draw` has drawn."""
     present, absent = map(list, zip(*map(_points, explanations)))
     lines = [Line2D([], [], **style) for style, found in ((_POINT, present), (_ABSENT, absent)) if any(found)]
+    return [*lines, Line2D([], [], color=bin_style["color"], linewidth=bin_style["linewidth"], label="edges of bins")]
+
+
+def weights_key(explanations) -> list:
+    """Legend entries for what `draw_weights` has drawn."""
     unit = max(map(_unit, explanations))
-    patches = [
+    return [
         Patch(
             facecolor=_shade(level),
             edgecolor="#808080",
@@ -49,8 +54,6 @@ def key(explanations, bin_style) -> list:
         )
         for level in _KEY_LEVELS
     ]
-    outlines = [Line2D([], [], color=bin_style["color"], linewidth=bin_style["linewidth"], label="edges of bins")]
-    return [*lines, *outlines, *patches]
 
 
 def _shade(level):
@@ -66,7 +69,7 @@ def _covered(axis) -> float:
     return min(max(axis.exact[1] - axis.exact[0], 0.0), 1.0)
 
 
-def _draw_weights(ax, e) -> None:
+def draw_weights(ax, e) -> None:
     import numpy
 
     if not (e.x.weights and e.y.weights):

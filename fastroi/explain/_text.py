@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-_MOST_BINS_LISTED = 16
+MOST_BINS_LISTED = 16
 _MOST_ENTRIES_LISTED = 8
 _INTERVAL = "divided"
 
@@ -34,7 +34,9 @@ def interpolation_table(e) -> str:
 
 
 def options_text(e) -> str:
-    """Name an interpolating rule and its options, as in `roi_align, aligned=False`."""
+    """Name an interpolating rule or an operator and its options, as in `roi_align, aligned=False`."""
+    if hasattr(e, "operator"):
+        return ", ".join([e.operator, *(f"{name}={_option(value)}" for name, value in e.options)])
     parts = [e.rule]
     if e.aligned is not None and e.aligned is not True:
         parts.append(f"aligned={e.aligned!r}")
@@ -42,6 +44,12 @@ def options_text(e) -> str:
         ratio = e.sampling_ratio[0] if len(set(e.sampling_ratio)) == 1 else e.sampling_ratio
         parts.append(f"sampling_ratio={ratio}")
     return ", ".join(parts)
+
+
+def _option(value) -> str:
+    """A value, but of an array no number."""
+    is_array = isinstance(value, tuple) and any(isinstance(item, tuple) for item in value)
+    return "..." if is_array else repr(value)
 
 
 def _heading(e) -> str:
@@ -70,19 +78,20 @@ def _coordinates(e, last="quantised") -> list[str]:
 def _bins(e) -> list[str]:
     lines = []
     for label, axis in (("columns", e.x), ("rows", e.y)):
-        line = f"  {label:<8} {_listed(axis.pooled)}"
+        line = f"  {label:<8} {listed(axis.pooled)}"
         if axis.clipped is not None and axis.clipped != axis.bins:
-            line += f"  (before clipping {_listed(axis.bins)})"
+            line += f"  (before clipping {listed(axis.bins)})"
         if axis.dropped:
-            line += f"  dropped {_listed(axis.dropped)}"
+            line += f"  dropped {listed(axis.dropped)}"
         lines.append(line)
     return lines
 
 
-def _listed(ranges) -> str:
+def listed(ranges) -> str:
+    """Write ranges, of many the first and the last."""
     texts = [f"[{start},{end})" for start, end in ranges]
-    if len(texts) > _MOST_BINS_LISTED:
-        half = _MOST_BINS_LISTED // 2
+    if len(texts) > MOST_BINS_LISTED:
+        half = MOST_BINS_LISTED // 2
         texts[half:-half] = [f"... {len(texts) - 2 * half} more ..."]
     return " ".join(texts)
 
@@ -110,18 +119,19 @@ def _figures(e) -> list[str]:
 
 def _taps(axis, label) -> list[str]:
     """For each bin of an axis its points and its weighted cells."""
-    points = [" ".join(_shortened(f"{v:.3f}" for v, _ in of_bin)) for of_bin in axis.points]
-    taps = [" ".join(_shortened(f"{cell}:{weight:.3f}" for cell, weight in of_bin)) for of_bin in axis.taps]
+    points = [" ".join(shortened(f"{v:.3f}" for v, _ in of_bin)) for of_bin in axis.points]
+    taps = [" ".join(shortened(f"{cell}:{weight:.3f}" for cell, weight in of_bin)) for of_bin in axis.taps]
     width = max(map(len, points), default=0) + 3 if axis.grid else 0
     rows = [f"{bin:5}  {points[bin]:<{width}}{taps[bin] or 'none'}" for bin in range(len(taps))]
-    if len(rows) > _MOST_BINS_LISTED:
-        half = _MOST_BINS_LISTED // 2
+    if len(rows) > MOST_BINS_LISTED:
+        half = MOST_BINS_LISTED // 2
         rows[half:-half] = [f"       ... {len(rows) - 2 * half} more ..."]
     heading = f"{'points':<{width}}cell:weight" if axis.grid else "cell:weight"
     return [f"  {label}", f"  bin  {heading}", *rows]
 
 
-def _shortened(texts) -> list[str]:
+def shortened(texts) -> list[str]:
+    """Leave out the middle of many texts."""
     texts = list(texts)
     if len(texts) > _MOST_ENTRIES_LISTED:
         half = _MOST_ENTRIES_LISTED // 2
@@ -144,98 +154,3 @@ def _weighed(e) -> list[str]:
     if b.off_map:
         lines.append(f"  weight off the map   {b.off_map:12.4f}")
     return lines
-
-
-_REDUCES = {
-    "max": "the maximum of its cells",
-    "mean": "the mean of its cells",
-    "sum": "the sum of weight x cell",
-    "max_points": "the maximum over its points, each the sum of weight x cell",
-    "mixed": "the sum of weight x cell, then orientations are mixed",
-}
-
-
-def plan_table(p) -> str:
-    """Return the plan of an operator as lines of text, those of many bins shortened."""
-    parts = [_plan_heading(p)]
-    if p.cells is not None:
-        parts += [_gathered(cells, f" of class {i}" if len(p.cells) > 1 else "") for i, cells in enumerate(p.cells)]
-    elif p.row_points is not None:
-        parts += [_points(p.column_points, "columns"), _points(p.row_points, "rows")]
-    elif p.reduce == "sum":
-        parts += [_axis(p.columns, "columns"), _axis(p.rows, "rows")]
-    else:
-        parts += [_ranges(p.columns, "columns"), _ranges(p.rows, "rows")]
-    if p.bin_channels is not None:
-        parts.append(_channels(p))
-    if p.orientations is not None:
-        parts.append(["  orientation  from:weight", *_numbered(map(_weighed_cells, p.orientations))])
-    return "\n\n".join("\n".join(lines) for lines in parts)
-
-
-def _plan_heading(p) -> list[str]:
-    options = ", ".join(f"{name}={_option(value)}" for name, value in p.options)
-    where = "" if p.level is None else f" of level {p.level},"
-    bins, size = (f"{rows}x{columns}" for rows, columns in (p.output_size, p.map_size))
-    channels = f"{p.channels} channel" + ("s" if p.channels > 1 else "")
-    return [
-        f"{', '.join(filter(None, [p.operator, options]))}: {bins} bins of a {size} map,{where} {channels}" + _scale_of(p),
-        f"  box {' '.join(map(number, p.box))}; a bin is {_REDUCES[p.reduce]}",
-    ]
-
-
-def _option(value) -> str:
-    """A value, but of an array no number."""
-    is_array = isinstance(value, tuple) and any(isinstance(item, tuple) for item in value)
-    return "..." if is_array else repr(value)
-
-
-def _scale_of(p) -> str:
-    if p.spatial_scale is None:
-        return ""
-    scale_h, scale_w = map(scale_text, p.spatial_scale)
-    return f", spatial scale {scale_w}" + ("" if scale_h == scale_w else f" (x), {scale_h} (y)")
-
-
-def _weighed_cells(taps) -> str:
-    return " ".join(_shortened(f"{cell}:{weight:.3f}" for cell, weight in taps)) or "none"
-
-
-def _numbered(texts) -> list[str]:
-    return _cut([f"{bin:5}  {text}" for bin, text in enumerate(texts)])
-
-
-def _cut(lines) -> list[str]:
-    if len(lines) > _MOST_BINS_LISTED:
-        half = _MOST_BINS_LISTED // 2
-        lines[half:-half] = [f"       ... {len(lines) - 2 * half} more ..."]
-    return lines
-
-
-def _axis(taps, label) -> list[str]:
-    return [f"  {label}", "  bin  cell:weight", *_numbered(map(_weighed_cells, taps))]
-
-
-def _ranges(taps, label) -> list[str]:
-    """Bins whose cells all count alike, each a range."""
-    return [f"  {label:<8} {_listed((of_bin[0][0], of_bin[-1][0] + 1) if of_bin else (0, 0) for of_bin in taps)}"]
-
-
-def _points(of_bins, label) -> list[str]:
-    texts = [" | ".join(_shortened([_weighed_cells(point) for point in points])) or "none" for points in of_bins]
-    return [f"  {label}", "  bin  cell:weight of each point", *_numbered(texts)]
-
-
-def _gathered(by_row, of_class) -> list[str]:
-    lines = []
-    for ph, of_row in enumerate(by_row):
-        for pw, cells in enumerate(of_row):
-            listed = " ".join(_shortened(f"{row},{column}:{weight:.3f}" for row, column, weight in cells))
-            lines.append(f"{ph:5},{pw:<4}{len(cells):6}  {listed}".rstrip())
-    return [f"  bins{of_class}", "    row,column  cells  row,column:weight", *_cut(lines)]
-
-
-def _channels(p) -> list[str]:
-    step = p.bin_channels[0][0][1]
-    rows = [" ".join(_shortened(str(first) for first, _ in of_row)) for of_row in p.bin_channels]
-    return [f"  channel of each bin, for output channel c {f'{step} c' if step > 1 else 'c'} more", *_numbered(rows)]

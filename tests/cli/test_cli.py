@@ -13,7 +13,7 @@ import pytest
 from helpers import public_operators
 
 import fastroi
-from fastroi.cli import _photo, main, pool
+from fastroi.cli import _operators, _photo, main, pool
 
 SCALE = 1 / 16
 
@@ -832,6 +832,70 @@ def test_explain_interpolating_rules(capsys):
     assert capsys.readouterr().out.count("area of the box") == len(fastroi.ROI_POOL_RULES) + 1
 
 
+OPERATOR_CALLS = {
+    "roi_pool": "--xywh 296 192 200 145 --stride 32 --rule floor --reduce mean",
+    "roi_align": "--xywh 296 192 200 145 --stride 32 --aligned clamp_asymmetric --reduce max_corners",
+    "multiscale_roi_align": "--xywh 296 192 200 145 --stride 16 --levels 3 --level-rule detectron2",
+    "ps_roi_pool": "--xywh 296 192 200 145 --stride 32 --rule openvino --group-size 3x1 --channel-order bin",
+    "ps_roi_align": "--xywh 296 192 200 145 --stride 32 --channels 18",
+    "roi_warp": "--xywh 296 192 200 145 --stride 32",
+    "prroi_pool": "--xywh 296 192 200 145 --scale 1/32,1/16",
+    "crop_and_resize": "--box 0.5 0.25 1 0.75 --method nearest",
+    "roi_align_rotated": "--turned 396 264 200 145 30 --stride 32 --angle-unit degrees --clockwise true",
+    "riroi_align_rotated": "--turned 396 264 200 145 0.5 --stride 32 --orientations 4",
+    "deform_roi_pool": "--xywh 296 192 200 145 --stride 32 --gamma 0.2 --offset OFFSETS",
+    "deform_ps_roi_pool": "--xywh 296 192 200 145 --stride 32 --trans OFFSETS --sample-per-part 2",
+    "paste_masks": "--box 1 1 2.5 2 --threshold none",
+    "crop_masks": "--box 1 1 9 9 --aligned false --threshold 0.25",
+}
+
+
+def plans_of(operator, capsys, tmp_path, *more):
+    np.save(tmp_path / "offsets.npy", np.full((1, 2, 3, 3), 0.5))
+    arguments = OPERATOR_CALLS[operator].replace("OFFSETS", str(tmp_path / "offsets.npy")).split()
+    size = ["--map-size", "16", "12"] if operator in ("paste_masks", "crop_masks") else ["--image-size", "512", "384"]
+    assert main(["explain", "--op", operator, *arguments, *size, "--output-size", "3", *more]) == 0
+    return capsys.readouterr().out
+
+
+def test_explain_knows_every_operator():
+    assert OPERATOR_CALLS.keys() == _operators.OPERATORS.keys()
+
+
+@pytest.mark.parametrize("operator", OPERATOR_CALLS)
+def test_explain_of_an_operator(capsys, tmp_path, operator):
+    (found,) = json.loads(plans_of(operator, capsys, tmp_path, "--json"))
+    assert (found["operator"], found["output_size"]) == (operator, [3, 3])
+    assert plans_of(operator, capsys, tmp_path).startswith(operator)
+    options = {name for name in found["options"] if f"--{name.replace('_', '-')} " in OPERATOR_CALLS[operator]}
+    assert options == found["options"].keys()
+
+
+def test_explain_of_an_operator_is_the_function(capsys, tmp_path):
+    call = dict(operator="crop_and_resize", map_size=(384, 512), method="nearest")
+    expected = fastroi.explain((0.25, 0.5, 0.75, 1), 3, **call)  # y1 x1 y2 x2 of --box X1 Y1 X2 Y2
+    assert plans_of("crop_and_resize", capsys, tmp_path) == f"{expected}\n"
+    call = dict(operator="multiscale_roi_align", map_size=[(24, 32), (12, 16), (6, 8)], level_rule="detectron2")
+    expected = fastroi.explain((296, 192, 496, 337), 3, [1 / 16, 1 / 32, 1 / 64], **call)
+    assert plans_of("multiscale_roi_align", capsys, tmp_path) == f"{expected}\n"
+
+
+def test_explain_an_operator_under_several_rules(capsys, tmp_path):
+    figure = tmp_path / "figure.png"
+    rules = ["--op", "ps_roi_pool", "--rule", "rfcn", "--rule", "chainercv"]
+    assert main([*ARTICLE, *rules, "--json", "-o", str(figure)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [plan["options"] for plan in found] == [{"rule": "rfcn"}, {"rule": "chainercv"}]
+    assert figure.read_bytes().startswith(MAGIC[".png"])
+
+
+def test_a_turned_box_is_not_drawn(capsys, tmp_path):
+    turned = "--turned 396 264 200 145 30 --stride 32 --image-size 512 512 --output-size 3".split()
+    assert main(["explain", "--op", "roi_align_rotated", *turned, "-o", str(tmp_path / "figure.png")]) == 1
+    assert "no rows and columns" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_explain_negative_box(capsys):
     assert main("explain --box -70 -3.5 160 56 --stride 32 --output-size 3".split()) == 0
     assert "-2.1875" in capsys.readouterr().out
@@ -900,6 +964,21 @@ def test_explain_without_matplotlib(tmp_path):
         ("goes with -o", [*ARTICLE, "--whole-map"]),
         ("needs --image-size", "explain --box 0 0 9 9 --stride 1 --output-size 3 --rule roi_align".split()),
         ("goes with --rule roi_align", [*ARTICLE, "--sampling-ratio", "2"]),
+        ("others go with --op", [*ARTICLE, "--rule", "rfcn"]),
+        ("--reduce: it goes with --op", [*ARTICLE, "--reduce", "max"]),
+        ("--reduce: it goes with --op", [*ARTICLE, "--rule", "roi_align", "--reduce", "max"]),
+        ("it goes with --op", [*ARTICLE, "--levels", "2"]),
+        ("it goes with --op", [*ARTICLE, "--channels", "2"]),
+        ("'diagonal' is not one of true, false", [*ARTICLE, "--rule", "roi_align", "--aligned", "diagonal"]),
+        ("'floor' is not one of rfcn", [*ARTICLE, "--op", "ps_roi_pool", "--rule", "floor"]),
+        ("roi_warp has no such option", [*ARTICLE, "--op", "roi_warp", "--rule", "floor"]),
+        ("has one map", [*ARTICLE, "--op", "roi_warp", "--levels", "2"]),
+        ("roi_align_rotated needs --turned", [*ARTICLE, "--op", "roi_align_rotated"]),
+        ("roi_warp has upright boxes", "explain --op roi_warp --turned 1 1 2 2 0 --map-size 4 4 --stride 1 --output-size 3".split()),
+        ("crop_masks has none", [*ARTICLE, "--op", "crop_masks"]),
+        ("takes one number", "explain --op multiscale_roi_align --box 0 0 9 9 --map-size 4 4 --scale 1,2 --output-size 3".split()),
+        ("needs --image-size", "explain --op roi_warp --box 0 0 9 9 --stride 1 --output-size 3".split()),
+        ("--scale --stride is required", "explain --box 0 0 9 9 --output-size 3".split()),
         ("not finite", ["explain", "--box", "nan", "0", "1", "1", "--stride", "1"]),
         ("expected 4", ["explain", "--box", "0", "1", "1", "--stride", "1"]),
     ],

@@ -5,12 +5,16 @@ import json
 import math
 
 import digests
+import matplotlib
+import matplotlib.pyplot
 import numpy as np
 import pytest
 
 import fastroi
 from fastroi import _core
-from fastroi.explain import Plan
+from fastroi.explain import Plan, plot_rules
+
+matplotlib.use("Agg")
 
 BOX = (296, 192, 496, 337)
 SCENE = digests.SCENES["small"]
@@ -239,6 +243,15 @@ def test_offsets_move_bins_by_class():
     assert {column + 1 for column in still} == moved
 
 
+def test_options_that_change_no_plan():
+    plain = article("roi_pool")
+    for options in ({"layout": "NHWC"}, {"return_argmax": True}, {"num_threads": 2}, {"batch_indices": np.array([0])}):
+        assert dataclasses.replace(article("roi_pool", **options), options=()) == plain
+    crop = {"operator": "crop_and_resize", "map_size": (5, 9), "channels": 2}
+    by_layout = [fastroi.explain((0.1, 0, 1, 0.7), 3, layout=layout, **crop) for layout in ("NHWC", "NCHW")]
+    assert by_layout[0].columns == by_layout[1].columns
+
+
 # --- the object -----------------------------------------------------------------------------------------------------------
 
 CALLS = {
@@ -308,6 +321,84 @@ def test_text_of_the_article_box():
     assert lines[-3:] == ["    0  0 1 2", "    1  3 4 5", "    2  6 7 8"]
 
 
+# --- upright plans as pictures ---------------------------------------------------------------------------------------------
+
+TURNED_OR_MOVED = ("roi_align_rotated", "riroi_align_rotated", "deform_roi_pool", "deform_ps_roi_pool")
+UPRIGHT = [operator for operator in CALLS if operator not in (*TURNED_OR_MOVED, "paste_masks")]
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    matplotlib.pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    ("operator", "options", "rule", "same"),
+    [
+        ("roi_align", {"aligned": "clamp_asymmetric"}, "roi_align", {"aligned": "clamp_asymmetric"}),
+        ("roi_align", {"reduce": "max"}, "roi_align", {}),
+        ("ps_roi_align", {}, "roi_align", {}),
+        ("roi_warp", {}, "roi_warp", {}),
+        ("prroi_pool", {}, "prroi_pool", {}),
+        ("roi_pool", {"rule": "chainer"}, "chainer", {}),
+        ("roi_pool", {"rule": "acl", "reduce": "mean"}, "acl", {}),
+    ],
+)
+def test_balance_is_that_of_the_rule(operator, options, rule, same):
+    found, expected = article(operator, **options), fastroi.explain(BOX, 3, 1 / 32, rule=rule, map_size=16, **same)
+    assert dataclasses.astuple(found.balance()) == pytest.approx(dataclasses.astuple(expected.balance()), abs=1e-12)
+    assert (found.x.exact, found.y.exact) == (expected.x.exact, expected.y.exact)
+    for axis, other in ((found.x, expected.x), (found.y, expected.y)):
+        assert dict(axis.weights) == pytest.approx(dict(other.weights), abs=1e-12)
+        assert axis.pooled == other.pooled
+
+
+@pytest.mark.parametrize("operator", UPRIGHT)
+def test_upright_plans_can_be_drawn(operator):
+    plan = explained(operator)
+    ax = plan.plot(view="map" if operator == "roi_warp" else None)
+    assert ax.get_gid() == f"operator:{operator}"
+    (mesh,) = [c for c in ax.collections if c.get_gid() == "weights"]
+    assert mesh.get_array().sum() > 0
+    bins = [c for c in ax.collections if c.get_zorder() == 4]
+    assert [len(c.get_segments()) for c in bins] == [len(set(plan.x.pooled)) * len(set(plan.y.pooled))]
+    (box,) = [p for p in ax.patches if isinstance(p, matplotlib.patches.Rectangle) and not p.get_fill()]
+    corners = (*box.get_xy(), box.get_x() + box.get_width(), box.get_y() + box.get_height())
+    assert corners == pytest.approx((plan.x.exact[0], plan.y.exact[0], plan.x.exact[1], plan.y.exact[1]))
+    ax.figure.canvas.draw()
+
+
+def test_corners_of_a_cropped_box_are_centres_of_cells():
+    plan = fastroi.explain((0, 1, 1, 0), 2, operator="crop_and_resize", map_size=(4, 7))
+    assert (plan.y.exact, plan.x.exact) == ((0.5, 3.5), (6.5, 0.5))
+
+
+@pytest.mark.parametrize("operator", [*TURNED_OR_MOVED, "paste_masks"])
+def test_other_plans_are_not_drawn(operator):
+    with pytest.raises(ValueError, match=f"operator: the bins of {operator} are no rows and columns"):
+        explained(operator).plot()
+
+
+def test_plans_beside_rules():
+    parts = [article("ps_roi_pool"), *(fastroi.explain(BOX, 3, 1 / 32, rule=r, map_size=16) for r in ("floor", "roi_align"))]
+    figure = plot_rules(parts, image=np.zeros((512, 512, 3), np.uint8))
+    assert [ax.get_gid() for ax in figure.axes[1:]] == ["operator:ps_roi_pool", "rule:floor", "rule:roi_align"]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(labels) == len(set(labels))
+    figure.canvas.draw()
+    boxes = [ax.get_tightbbox() for ax in figure.axes] + [figure.legends[0].get_window_extent()]
+    assert not any(first.overlaps(second) for i, first in enumerate(boxes) for second in boxes[:i])
+
+
+@pytest.mark.parametrize("box", [(-900, -900, -800, -850), (500, 400, 100, 50), (64, 64, 64, 64)])
+@pytest.mark.parametrize("reduce", ["mean", "max"])
+def test_odd_plans_can_be_drawn(box, reduce):
+    plan = fastroi.explain(box, (7, 3), 1 / 8, operator="roi_align", map_size=64, reduce=reduce)
+    plan.plot().figure.canvas.draw()
+    assert "%" not in str(plan)
+
+
 # --- what is refused ------------------------------------------------------------------------------------------------------
 
 
@@ -334,6 +425,10 @@ def test_text_of_the_article_box():
         (ValueError, "box: .* points or more along x", "roi_align", {"sampling_ratio": 10**6}),
         (ValueError, "box: its bins may hold", "deform_roi_pool", {"offset": None, "map_size": 10**6, "spatial_scale": 100}),
         (ValueError, "output_size: ", "roi_align", {"output_size": 10**6}),
+        (ValueError, "batch_indices|rois\\[0\\]", "roi_align", {"batch_indices": [1]}),
+        (ValueError, "layout: 'HWC'", "roi_align", {"layout": "HWC"}),
+        (ValueError, "trans: 3 planes", "deform_ps_roi_pool", {"trans": np.zeros((1, 3, 3, 3))}),
+        (ValueError, "box: y1 = nan is not finite", "roi_warp", {"box": (0, float("nan"), 1, 1)}),
     ],
 )  # fmt: skip
 def test_bad_arguments(error, message, operator, options):
