@@ -8,7 +8,7 @@ from ._balance import MOST_CELLS
 from ._listing import classes_of, gathers
 
 _MOST_POINTS = 2**16  # along an axis
-_MOST_GATHERED = 2**17  # cells of all bins
+_MOST_GATHERED = 2**18  # cells of all bins
 
 
 def check_axis(name, start, end, points, extent) -> None:

@@ -81,8 +81,8 @@ def _gathered(by_row, of_class) -> list[str]:
     lines = []
     for ph, of_row in enumerate(by_row):
         for pw, cells in enumerate(of_row):
-            listed = " ".join(shortened(f"{row},{column}:{weight:.3f}" for row, column, weight in cells))
-            lines.append(f"{ph:5},{pw:<4}{len(cells):6}  {listed}".rstrip())
+            text = " ".join(shortened(f"{row},{column}:{weight:.3f}" for row, column, weight in cells))
+            lines.append(f"{ph:5},{pw:<4}{len(cells):6}  {text}".rstrip())
     return [f"  bins{of_class}", "    row,column  cells  row,column:weight", *_cut(lines)]
 
 
