@@ -84,7 +84,16 @@ def explain(
     channels: SupportsIndex | None = None,
     **options: Any,
 ) -> Plan: ...
-def explain(box, output_size, spatial_scale=1.0, *, operator=None, map_size=None, channels=None, **options):
+def explain(
+    box: Iterable[SupportsFloat] | NDArray[Any],
+    output_size: _Size,
+    spatial_scale: SupportsFloat | Sequence[SupportsFloat] = 1.0,
+    *,
+    operator: str | None = None,
+    map_size: _Size | Sequence[_Size] | None = None,
+    channels: SupportsIndex | None = None,
+    **options: Any,
+) -> Explanation | Interpolation | Plan:
     """Show what RoI pooling's two roundings do to one box, what mends them, or the plan of any operator.
 
     Intervals, bins, sample points and weights come from the code the kernels use; the areas are

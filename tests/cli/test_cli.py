@@ -839,6 +839,7 @@ OPERATOR_CALLS = {
     "ps_roi_pool": "--xywh 296 192 200 145 --stride 32 --rule openvino --group-size 3x1 --channel-order bin",
     "ps_roi_align": "--xywh 296 192 200 145 --stride 32 --channels 18",
     "roi_warp": "--xywh 296 192 200 145 --stride 32",
+    "area_pool": "--xywh 296 192 200 145 --scale 1/32 --reduce sum",
     "prroi_pool": "--xywh 296 192 200 145 --scale 1/32,1/16",
     "crop_and_resize": "--box 0.5 0.25 1 0.75 --method nearest",
     "roi_align_rotated": "--turned 396 264 200 145 30 --stride 32 --angle-unit degrees --clockwise true",

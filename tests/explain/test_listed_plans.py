@@ -262,6 +262,7 @@ CALLS = {
     "ps_roi_align": {"channel_order": "bin"},
     "roi_warp": {},
     "prroi_pool": {},
+    "area_pool": {"reduce": "sum"},
     "crop_and_resize": {"method": "nearest"},
     "roi_align_rotated": {"clockwise": True},
     "riroi_align_rotated": {"orientations": 4},
