@@ -201,7 +201,8 @@ template <class T>
 struct ResidentSum {
     using A = Sum<T>;
     const Launch& launch;
-    const Tap<A> *y_taps, *x_taps;
+    const Tap<A>* y_taps;
+    const Tap<A>* x_taps;
     const int32_t *y_first, *x_first;
     int32_t x_start, row_bytes;
 

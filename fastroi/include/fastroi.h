@@ -361,14 +361,15 @@ typedef enum fastroi_plan_axis {
     FASTROI_AXIS_ROW = 0,        /* bin: ph; cells: rows. A bin's cells are those of its row times those of its column */
     FASTROI_AXIS_COLUMN = 1,     /* bin: pw; cells: columns */
     FASTROI_AXIS_CELL = 2,       /* bin: ph * PW + pw; cells: y * W + x, where bins are no product of rows and columns */
-    FASTROI_AXIS_CHANNEL = 3,    /* bin: ph * PW + pw; it reads channel first + c * (end - first) for output channel c */
+    FASTROI_AXIS_CHANNEL = 3,    /* bin: ph * PW + pw; it reads channel first + c * (end - first) for the c-th output channel from
+                                    output_channel on */
     FASTROI_AXIS_ORIENTATION = 4 /* bin: output orientation; cells: orientations */
 } fastroi_plan_axis;
 
 /* Cells [first, end) of a bin, each with this weight. */
 typedef struct fastroi_plan_entry {
     int32_t axis;   /* fastroi_plan_axis */
-    int32_t point;  /* of the bin, from 0; -1 where cells are not listed by points. A point off the map has an empty range */
+    int32_t point;  /* of the bin, from 0, off the map with an empty range; -1: cells are not listed by points */
     int64_t output_channel; /* the first that this is about: not 0 for the later classes of deform_ps_roi_pool */
     int64_t bin;
     int64_t first, end;
