@@ -117,7 +117,7 @@ def test_constants_are_those_of_the_source():
     rows = re.findall(r"^\| `(\w+)` \| (\d+) ?(\w*) \|", (ROOT / "docs" / "performance.md").read_text(), re.MULTILINE)
     assert len(rows) > 5
     for name, value, unit in rows:
-        (left, shift) = re.search(rf"{name} = (\d+)(?: << (\d+))?;", source).groups()
+        (left, shift) = re.search(rf"\b{name} =\s+(\d+)(?: << (\d+))?[,;]", source).groups()
         assert int(left) << int(shift or 0) == int(value) * units[unit], name
 
 
