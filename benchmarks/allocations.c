@@ -10,17 +10,17 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-void *__libc_malloc(size_t);
-void *__libc_calloc(size_t, size_t);
-void *__libc_realloc(void *, size_t);
-void *__libc_memalign(size_t, size_t);
-void __libc_free(void *);
+void* __libc_malloc(size_t);
+void* __libc_calloc(size_t, size_t);
+void* __libc_realloc(void*, size_t);
+void* __libc_memalign(size_t, size_t);
+void __libc_free(void*);
 
 enum { kPlain, kAligned, kKinds, kMostAligned = 1024 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t current[kKinds], peak[kKinds], before[kKinds];
-static void *aligned[kMostAligned];
+static void* aligned[kMostAligned];
 static int aligned_count;
 
 static void add(int kind, int64_t bytes) {
@@ -28,7 +28,7 @@ static void add(int kind, int64_t bytes) {
     if (current[kind] > peak[kind]) peak[kind] = current[kind];
 }
 
-static void taken(void *block, int kind) {
+static void taken(void* block, int kind) {
     if (!block) return;
     pthread_mutex_lock(&lock);
     if (kind == kAligned) {
@@ -39,7 +39,7 @@ static void taken(void *block, int kind) {
     pthread_mutex_unlock(&lock);
 }
 
-static void given_back(void *block) {
+static void given_back(void* block) {
     if (!block) return;
     pthread_mutex_lock(&lock);
     int kind = kPlain;
@@ -52,39 +52,39 @@ static void given_back(void *block) {
     pthread_mutex_unlock(&lock);
 }
 
-void *malloc(size_t bytes) {
-    void *const block = __libc_malloc(bytes);
+void* malloc(size_t bytes) {
+    void* const block = __libc_malloc(bytes);
     taken(block, kPlain);
     return block;
 }
 
-void *calloc(size_t count, size_t bytes) {
-    void *const block = __libc_calloc(count, bytes);
+void* calloc(size_t count, size_t bytes) {
+    void* const block = __libc_calloc(count, bytes);
     taken(block, kPlain);
     return block;
 }
 
-void *realloc(void *old, size_t bytes) {
+void* realloc(void* old, size_t bytes) {
     given_back(old);
-    void *const block = __libc_realloc(old, bytes);
+    void* const block = __libc_realloc(old, bytes);
     taken(block ? block : bytes ? old : NULL, kPlain);
     return block;
 }
 
-void *memalign(size_t alignment, size_t bytes) {
-    void *const block = __libc_memalign(alignment, bytes);
+void* memalign(size_t alignment, size_t bytes) {
+    void* const block = __libc_memalign(alignment, bytes);
     taken(block, kAligned);
     return block;
 }
 
-void *aligned_alloc(size_t alignment, size_t bytes) { return memalign(alignment, bytes); }
+void* aligned_alloc(size_t alignment, size_t bytes) { return memalign(alignment, bytes); }
 
-int posix_memalign(void **block, size_t alignment, size_t bytes) {
+int posix_memalign(void** block, size_t alignment, size_t bytes) {
     *block = memalign(alignment, bytes);
     return *block ? 0 : ENOMEM;
 }
 
-void free(void *block) {
+void free(void* block) {
     given_back(block);
     __libc_free(block);
 }

@@ -12,7 +12,7 @@
 #include "fastroi.h"
 
 typedef struct {
-    const char *name;
+    const char* name;
     int64_t channels, height, width, rois, bins;
     double scale, low, high; /* sides in pixels, log-uniform */
     int interleaved, is_double, with_argmax, rule, reduce;
@@ -42,8 +42,8 @@ static double uniform(void) {
     return (double)(random_state >> 11) / 9007199254740992.0;
 }
 
-static void *allocate(size_t bytes) {
-    void *memory = malloc(bytes ? bytes : 1);
+static void* allocate(size_t bytes) {
+    void* memory = malloc(bytes ? bytes : 1);
     if (!memory) {
         fprintf(stderr, "out of memory\n");
         exit(2);
@@ -68,25 +68,25 @@ static fastroi_tensor tensor(int dtype, int64_t item, int64_t n, int64_t c, int6
     return t;
 }
 
-static void fill(fastroi_tensor *t) {
+static void fill(fastroi_tensor* t) {
     const int64_t count = t->shape[0] * t->shape[1] * t->shape[2] * t->shape[3];
     for (int64_t i = 0; i < count; ++i) {
         const double value = uniform() - 0.5;
         if (t->dtype == FASTROI_FLOAT64)
-            ((double *)t->data)[i] = value;
+            ((double*)t->data)[i] = value;
         else
-            ((float *)t->data)[i] = (float)value;
+            ((float*)t->data)[i] = (float)value;
     }
 }
 
-static void place(const Case *c, double extent, double *low, double *high) {
+static void place(const Case* c, double extent, double* low, double* high) {
     const double half = c->low * pow(c->high / c->low, uniform()) / 2, centre = uniform() * extent;
     *low = centre > half ? centre - half : 0;
     *high = centre + half < extent ? centre + half : extent;
 }
 
-static float *boxes_of(const Case *c) {
-    float *boxes = allocate((size_t)c->rois * 4 * sizeof(float));
+static float* boxes_of(const Case* c) {
+    float* boxes = allocate((size_t)c->rois * 4 * sizeof(float));
     for (int64_t k = 0; k < c->rois; ++k) {
         double low, high;
         for (int axis = 0; axis < 2; ++axis) {
@@ -105,14 +105,14 @@ typedef struct {
     fastroi_exec exec;
 } Call;
 
-static fastroi_status run(Call *c, fastroi_error *error) {
+static fastroi_status run(Call* c, fastroi_error* error) {
     return fastroi_roi_pool(&c->map, &c->boxes, &c->params, &c->out, &c->exec, error);
 }
 
 /* What callgrind counts; kept a function of its own. */
-__attribute__((noinline)) fastroi_status measured_call(Call *c, fastroi_error *error) { return run(c, error); }
+__attribute__((noinline)) fastroi_status measured_call(Call* c, fastroi_error* error) { return run(c, error); }
 
-static int execute(const Case *c) {
+static int execute(const Case* c) {
     const int dtype = c->is_double ? FASTROI_FLOAT64 : FASTROI_FLOAT32;
     const int64_t item = c->is_double ? 8 : 4;
     Call call;
@@ -142,14 +142,14 @@ static int execute(const Case *c) {
         fprintf(stderr, "%s: %s\n", c->name, error.message);
         return 1;
     }
-    free((void *)call.boxes.data);
+    free((void*)call.boxes.data);
     free(call.argmax.data);
     free(call.out.data);
     free(call.map.data);
     return 0;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
     if (argc != 2) {
         fprintf(stderr, "usage: %s --list | CASE\n", argv[0]);
         return 2;

@@ -47,8 +47,7 @@ void write_regular(Share part, char value) {
     for (std::size_t i = 0; i < part.bytes; i += kLine) _mm512_store_si512(part.begin + i, v);
 #elif defined(__SSE2__)
     const __m128i v = _mm_set1_epi8(value);
-    for (std::size_t i = 0; i < part.bytes; i += 16)
-        _mm_store_si128(reinterpret_cast<__m128i*>(part.begin + i), v);
+    for (std::size_t i = 0; i < part.bytes; i += 16) _mm_store_si128(reinterpret_cast<__m128i*>(part.begin + i), v);
 #else
     std::memset(part.begin, value, part.bytes);
 #endif
@@ -62,8 +61,7 @@ void write_streamed(Share part, char value) {
     _mm_sfence();
 #elif defined(__SSE2__)
     const __m128i v = _mm_set1_epi8(value);
-    for (std::size_t i = 0; i < part.bytes; i += 16)
-        _mm_stream_si128(reinterpret_cast<__m128i*>(part.begin + i), v);
+    for (std::size_t i = 0; i < part.bytes; i += 16) _mm_stream_si128(reinterpret_cast<__m128i*>(part.begin + i), v);
     _mm_sfence();
 #else
     write_regular(part, value);
@@ -84,7 +82,7 @@ std::uint64_t read_all(Share part) {
 }
 
 class Buffer {
-  public:
+public:
     char* reserve(std::size_t bytes) {
         const std::size_t padded = (bytes + 4095) / 4096 * 4096;
         if (padded > size_) {
@@ -100,7 +98,7 @@ class Buffer {
         return memory_.get();
     }
 
-  private:
+private:
     struct Free {
         void operator()(char* p) const { std::free(p); }
     };
@@ -127,8 +125,7 @@ std::string list(const std::vector<double>& values) {
     return text + "]";
 }
 
-void measure(Buffer& map, Buffer& output, std::size_t map_bytes, std::size_t output_bytes,
-             int repeats, int threads) {
+void measure(Buffer& map, Buffer& output, std::size_t map_bytes, std::size_t output_bytes, int repeats, int threads) {
     char* source = map.reserve(map_bytes);
     char* target = output.reserve(output_bytes);
     std::vector<double> regular, streamed, read;
@@ -150,10 +147,10 @@ void measure(Buffer& map, Buffer& output, std::size_t map_bytes, std::size_t out
         read.push_back(b);
         read.push_back(d);
     }
-    std::printf("{\"threads\": %d, \"map_bytes\": %zu, \"output_bytes\": %zu, \"regular\": %s, "
-                "\"streamed\": %s, \"read\": %s}\n",
-                threads, map_bytes, output_bytes, list(regular).c_str(), list(streamed).c_str(),
-                list(read).c_str());
+    std::printf(
+        "{\"threads\": %d, \"map_bytes\": %zu, \"output_bytes\": %zu, \"regular\": %s, "
+        "\"streamed\": %s, \"read\": %s}\n",
+        threads, map_bytes, output_bytes, list(regular).c_str(), list(streamed).c_str(), list(read).c_str());
     std::fflush(stdout);
 }
 

@@ -58,7 +58,8 @@ void count_shared(const std::vector<Access>& request) {
     const size_t at_once = std::max<size_t>(1, std::min<size_t>(32, 128 / request[0].bytes));
     for (size_t first = 0; first < request.size(); first += at_once) {
         std::set<uintptr_t> words;
-        for (size_t i = first; i < std::min(request.size(), first + at_once); i++) add_units(request[i], word_bytes, words);
+        for (size_t i = first; i < std::min(request.size(), first + at_once); i++)
+            add_units(request[i], word_bytes, words);
         int of_bank[banks] = {}, most = 0;
         for (const uintptr_t word : words) most = std::max(most, ++of_bank[word % banks]);
         counts.shared_wavefronts += (uint64_t)most;
@@ -80,9 +81,11 @@ void count_warp(size_t first, size_t end) {
     std::map<std::pair<uintptr_t, unsigned>, std::vector<Access>> requests;
     for (size_t t = first; t < end; t++) {
         std::unordered_map<uintptr_t, unsigned> times;
-        for (const Access& access : threads[t]) requests[{access.instruction, times[access.instruction]++}].push_back(access);
+        for (const Access& access : threads[t])
+            requests[{access.instruction, times[access.instruction]++}].push_back(access);
     }
-    for (const auto& [key, request] : requests) shared.holds(request[0].address) ? count_shared(request) : count_global(request);
+    for (const auto& [key, request] : requests)
+        shared.holds(request[0].address) ? count_shared(request) : count_global(request);
 }
 
 }  // namespace
@@ -116,10 +119,10 @@ void traffic_take(Counts* taken) {
     counts = {};
 }
 
-#define FASTROI_ANNOUNCED(bytes)                                                                             \
-    void __tsan_read##bytes(void* at) { record(__builtin_return_address(0), at, bytes, false); }             \
-    void __tsan_write##bytes(void* at) { record(__builtin_return_address(0), at, bytes, true); }             \
-    void __tsan_unaligned_read##bytes(void* at) { record(__builtin_return_address(0), at, bytes, false); }   \
+#define FASTROI_ANNOUNCED(bytes)                                                                           \
+    void __tsan_read##bytes(void* at) { record(__builtin_return_address(0), at, bytes, false); }           \
+    void __tsan_write##bytes(void* at) { record(__builtin_return_address(0), at, bytes, true); }           \
+    void __tsan_unaligned_read##bytes(void* at) { record(__builtin_return_address(0), at, bytes, false); } \
     void __tsan_unaligned_write##bytes(void* at) { record(__builtin_return_address(0), at, bytes, true); }
 FASTROI_ANNOUNCED(1)
 FASTROI_ANNOUNCED(2)

@@ -25,7 +25,10 @@ void copy_unseen(void* to, const void* from, size_t bytes);
 template <class T>
 [[gnu::always_inline]] inline T read(const T* from) {
     void* const at = (void*)from;
-    sizeof(T) == 16 ? __tsan_read16(at) : sizeof(T) == 8 ? __tsan_read8(at) : sizeof(T) == 4 ? __tsan_read4(at) : __tsan_read2(at);
+    sizeof(T) == 16  ? __tsan_read16(at)
+    : sizeof(T) == 8 ? __tsan_read8(at)
+    : sizeof(T) == 4 ? __tsan_read4(at)
+                     : __tsan_read2(at);
     T value;
     copy_unseen(&value, from, sizeof value);
     return value;

@@ -11,11 +11,13 @@ struct Way {
 namespace fastroi {
 
 // Its name in the object file is what paths.py puts in place of choose_tables(), which it takes over first.
-TableChoice dictate_tables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
-                           int64_t wide_block_bytes, int64_t narrow_block_bytes, const Scan& other) {
+TableChoice dictate_tables(const RangeRois& rois, const std::vector<int64_t>& order,
+                           const std::vector<ImageRois>& images, int64_t wide_block_bytes, int64_t narrow_block_bytes,
+                           const Scan& other) {
     TableChoice choice = choose_tables(rois, order, images, wide_block_bytes, narrow_block_bytes, other);
     chosen = {choice.pays ? tables : scan, choice.row_levels, choice.column_levels};
-    if (dictated.kind != core_chooses) choice = {dictated.kind == tables, choice.one_strip, dictated.row_levels, dictated.column_levels};
+    if (dictated.kind != core_chooses)
+        choice = {dictated.kind == tables, choice.one_strip, dictated.row_levels, dictated.column_levels};
     return choice;
 }
 

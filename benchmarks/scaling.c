@@ -23,9 +23,9 @@ static double thread_seconds(void) {
 double seconds_in_regions(void) { return inside_seconds; }
 
 /* libgomp's entry to a parallel region: it runs the body on the team, the caller included, and joins. */
-void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, unsigned flags) {
-    static void (*real)(void (*)(void *), void *, unsigned, unsigned);
-    if (!real) real = (void (*)(void (*)(void *), void *, unsigned, unsigned))dlsym(RTLD_NEXT, "GOMP_parallel");
+void GOMP_parallel(void (*body)(void*), void* data, unsigned threads, unsigned flags) {
+    static void (*real)(void (*)(void*), void*, unsigned, unsigned);
+    if (!real) real = (void (*)(void (*)(void*), void*, unsigned, unsigned))dlsym(RTLD_NEXT, "GOMP_parallel");
     const double start = thread_seconds();
     real(body, data, threads, flags);
     inside_seconds += thread_seconds() - start;

@@ -18,8 +18,9 @@ void run_on_threads(int threads, void (*body)(void* context, int thread), void* 
 
 template <class Body>
 void run_on_threads(int threads, const Body& body) {
-    run_on_threads(threads, [](void* context, int thread) { (*static_cast<const Body*>(context))(thread); },
-                   const_cast<void*>(static_cast<const void*>(&body)));
+    run_on_threads(
+        threads, [](void* context, int thread) { (*static_cast<const Body*>(context))(thread); },
+        const_cast<void*>(static_cast<const void*>(&body)));
 }
 
 }  // namespace fastroi

@@ -8,15 +8,16 @@
 #include <Python.h>
 #include <fastroi_capsule.h>
 
-static int get_float32(PyObject *object, int writable, int ndim, Py_buffer *view, const char *name) {
-    if (PyObject_GetBuffer(object, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0)) < 0) return -1;
+static int get_float32(PyObject* object, int writable, int ndim, Py_buffer* view, const char* name) {
+    if (PyObject_GetBuffer(object, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0)) < 0)
+        return -1;
     if (view->ndim == ndim && strcmp(view->format, "f") == 0) return 0;
     PyErr_Format(PyExc_TypeError, "%s: a float32 buffer of %d dimensions is required", name, ndim);
     PyBuffer_Release(view);
     return -1;
 }
 
-static fastroi_tensor as_tensor(const Py_buffer *view) {
+static fastroi_tensor as_tensor(const Py_buffer* view) {
     fastroi_tensor tensor = {view->buf, FASTROI_FLOAT32, {0}, {0}};
     for (int i = 0; i < 4; i++) {
         tensor.shape[i] = view->shape[i];
@@ -25,7 +26,7 @@ static fastroi_tensor as_tensor(const Py_buffer *view) {
     return tensor;
 }
 
-static PyObject *pool_buffers(const Py_buffer *features, const Py_buffer *rois, const Py_buffer *out, double scale) {
+static PyObject* pool_buffers(const Py_buffer* features, const Py_buffer* rois, const Py_buffer* out, double scale) {
     const fastroi_tensor map = as_tensor(features), result = as_tensor(out);
     const fastroi_boxes boxes = {.data = rois->buf,
                                  .dtype = FASTROI_FLOAT32,
@@ -39,14 +40,12 @@ static PyObject *pool_buffers(const Py_buffer *features, const Py_buffer *rois, 
                                             .scale_w = scale};
     fastroi_error error;
     fastroi_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = fastroi_roi_pool(&map, &boxes, &params, &result, NULL, &error);
-    Py_END_ALLOW_THREADS
-    if (status == FASTROI_OK) Py_RETURN_NONE;
+    Py_BEGIN_ALLOW_THREADS status = fastroi_roi_pool(&map, &boxes, &params, &result, NULL, &error);
+    Py_END_ALLOW_THREADS if (status == FASTROI_OK) Py_RETURN_NONE;
     return PyErr_Format(PyExc_ValueError, "%s", error.message);
 }
 
-static PyObject *pool(PyObject *self, PyObject *arguments) {
+static PyObject* pool(PyObject* self, PyObject* arguments) {
     PyObject *features_object, *rois_object, *out_object, *result = NULL;
     Py_buffer features, rois, out;
     double scale;
@@ -64,8 +63,8 @@ static PyObject *pool(PyObject *self, PyObject *arguments) {
     return result;
 }
 
-static PyMethodDef methods[] = {{"pool", pool, METH_VARARGS, "pool(features, rois, scale, out): RoI pooling, rule 'floor'"},
-                                {NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {
+    {"pool", pool, METH_VARARGS, "pool(features, rois, scale, out): RoI pooling, rule 'floor'"}, {NULL, NULL, 0, NULL}};
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "pooler", NULL, -1, methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_pooler(void) {

@@ -8,9 +8,9 @@
 #define SIDE 16
 #define BINS 3
 
-static fastroi_status pool(const float *map, double x2, float *pooled, fastroi_error *error) {
+static fastroi_status pool(const float* map, double x2, float* pooled, fastroi_error* error) {
     const double box[4] = {296, 192, x2, 192 + 145};
-    const fastroi_tensor features = {(void *)map, FASTROI_FLOAT32, {1, 1, SIDE, SIDE}, {0, 0, SIDE * 4, 4}};
+    const fastroi_tensor features = {(void*)map, FASTROI_FLOAT32, {1, 1, SIDE, SIDE}, {0, 0, SIDE * 4, 4}};
     const fastroi_tensor out = {pooled, FASTROI_FLOAT32, {1, 1, BINS, BINS}, {0, 0, BINS * 4, 4}};
     const fastroi_boxes boxes = {.data = box, .dtype = FASTROI_FLOAT64, .columns = 4, .count = 1, .strides = {32, 8}};
     const fastroi_roi_pool_params params = {.struct_size = sizeof params,

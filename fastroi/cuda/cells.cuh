@@ -15,7 +15,8 @@ struct alignas(16) ListedCell {
     A weight;
     int32_t low, high;
 
-    __device__ ListedCell(A weight_, int64_t offset) : weight(weight_), low((int32_t)offset), high((int32_t)(offset >> 32)) {}
+    __device__ ListedCell(A weight_, int64_t offset)
+        : weight(weight_), low((int32_t)offset), high((int32_t)(offset >> 32)) {}
     __device__ ListedCell() {}
     __device__ int64_t offset() const { return (int64_t)high << 32 | (uint32_t)low; }
 };
@@ -48,8 +49,8 @@ __device__ inline int64_t list_of(const Launch& launch, int64_t k, int64_t cls, 
 
 // Adds the cells of a planned bin; Offset is as wide as offsets in an image are.
 template <bool products, class Offset, class T, int V>
-__device__ inline void add_cells(const Launch& launch, int64_t list, const T* channel, Offset row_stride, Offset column_stride,
-                                 CellSum<T, V>& sum) {
+__device__ inline void add_cells(const Launch& launch, int64_t list, const T* channel, Offset row_stride,
+                                 Offset column_stride, CellSum<T, V>& sum) {
     using A = Sum<T>;
     const int32_t count = launch.y_first[list];
     if (!products) {
@@ -109,7 +110,8 @@ __device__ inline void gather_wide(const Launch& launch) {
         CellSum<T, V> sum;
         const int64_t list = list_of(launch, k, 0, at.ph * launch.bins_w + at.pw);
         if (roi.image >= 0)
-            add_cells<products>(launch, list, opaque(image + at.channel), (int32_t)map.row_stride, (int32_t)map.column_stride, sum);
+            add_cells<products>(launch, list, opaque(image + at.channel), (int32_t)map.row_stride,
+                                (int32_t)map.column_stride, sum);
         sum.finish();
         work.write(launch, k, at, sum.value);
     });
@@ -119,8 +121,8 @@ __device__ inline void gather_wide(const Launch& launch) {
 // --- moved bins ---------------------------------------------------------------------------------------------------------
 
 __device__ inline double offset_number(const Launch& launch, int64_t row, int64_t plane, int64_t y, int64_t x) {
-    const int64_t at = row * launch.offset_strides[0] + plane * launch.offset_strides[1] + y * launch.offset_strides[2] +
-                       x * launch.offset_strides[3];
+    const int64_t at = row * launch.offset_strides[0] + plane * launch.offset_strides[1] +
+                       y * launch.offset_strides[2] + x * launch.offset_strides[3];
     return launch.offsets_are_double ? ((const double*)launch.offsets)[at] : (double)((const float*)launch.offsets)[at];
 }
 
@@ -130,7 +132,8 @@ __device__ inline bool offsets_are_finite(const Launch& launch, int64_t row) {
     const int64_t plane = launch.part_h * launch.part_w, count = launch.offsets ? 2 * launch.classes * plane : 0;
     bool are_finite = true;
     for (int64_t i = threadIdx.x; i < count; i += blockDim.x)
-        are_finite = are_finite && is_finite(offset_number(launch, row, i / plane, i % plane / launch.part_w, i % launch.part_w));
+        are_finite = are_finite &&
+                     is_finite(offset_number(launch, row, i / plane, i % plane / launch.part_w, i % launch.part_w));
     parts[threadIdx.x] = are_finite;
     __syncthreads();
     for (uint32_t t = 0; t < blockDim.x; t++) are_finite = are_finite && parts[t];
@@ -139,7 +142,8 @@ __device__ inline bool offsets_are_finite(const Launch& launch, int64_t row) {
 
 // The taps of one axis of one bin, moved by `offset`.
 template <class Real, bool parts, class Sink>
-__device__ inline void moved_taps(const Launch& launch, const RoiBox& box, bool is_y, int64_t p, double offset, Sink&& sink) {
+__device__ inline void moved_taps(const Launch& launch, const RoiBox& box, bool is_y, int64_t p, double offset,
+                                  Sink&& sink) {
     const Level& map = launch.levels[0];
     const double lo = low_side(box, is_y), hi = high_side(box, is_y), scale = is_y ? map.scale_h : map.scale_w;
     const int64_t bins = is_y ? launch.bins_h : launch.bins_w, extent = is_y ? map.rows : map.columns;
@@ -147,7 +151,8 @@ __device__ inline void moved_taps(const Launch& launch, const RoiBox& box, bool 
         const Real shift = part_shift<Real>(offset, launch.movement);
         return part_taps(part_axis<Real>(lo, hi, scale, bins), p, launch.samples, shift, extent, sink);
     }
-    const MovableAxis<Real> axis = movable_axis<Real>(lo, hi, scale, bins, is_y ? launch.sampling_h : launch.sampling_w);
+    const MovableAxis<Real> axis =
+        movable_axis<Real>(lo, hi, scale, bins, is_y ? launch.sampling_h : launch.sampling_w);
     align_taps(moved(axis, launch.movement, offset), p, extent, sink);
 }
 
@@ -161,9 +166,10 @@ __device__ inline void list_moved_taps(const Launch& launch, int64_t k, const Ro
         const int64_t ph = bin / launch.bins_w, pw = bin % launch.bins_w, list = list_of(launch, k, cls, bin);
         const int64_t capacity = is_y ? launch.y_capacity : launch.x_capacity;
         Tap<double>* const taps = (Tap<double>*)(is_y ? launch.y_items : launch.x_items) + list * capacity;
-        const double offset = launch.offsets ? offset_number(launch, launch.first + k, 2 * cls + is_y, ph * launch.part_h / launch.bins_h,
-                                                             pw * launch.part_w / launch.bins_w)
-                                             : 0;
+        const double offset =
+            launch.offsets ? offset_number(launch, launch.first + k, 2 * cls + is_y, ph * launch.part_h / launch.bins_h,
+                                           pw * launch.part_w / launch.bins_w)
+                           : 0;
         int64_t count = 0;
         moved_taps<Real, parts>(launch, box, is_y, is_y ? ph : pw, offset, [&](int64_t index, double weight) {
             if (count < capacity) taps[count] = {(int32_t)index, weight};

@@ -32,7 +32,9 @@ __device__ inline const T* opaque(const T* p) {
 }
 
 // One access each: the compiler splits assignments.
-__device__ inline void put(uint2* to, uint2 v) { asm volatile("st.global.v2.u32 [%0], {%1, %2};" : : "l"(to), "r"(v.x), "r"(v.y)); }
+__device__ inline void put(uint2* to, uint2 v) {
+    asm volatile("st.global.v2.u32 [%0], {%1, %2};" : : "l"(to), "r"(v.x), "r"(v.y));
+}
 __device__ inline void put(uint4* to, uint4 v) {
     asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" : : "l"(to), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w));
 }

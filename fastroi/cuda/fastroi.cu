@@ -79,11 +79,12 @@ using Weight = Sum<Element>;
     KERNEL(pack, 256, 4, (pack<Element, wide>(launch)))                                  \
     FASTROI_MASK_KERNELS(KERNEL)
 
-#define FASTROI_DEFINE(name, threads, blocks, call)                                                              \
-    extern "C" __global__ void __launch_bounds__(threads, blocks) fastroi_##name(const FASTROI_PARAMETER fastroi::Launch launch) { \
-        using namespace fastroi;                                                                         \
-        if (goes_another_way(launch)) return;                                                            \
-        call;                                                                                            \
+#define FASTROI_DEFINE(name, threads, blocks, call)                      \
+    extern "C" __global__ void __launch_bounds__(threads, blocks)        \
+        fastroi_##name(const FASTROI_PARAMETER fastroi::Launch launch) { \
+        using namespace fastroi;                                         \
+        if (goes_another_way(launch)) return;                            \
+        call;                                                            \
     }
 #ifdef FASTROI_CUDA_SHIM
 #define FASTROI_PARAMETER

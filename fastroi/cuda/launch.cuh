@@ -26,10 +26,11 @@ struct Launch {
     int64_t first, count;  // RoIs of the tables in this launch
 
     const void* boxes;
-    int64_t boxes_are_double, box_columns, box_numbers, box_row_stride, box_column_stride;  // 4 numbers a box, 5 with an angle
-    const int64_t* batch_indices;  // or null
+    int64_t boxes_are_double, box_columns, box_numbers, box_row_stride,
+        box_column_stride;                 // 4 numbers a box, 5 with an angle
+    const int64_t* batch_indices;          // or null
     int64_t batch_stride, one_image_each;  // box k belongs to image k
-    const int64_t* levels_of_rois;  // or null
+    const int64_t* levels_of_rois;         // or null
     int64_t level_stride;
     int64_t images, level_count;
     uint64_t* error;
@@ -54,7 +55,7 @@ struct Launch {
     int64_t corners, absent_is_zero, from_zero;
 
     int64_t aligned, clockwise, degrees, orientations;  // of boxes with an angle
-    const void* offsets;                                // of moved bins, or null: (RoI, 2 * class, part row, part column)
+    const void* offsets;  // of moved bins, or null: (RoI, 2 * class, part row, part column)
     int64_t offsets_are_double, offset_strides[4];
     int64_t classes, part_h, part_w, samples;
     double movement;
@@ -64,7 +65,7 @@ struct Launch {
     int64_t scratch_cells;
 
     int64_t channel_block, slices, shared_items, channels_fastest;  // shared_items of paste_masks: the rows of a block
-    int64_t staged;  // wide kernels: results go through shared memory into a contiguous channels-first array
+    int64_t staged;      // wide kernels: results go through shared memory into a contiguous channels-first array
     int64_t way;         // 0, or the Way that the kernel is part of: it does nothing where another was chosen
     int64_t* choice;     // a Way
     int64_t many_cells;  // of a RoI, from which on planes are worth keeping

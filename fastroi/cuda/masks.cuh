@@ -21,7 +21,8 @@ __device__ inline double mask_cell(const Launch& launch, int64_t at) {
 __device__ inline void store_mask(const Launch& launch, int64_t at, double value, bool strict) {
     const bool is_wide = launch.mask_code == mask_float64;
     if (launch.out_code == mask_uint8) {
-        const bool is_set = is_wide ? is_in_mask(value, launch.threshold, strict) : is_in_mask((float)value, (float)launch.threshold, strict);
+        const bool is_set = is_wide ? is_in_mask(value, launch.threshold, strict)
+                                    : is_in_mask((float)value, (float)launch.threshold, strict);
         ((uint8_t*)launch.out)[at] = is_set;
     } else if (is_wide) {
         ((double*)launch.out)[at] = value;
@@ -51,8 +52,10 @@ __device__ inline void paste_rows(const Launch& launch, int64_t k, const RoiBox&
     const PasteRule rule = (PasteRule)launch.rule;
     const Level& map = launch.levels[0];
     const bool is_refused = box.image < 0, strict = rule == PasteRule::detectron;
-    const PasteAxis<Real> y = paste_axis<Real>(rule, low_side(box, true), high_side(box, true), map.rows, launch.bins_h);
-    const PasteAxis<Real> x = paste_axis<Real>(rule, low_side(box, false), high_side(box, false), map.columns, launch.bins_w);
+    const PasteAxis<Real> y =
+        paste_axis<Real>(rule, low_side(box, true), high_side(box, true), map.rows, launch.bins_h);
+    const PasteAxis<Real> x =
+        paste_axis<Real>(rule, low_side(box, false), high_side(box, false), map.columns, launch.bins_w);
     PasteTap* const y_taps = (PasteTap*)dynamic_shared;
     for (int64_t row = first + threadIdx.x; row < end; row += blockDim.x) y_taps[row - first] = paste_tap(y, row);
     __syncthreads();
@@ -71,7 +74,8 @@ __device__ inline void paste_rows(const Launch& launch, int64_t k, const RoiBox&
                 return down.low_weight * pasted_cell(launch, mask, down.low, position) +
                        down.high_weight * pasted_cell(launch, mask, down.high, position);
             };
-            store_mask(launch, at, across.low_weight * combined(across.low) + across.high_weight * combined(across.high), strict);
+            store_mask(launch, at,
+                       across.low_weight * combined(across.low) + across.high_weight * combined(across.high), strict);
         }
     }
 }
@@ -96,7 +100,8 @@ __device__ inline void crop_masks(const Launch& launch) {
     const int32_t* const y_first = launch.y_first + k * (launch.bins_h + 1);
     const int32_t* const x_first = launch.x_first + k * (launch.bins_w + 1);
     for_each_output<1>(launch, slice_of_block(launch), [&](const DirectItem& bin) {
-        const int64_t at = (launch.first + k) * launch.out_strides[0] + bin.ph * launch.out_strides[2] + bin.pw * launch.out_strides[3];
+        const int64_t at = (launch.first + k) * launch.out_strides[0] + bin.ph * launch.out_strides[2] +
+                           bin.pw * launch.out_strides[3];
         if (roi.image < 0) return store_no_mask(launch, at);
         double sum = 0;
         for (int32_t t = x_first[bin.pw]; t < x_first[bin.pw + 1]; t++) {
@@ -111,8 +116,8 @@ __device__ inline void crop_masks(const Launch& launch) {
     });
 }
 
-#define FASTROI_MASK_KERNELS(KERNEL)                                                     \
-    KERNEL(paste_masks, 256, 4, paste_masks(launch))                                     \
+#define FASTROI_MASK_KERNELS(KERNEL)                 \
+    KERNEL(paste_masks, 256, 4, paste_masks(launch)) \
     KERNEL(crop_masks, 256, 4, crop_masks(launch))
 #else
 #define FASTROI_MASK_KERNELS(KERNEL)

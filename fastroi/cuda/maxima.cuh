@@ -39,14 +39,16 @@ __device__ inline void max_planar(const Launch& launch) {
     const int64_t k = roi_of_block(launch);
     const ChannelRange range(launch, slice_of_block(launch));
     const PlannedRoi roi = launch.planned[k];
-    const int32_t columns = (int32_t)(roi.x_end - roi.x_start), bins_h = (int32_t)launch.bins_h, bins_w = (int32_t)launch.bins_w;
+    const int32_t columns = (int32_t)(roi.x_end - roi.x_start), bins_h = (int32_t)launch.bins_h,
+                  bins_w = (int32_t)launch.bins_w;
     if (roi.image < 0 || columns <= 0) return fill<T>(launch, k, range, 0);
 
     Pack<A, N>* const maxima = (Pack<A, N>*)dynamic_shared;
     Pack<int32_t, N>* const rows = (Pack<int32_t, N>*)(maxima + launch.shared_items);
     Range* const y_bins = (Range*)(rows + (with_argmax ? launch.shared_items : 0));
     Range* const x_bins = y_bins + bins_h;
-    for (int32_t p = threadIdx.x; p < bins_h; p += blockDim.x) y_bins[p] = ((const Range*)launch.y_items)[k * bins_h + p];
+    for (int32_t p = threadIdx.x; p < bins_h; p += blockDim.x)
+        y_bins[p] = ((const Range*)launch.y_items)[k * bins_h + p];
     for (int32_t p = threadIdx.x; p < bins_w; p += blockDim.x) {
         Range r = ((const Range*)launch.x_items)[k * bins_w + p];
         if (!no_cells(r)) r = {r.start - (int32_t)roi.x_start, r.end - (int32_t)roi.x_start};
@@ -62,7 +64,8 @@ __device__ inline void max_planar(const Launch& launch) {
     const Tile tile(launch, columns, N);
     for (int64_t c0 = range.first; c0 < range.end; c0 += tile.channels)
         for (int32_t ph0 = 0; ph0 < bins_h; ph0 += tile.bin_rows) {
-            const int32_t channels = smaller_of(tile.channels, range.end - c0), bin_rows = smaller_of(tile.bin_rows, bins_h - ph0);
+            const int32_t channels = smaller_of(tile.channels, range.end - c0),
+                          bin_rows = smaller_of(tile.bin_rows, bins_h - ph0);
             const int32_t groups = (channels + N - 1) / N;
             const T* const planes = image + c0 * map.channel_stride;
             Odometer at(threadIdx.x, blockDim.x, bin_rows, columns);
@@ -107,7 +110,8 @@ __device__ inline void max_planar(const Launch& launch) {
                     for (int i = 0; i < N; i++) {
                         if (!with_argmax)
                             best[i] = raised(best[i], v.v[i]);
-                        else if (y.v[i] >= 0 && (best_row[i] < 0 || v.v[i] > best[i] || (v.v[i] == best[i] && y.v[i] < best_row[i])))
+                        else if (y.v[i] >= 0 &&
+                                 (best_row[i] < 0 || v.v[i] > best[i] || (v.v[i] == best[i] && y.v[i] < best_row[i])))
                             best[i] = v.v[i], best_row[i] = y.v[i], best_column[i] = column;
                     }
                 }
@@ -115,8 +119,9 @@ __device__ inline void max_planar(const Launch& launch) {
                 T* to = out + c * launch.out_strides[1] + ph * launch.out_strides[2] + bin.low * launch.out_strides[3];
                 int64_t* offset = nullptr;
                 if (with_argmax)
-                    offset = launch.argmax + (launch.first + k) * launch.argmax_strides[0] + c * launch.argmax_strides[1] +
-                             ph * launch.argmax_strides[2] + bin.low * launch.argmax_strides[3];
+                    offset = launch.argmax + (launch.first + k) * launch.argmax_strides[0] +
+                             c * launch.argmax_strides[1] + ph * launch.argmax_strides[2] +
+                             bin.low * launch.argmax_strides[3];
 #pragma unroll
                 for (int i = 0; i < N; i++) {
                     if (bin.high * N + i >= channels) break;
@@ -172,8 +177,9 @@ __device__ inline void max_direct(const Launch& launch) {
         write<T, V>(launch, k, at, best);
         if (with_argmax)
             for (int c = 0; c < V; c++)
-                launch.argmax[(launch.first + k) * launch.argmax_strides[0] + (at.channel + c) * launch.argmax_strides[1] +
-                              at.ph * launch.argmax_strides[2] + at.pw * launch.argmax_strides[3]] = offset[c];
+                launch.argmax[(launch.first + k) * launch.argmax_strides[0] +
+                              (at.channel + c) * launch.argmax_strides[1] + at.ph * launch.argmax_strides[2] +
+                              at.pw * launch.argmax_strides[3]] = offset[c];
     });
 }
 
@@ -195,7 +201,8 @@ __device__ inline void raise_to_cells(const T* (&row)[Y], int32_t column_stride,
 
 // X columns of a bin, two rows at a time.
 template <int X, class T, int V>
-__device__ inline void raise_to_columns(const T* first, int32_t row_stride, int32_t column_stride, int32_t rows, Sum<T> (&best)[V]) {
+__device__ inline void raise_to_columns(const T* first, int32_t row_stride, int32_t column_stride, int32_t rows,
+                                        Sum<T> (&best)[V]) {
 #pragma unroll 1
     for (; rows >= 2; rows -= 2, first += 2 * row_stride) {
         const T* pair[] = {first, first + row_stride};
@@ -207,10 +214,11 @@ __device__ inline void raise_to_columns(const T* first, int32_t row_stride, int3
 }
 
 template <class T, int V>
-__device__ inline void raise_to_bin(const T* first, int32_t row_stride, int32_t column_stride, int32_t rows, int32_t columns,
-                                    Sum<T> (&best)[V]) {
+__device__ inline void raise_to_bin(const T* first, int32_t row_stride, int32_t column_stride, int32_t rows,
+                                    int32_t columns, Sum<T> (&best)[V]) {
 #pragma unroll 1
-    for (; columns > 4; columns -= 4, first += 4 * column_stride) raise_to_columns<4>(first, row_stride, column_stride, rows, best);
+    for (; columns > 4; columns -= 4, first += 4 * column_stride)
+        raise_to_columns<4>(first, row_stride, column_stride, rows, best);
     switch (columns) {
         case 1: return raise_to_columns<1>(first, row_stride, column_stride, rows, best);
         case 2: return raise_to_columns<2>(first, row_stride, column_stride, rows, best);

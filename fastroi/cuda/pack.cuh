@@ -16,8 +16,10 @@ __device__ inline void pack(const Launch& launch) {
     constexpr int threads = 256, pitch = tile_side + 1, rows = threads / tile_side, groups = tile_side / V;
     T* const tile = (T*)dynamic_shared;
     const Level& map = launch.levels[0];
-    const uint32_t columns = map.columns, cells = map.rows * columns, channels = launch.channels, padded = map.column_stride;
-    const uint32_t cell_tiles = (cells + tile_side - 1) / tile_side, channel_tiles = (padded + tile_side - 1) / tile_side;
+    const uint32_t columns = map.columns, cells = map.rows * columns, channels = launch.channels,
+                   padded = map.column_stride;
+    const uint32_t cell_tiles = (cells + tile_side - 1) / tile_side,
+                   channel_tiles = (padded + tile_side - 1) / tile_side;
     const uint32_t image = blockIdx.x / cell_tiles / channel_tiles;
     const uint32_t first_channel = blockIdx.x / cell_tiles % channel_tiles * tile_side;
     const uint32_t first_cell = blockIdx.x % cell_tiles * tile_side;
@@ -26,8 +28,9 @@ __device__ inline void pack(const Launch& launch) {
         if (cell >= cells) continue;
         const bool is_dense = launch.source_strides[2] == map.columns * launch.source_strides[3];
         const int64_t y = is_dense ? 0 : cell / columns, x = is_dense ? cell : cell % columns;
-        const T* const source = (const T*)launch.source + image * launch.source_strides[0] + y * launch.source_strides[2] +
-                                x * launch.source_strides[3] + first_channel * launch.source_strides[1];
+        const T* const source = (const T*)launch.source + image * launch.source_strides[0] +
+                                y * launch.source_strides[2] + x * launch.source_strides[3] +
+                                first_channel * launch.source_strides[1];
         T values[tile_side / rows];
 #pragma unroll
         for (uint32_t i = 0; i < tile_side / rows; i++) {

@@ -34,7 +34,8 @@ template <class T>
 __device__ inline void load_planes(const Level& map, const T* from, int32_t channels, T* planes) {
     const int32_t columns = (int32_t)map.columns, cells = (int32_t)map.rows * columns, count = channels * cells;
     const int64_t row_stride = map.row_stride, column_stride = map.column_stride;
-    if (column_stride == 1 && row_stride == columns && (channels == 1 || map.channel_stride == cells) && (uint64_t)from % 16 == 0) {
+    if (column_stride == 1 && row_stride == columns && (channels == 1 || map.channel_stride == cells) &&
+        (uint64_t)from % 16 == 0) {
         constexpr int32_t V = 16 / sizeof(T);
         const Pack<T, V>* const packs = (const Pack<T, V>*)from;
         move(count / V, [&](int32_t i) { return packs + i; }, (Pack<T, V>*)planes);
@@ -44,7 +45,10 @@ __device__ inline void load_planes(const Level& map, const T* from, int32_t chan
         if (row_stride == columns * column_stride)
             move(cells, [&](int32_t cell) { return from + cell * column_stride; }, planes);
         else
-            move(cells, [&](int32_t cell) { return from + (cell / columns * row_stride + cell % columns * column_stride); }, planes);
+            move(
+                cells,
+                [&](int32_t cell) { return from + (cell / columns * row_stride + cell % columns * column_stride); },
+                planes);
 }
 
 // The warp's RoI and plane.
@@ -73,9 +77,11 @@ __device__ inline void for_each_resident(const Launch& launch, const Body& body)
     const int64_t image = plane_number % (uint32_t)launch.images, level = plane_number / (uint32_t)launch.images;
     const Level& map = launch.levels[level];
     const int64_t first_channel = group * launch.channel_block;
-    const int32_t channels = smaller_of(launch.channel_block, launch.channels - first_channel), cells = map.rows * map.columns;
+    const int32_t channels = smaller_of(launch.channel_block, launch.channels - first_channel),
+                  cells = map.rows * map.columns;
     T* const planes = (T*)dynamic_shared;
-    load_planes(map, (const T*)map.data + image * map.image_stride + first_channel * map.channel_stride, channels, planes);
+    load_planes(map, (const T*)map.data + image * map.image_stride + first_channel * map.channel_stride, channels,
+                planes);
     __syncthreads();
 
     const uint32_t warps = blockDim.x / warp_size, warp = threadIdx.x / warp_size, lane = threadIdx.x % warp_size;
@@ -252,7 +258,9 @@ __device__ inline void pool_resident(const Launch& launch) {
 // How large the boxes are is seen only here. Both ways give the same bits.
 enum Way : int64_t { by_planes = 1, by_bins = 2 };
 
-__device__ inline bool goes_another_way(const Launch& launch) { return launch.way != 0 && *launch.choice != launch.way; }
+__device__ inline bool goes_another_way(const Launch& launch) {
+    return launch.way != 0 && *launch.choice != launch.way;
+}
 
 // One block looks at all RoIs.
 __device__ inline void choose(const Launch& launch) {

@@ -28,7 +28,7 @@ __device__ inline void report(const Launch& launch, int64_t row, int code) {
 }
 
 struct RoiBox {
-    double number[5];  // x1, y1, x2, y2, or cx, cy, w, h, angle
+    double number[5];      // x1, y1, x2, y2, or cx, cy, w, h, angle
     int64_t image, level;  // image < 0: refused
 };
 
@@ -94,9 +94,11 @@ __device__ inline void plan_ranges(const Launch& launch) {
         Range* const y = (Range*)launch.y_items + k * launch.bins_h;
         Range* const x = (Range*)launch.x_items + k * launch.bins_w;
         for (int64_t p = threadIdx.x; p < launch.bins_h; p += blockDim.x)
-            y[p] = planned_range(launch, low_side(box, true), high_side(box, true), map.scale_h, p, launch.bins_h, map.rows);
+            y[p] = planned_range(launch, low_side(box, true), high_side(box, true), map.scale_h, p, launch.bins_h,
+                                 map.rows);
         for (int64_t p = threadIdx.x; p < launch.bins_w; p += blockDim.x)
-            x[p] = planned_range(launch, low_side(box, false), high_side(box, false), map.scale_w, p, launch.bins_w, map.columns);
+            x[p] = planned_range(launch, low_side(box, false), high_side(box, false), map.scale_w, p, launch.bins_w,
+                                 map.columns);
         __syncthreads();
         if (threadIdx.x == 0) {
             for (int64_t p = 0; p < launch.bins_h; p++)
@@ -118,12 +120,21 @@ struct Tap {
     A weight;
 };
 
-enum TapRule : int64_t { tap_range_mean, tap_align, tap_ps_mean, tap_warp, tap_precise, tap_area, tap_crop, tap_crop_nearest };
+enum TapRule : int64_t {
+    tap_range_mean,
+    tap_align,
+    tap_ps_mean,
+    tap_warp,
+    tap_precise,
+    tap_area,
+    tap_crop,
+    tap_crop_nearest
+};
 
 // Calls use(taps) with the rule's callable taps(bin, sink).
 template <class Use>
-__device__ inline void with_axis_taps(const Launch& launch, int64_t kind, double lo, double hi, double scale, int64_t bins,
-                                      int64_t extent, int64_t sampling, Use&& use) {
+__device__ inline void with_axis_taps(const Launch& launch, int64_t kind, double lo, double hi, double scale,
+                                      int64_t bins, int64_t extent, int64_t sampling, Use&& use) {
     switch (kind) {
         case tap_range_mean:
             return use([&](int64_t p, auto&& sink) {
@@ -161,7 +172,9 @@ __device__ inline void with_axis_taps(const Launch& launch, int64_t kind, double
         }
         case tap_area: {
             const AreaAxis axis = area_axis(lo, hi, scale, bins, extent);
-            return use([&](int64_t p, auto&& sink) { area_taps(axis, (AreaReduce)launch.rule == AreaReduce::mean, p, bins, extent, sink); });
+            return use([&](int64_t p, auto&& sink) {
+                area_taps(axis, (AreaReduce)launch.rule == AreaReduce::mean, p, bins, extent, sink);
+            });
         }
         default: {
             const CropAxis axis = crop_axis(lo, hi, bins, extent);
@@ -286,8 +299,8 @@ __device__ inline void plan_samples_of(const Launch& launch) {
             int32_t* const absent = (is_y ? launch.y_absent : launch.x_absent) + k * bins;
             Sample<A>* const items = (Sample<A>*)(is_y ? launch.y_items : launch.x_items) + k * capacity;
             const AlignAxis<Real> a =
-                align_axis<Real>(rule, low_side(box, is_y), high_side(box, is_y), is_y ? map.scale_h : map.scale_w, bins,
-                                 is_y ? launch.sampling_h : launch.sampling_w);
+                align_axis<Real>(rule, low_side(box, is_y), high_side(box, is_y), is_y ? map.scale_h : map.scale_w,
+                                 bins, is_y ? launch.sampling_h : launch.sampling_w);
             const int64_t length = list_items<Sample<A>>(bins, capacity, first, items, [&](int64_t p, auto&& emit) {
                 absent[p] = visit_align_points(a, p, extent, [&](const AlignPoint<Real>& point) {
                     emit(Sample<A>{(int32_t)point.low, (A)point.weight, (A)point.high_weight});

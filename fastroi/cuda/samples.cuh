@@ -43,8 +43,9 @@ __device__ inline Sum<T> raised_to_corners(Sum<T> best, const SampleRow<T>& row,
         for (int32_t s = 0; s < count; s++) {
             const bool has_row = corners[i].weight != 0;
             const A low = has_row && x[s].weight != 0 ? x[s].weight * corners[i].at(x[s].low * column_stride) : (A)0;
-            const A high =
-                has_row && x[s].high_weight != 0 ? x[s].high_weight * corners[i].at((x[s].low + 1) * column_stride) : (A)0;
+            const A high = has_row && x[s].high_weight != 0
+                               ? x[s].high_weight * corners[i].at((x[s].low + 1) * column_stride)
+                               : (A)0;
             best = raised(raised(best, low), high);
         }
     return best;
@@ -73,7 +74,8 @@ __device__ inline void max_samples(const Launch& launch) {
                                          : raised_to_points(best[0], points, x + x_begin, x_count, map.column_stride);
             }
             const bool has_points = x_count > 0 && launch.y_first[row] < launch.y_first[row + 1];
-            const bool has_absent = launch.y_absent[k * launch.bins_h + at.ph] || launch.x_absent[k * launch.bins_w + at.pw];
+            const bool has_absent =
+                launch.y_absent[k * launch.bins_h + at.ph] || launch.x_absent[k * launch.bins_w + at.pw];
             if (!has_points)
                 best[0] = 0;
             else if (has_absent && launch.absent_is_zero)

@@ -45,7 +45,8 @@ struct SharedTaps {
         rest = x_first + bins_w + 1;
         const Tap<A>* const y_taps = (const Tap<A>*)launch.y_items + k * launch.y_capacity;
         const Tap<A>* const x_taps = (const Tap<A>*)launch.x_items + k * launch.x_capacity;
-        for (int32_t t = threadIdx.x; t < roi.y_length; t += blockDim.x) y[t] = {y_taps[t].index * row_stride, y_taps[t].weight};
+        for (int32_t t = threadIdx.x; t < roi.y_length; t += blockDim.x)
+            y[t] = {y_taps[t].index * row_stride, y_taps[t].weight};
         for (int32_t t = threadIdx.x; t < roi.x_length; t += blockDim.x)
             x[t] = {(x_taps[t].index - x_start) * column_stride, x_taps[t].weight};
         for (int32_t p = threadIdx.x; p <= bins_h; p += blockDim.x) y_first[p] = launch.y_first[k * (bins_h + 1) + p];
@@ -72,10 +73,12 @@ __device__ inline void sum_planar(const Launch& launch) {
     const int32_t columns = by_tap ? x_length : hull;
     const int32_t channel_stride = (int32_t)map.channel_stride, column_stride = (int32_t)map.column_stride;
     Pack<A, N>* const sums = (Pack<A, N>*)dynamic_shared;
-    const SharedTaps<A> taps(launch, k, roi, sums + launch.shared_items, (int32_t)map.row_stride, 1, (int32_t)roi.x_start);
+    const SharedTaps<A> taps(launch, k, roi, sums + launch.shared_items, (int32_t)map.row_stride, 1,
+                             (int32_t)roi.x_start);
     int32_t* const column_of = taps.rest;  // where a column lies in the map
     __syncthreads();
-    for (int32_t t = threadIdx.x; t < columns; t += blockDim.x) column_of[t] = (by_tap ? taps.x[t].offset : t) * column_stride;
+    for (int32_t t = threadIdx.x; t < columns; t += blockDim.x)
+        column_of[t] = (by_tap ? taps.x[t].offset : t) * column_stride;
     __syncthreads();
 
     const T* const image = (const T*)map.data + roi.image * map.image_stride + roi.x_start * map.column_stride;
@@ -83,7 +86,8 @@ __device__ inline void sum_planar(const Launch& launch) {
     const Tile tile(launch, columns, N);
     for (int64_t c0 = range.first; c0 < range.end; c0 += tile.channels)
         for (int32_t ph0 = 0; ph0 < bins_h; ph0 += tile.bin_rows) {
-            const int32_t channels = smaller_of(tile.channels, range.end - c0), bin_rows = smaller_of(tile.bin_rows, bins_h - ph0);
+            const int32_t channels = smaller_of(tile.channels, range.end - c0),
+                          bin_rows = smaller_of(tile.bin_rows, bins_h - ph0);
             const int32_t groups = (channels + N - 1) / N;
             const T* const planes = image + c0 * map.channel_stride;
             Odometer at(threadIdx.x, blockDim.x, bin_rows, columns);
@@ -172,8 +176,8 @@ __device__ inline void add_columns(const T* channels, int32_t rows, const Row& r
 
 // The weighted sum of a bin's weighted columns for V channels; row(i) and column(i) are its taps, with offsets in elements.
 template <class T, int V, class Row, class Column>
-__device__ inline void sum_of_taps(const T* channels, int32_t rows, const Row& row, int32_t columns, const Column& column,
-                                   Sum<T> (&sum)[V]) {
+__device__ inline void sum_of_taps(const T* channels, int32_t rows, const Row& row, int32_t columns,
+                                   const Column& column, Sum<T> (&sum)[V]) {
     set_all(sum, no_sum<Sum<T>>);
     int32_t x = 0;
 #pragma unroll 1
@@ -183,8 +187,8 @@ __device__ inline void sum_of_taps(const T* channels, int32_t rows, const Row& r
 
 // X columns of a bin of Y rows without a loop.
 template <int Y, int X, class T, int V>
-__device__ inline void add_columns(const T* channels, const OffsetTap<Sum<T>> (&row)[Y], const OffsetTap<Sum<T>>* column,
-                                   Sum<T> (&sum)[V]) {
+__device__ inline void add_columns(const T* channels, const OffsetTap<Sum<T>> (&row)[Y],
+                                   const OffsetTap<Sum<T>>* column, Sum<T> (&sum)[V]) {
     Sum<T> of_rows[X][V], weight[X];
 #pragma unroll
     for (int x = 0; x < X; x++) {
@@ -195,7 +199,8 @@ __device__ inline void add_columns(const T* channels, const OffsetTap<Sum<T>> (&
             Sum<T> v[V];
             load<T, V>(base + row[y].offset, v);
 #pragma unroll
-            for (int c = 0; c < V; c++) of_rows[x][c] = y == 0 ? row[y].weight * v[c] : fused(row[y].weight, v[c], of_rows[x][c]);
+            for (int c = 0; c < V; c++)
+                of_rows[x][c] = y == 0 ? row[y].weight * v[c] : fused(row[y].weight, v[c], of_rows[x][c]);
         }
     }
 #pragma unroll
@@ -243,14 +248,15 @@ __device__ inline void sum_direct(const Launch& launch) {
     for_each_output<V>(launch, slice_of_block(launch), [&](const DirectItem& at) {
         A sum[V];
         int32_t y = 0, y_end = 0, x = 0, x_end = 0;
-        if (roi.image >= 0) y = y_first[at.ph], y_end = y_first[at.ph + 1], x = x_first[at.pw], x_end = x_first[at.pw + 1];
+        if (roi.image >= 0)
+            y = y_first[at.ph], y_end = y_first[at.ph + 1], x = x_first[at.pw], x_end = x_first[at.pw + 1];
         if (y == y_end || x == x_end) {
             set_all(sum, roi.image < 0 ? (A)0 : (A)launch.outside);
         } else {
             sum_of_taps(
-                image + input_channel(launch, at) * map.channel_stride,
-                y_end - y, [&](int32_t i) { return FarTap<A>{y_taps[y + i].index * row_stride, y_taps[y + i].weight}; },
-                x_end - x, [&](int32_t i) { return FarTap<A>{x_taps[x + i].index * column_stride, x_taps[x + i].weight}; }, sum);
+                image + input_channel(launch, at) * map.channel_stride, y_end - y,
+                [&](int32_t i) { return FarTap<A>{y_taps[y + i].index * row_stride, y_taps[y + i].weight}; }, x_end - x,
+                [&](int32_t i) { return FarTap<A>{x_taps[x + i].index * column_stride, x_taps[x + i].weight}; }, sum);
             finish_mean(launch, sum, y_end - y, x_end - x);
         }
         write<T, V>(launch, k, at, sum);

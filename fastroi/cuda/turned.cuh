@@ -9,8 +9,8 @@ namespace fastroi {
 // --- turned boxes -------------------------------------------------------------------------------------------------------
 
 __device__ inline Rotation rotation_of(const Launch& launch) {
-    return {launch.aligned != 0, launch.clockwise != 0, launch.degrees != 0, launch.sampling_h, launch.sampling_w,
-            launch.levels[0].scale_h, launch.levels[0].scale_w};
+    return {launch.aligned != 0, launch.clockwise != 0,    launch.degrees != 0,     launch.sampling_h,
+            launch.sampling_w,   launch.levels[0].scale_h, launch.levels[0].scale_w};
 }
 
 template <class Real>
@@ -27,7 +27,8 @@ constexpr int most_listed_cells = 64;  // of bins that one thread plans by itsel
 
 // The cells of a bin of few points, in the order in which the points come upon them. Returns their number.
 template <class A, class Real>
-__device__ inline int32_t list_few_cells(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map, ListedCell<A>* cells) {
+__device__ inline int32_t list_few_cells(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map,
+                                         ListedCell<A>* cells) {
     int64_t keys[most_listed_cells];
     double weights[most_listed_cells];
     int32_t count = 0, kept = 0;
@@ -44,7 +45,8 @@ __device__ inline int32_t list_few_cells(const RotatedBox<Real>& box, int64_t ph
     const double scale = weight_of_point(box);
     for (int32_t i = 0; i < count; i++) {
         const A weight = (A)(weights[i] * scale);
-        if (weight != 0) cells[kept++] = {weight, (keys[i] >> 32) * map.row_stride + (keys[i] & 0xffffffff) * map.column_stride};
+        if (weight != 0)
+            cells[kept++] = {weight, (keys[i] >> 32) * map.row_stride + (keys[i] & 0xffffffff) * map.column_stride};
     }
     return kept;
 }
@@ -55,7 +57,8 @@ __device__ inline void plan_rotated_in(const Launch& launch, int64_t k, const Ro
     for (int64_t i = threadIdx.x; i < launch.planned_bins; i += blockDim.x) {
         const int64_t bin = launch.first_bin + i, list = list_of(launch, k, 0, bin);
         ListedCell<A>* const cells = (ListedCell<A>*)launch.y_items + list * launch.y_capacity;
-        launch.y_first[list] = list_few_cells<A>(turned, bin / launch.bins_w, bin % launch.bins_w, launch.levels[0], cells);
+        launch.y_first[list] =
+            list_few_cells<A>(turned, bin / launch.bins_w, bin % launch.bins_w, launch.levels[0], cells);
     }
 }
 
@@ -107,10 +110,12 @@ struct CellTable {
 
 // Calls body(first of 32 points, their number, point(i)) all over a bin, in reading order of the box's own frame.
 template <class Real, class Body>
-__device__ inline void for_each_strip(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map, Body&& body) {
+__device__ inline void for_each_strip(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map,
+                                      Body&& body) {
     if (box.outside) return;
     const PointSpan rows = point_rows_near_map(box, ph, map.rows, map.columns);
-    const bool is_short = box.x.grid <= short_grid;  // then every row of points is tried whole, and rows follow one another
+    const bool is_short =
+        box.x.grid <= short_grid;  // then every row of points is tried whole, and rows follow one another
     for (int64_t i = rows.first; i < rows.end; i += is_short ? rows.end - rows.first : 1) {
         const PointSpan span = points_of_row_near_map(box, pw, align_coordinate(box.y, ph, i), map.rows, map.columns);
         const int64_t width = span.end - span.first, height = is_short ? rows.end - rows.first : 1;
@@ -139,7 +144,8 @@ __device__ inline CellHull find_cell_hull(const RotatedBox<Real>& box, int64_t p
     __syncthreads();
     parts[threadIdx.x] = hull;
     __syncthreads();
-    for (uint32_t t = 0; t < blockDim.x; t++) hull = {joined(hull.rows, parts[t].rows), joined(hull.columns, parts[t].columns)};
+    for (uint32_t t = 0; t < blockDim.x; t++)
+        hull = {joined(hull.rows, parts[t].rows), joined(hull.columns, parts[t].columns)};
     __syncthreads();
     return hull.rows.end == 0 ? CellHull{{0, 0}, {0, 0}} : hull;
 }
@@ -179,8 +185,8 @@ __device__ inline int32_t merge_chunk(CellChunk& chunk, int32_t cells, const Cel
 
 // Lists the cells of a bin, their rows in table.cell and their columns in table.position. Returns their number.
 template <class A, class Real>
-__device__ inline int32_t list_many_cells(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map, const CellHull& hull,
-                                          CellChunk& chunk, const CellTable& table) {
+__device__ inline int32_t list_many_cells(const RotatedBox<Real>& box, int64_t ph, int64_t pw, const Level& map,
+                                          const CellHull& hull, CellChunk& chunk, const CellTable& table) {
     for (int64_t i = threadIdx.x; i < hull.area(); i += blockDim.x) table.position[i] = -1;
     const int32_t width = (int32_t)hull.width();
     int32_t listed = 0;
@@ -193,7 +199,9 @@ __device__ inline int32_t list_many_cells(const RotatedBox<Real>& box, int64_t p
                 const bool is_absent = point.y.absent || point.x.absent;
                 cells_of_point(point.y, point.x, [&](int64_t row, int64_t column, double weight) {
                     const bool is_cell = !is_absent && weight != 0;
-                    chunk.cell[e] = is_cell ? (int32_t)(row - hull.rows.start) * width + (int32_t)(column - hull.columns.start) : -1;
+                    chunk.cell[e] =
+                        is_cell ? (int32_t)(row - hull.rows.start) * width + (int32_t)(column - hull.columns.start)
+                                : -1;
                     chunk.weight[e++] = weight;
                 });
             }
@@ -222,8 +230,9 @@ __device__ inline void gather_bin_of_points(const Launch& launch, int64_t k, int
     const CellHull hull = find_cell_hull(turned, ph, pw, map);
     if ((hull.area() > launch.shared_items) != (launch.scratch != nullptr)) return;
     CellChunk& chunk = *(CellChunk*)dynamic_shared;
-    char* const memory = launch.scratch ? (char*)launch.scratch + blockIdx.x * launch.scratch_cells * CellTable::bytes_per_cell
-                                        : (char*)(&chunk + 1);
+    char* const memory = launch.scratch
+                             ? (char*)launch.scratch + blockIdx.x * launch.scratch_cells * CellTable::bytes_per_cell
+                             : (char*)(&chunk + 1);
     const CellTable table(memory, launch.scratch ? launch.scratch_cells : launch.shared_items);
     const int32_t listed = list_many_cells<A>(turned, ph, pw, map, hull, chunk, table);
     const T* const image = (const T*)map.data + box.image * map.image_stride;
@@ -233,7 +242,8 @@ __device__ inline void gather_bin_of_points(const Launch& launch, int64_t k, int
 #pragma unroll 4
         for (int32_t t = 0; t < listed; t++) {
             const A weight = (A)table.weight[t];
-            if (weight != 0) sum.add(channel + (table.cell[t] * map.row_stride + table.position[t] * map.column_stride), weight);
+            if (weight != 0)
+                sum.add(channel + (table.cell[t] * map.row_stride + table.position[t] * map.column_stride), weight);
         }
         sum.finish();
         const DirectItem at = {c, (int32_t)ph, (int32_t)pw};
@@ -283,7 +293,8 @@ __device__ inline void mix(const Launch& launch) {
     const T* const source = (const T*)launch.source + (launch.first + k) * launch.source_strides[0];
     Orientation turn = {0, 0, 0};
     if (box.image >= 0)
-        turn = launch.arithmetic_is_float ? turned_orientation<float>(launch, box) : turned_orientation<double>(launch, box);
+        turn = launch.arithmetic_is_float ? turned_orientation<float>(launch, box)
+                                          : turned_orientation<double>(launch, box);
     for_each_output<1>(launch, slice_of_block(launch), [&](const DirectItem& at) {
         const T* const bin = source + at.ph * launch.source_strides[2] + at.pw * launch.source_strides[3];
         const int64_t first = at.channel / count * count;

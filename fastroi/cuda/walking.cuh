@@ -15,7 +15,8 @@ struct Odometer {
     int32_t high, middle, low;
     int32_t step_high, step_middle, step_low, middles, lows;
 
-    __device__ Odometer(uint32_t item, uint32_t step, uint32_t middles_, uint32_t lows_) : middles(middles_), lows(lows_) {
+    __device__ Odometer(uint32_t item, uint32_t step, uint32_t middles_, uint32_t lows_)
+        : middles(middles_), lows(lows_) {
         low = item % lows_;
         middle = item / lows_ % middles_;
         high = item / lows_ / middles_;
@@ -61,7 +62,8 @@ __device__ inline void fill(const Launch& launch, int64_t k, const ChannelRange&
     for (int64_t item = threadIdx.x; item < (range.end - range.first) * plane; item += blockDim.x) {
         const int64_t c = range.first + item / plane, y = item % plane / launch.bins_w, x = item % launch.bins_w;
         out[c * launch.out_strides[1] + y * launch.out_strides[2] + x * launch.out_strides[3]] = narrowed<T>(value);
-        if (argmax) argmax[c * launch.argmax_strides[1] + y * launch.argmax_strides[2] + x * launch.argmax_strides[3]] = -1;
+        if (argmax)
+            argmax[c * launch.argmax_strides[1] + y * launch.argmax_strides[2] + x * launch.argmax_strides[3]] = -1;
     }
 }
 
@@ -79,7 +81,8 @@ __device__ inline int64_t input_channel(const Launch& launch, const DirectItem& 
     const bool is_own_group = launch.group_h == launch.bins_h && launch.group_w == launch.bins_w;
     const int64_t row = is_own_group ? at.ph : at.ph * launch.group_h / launch.bins_h;
     const int64_t group = row * launch.group_w + (is_own_group ? at.pw : at.pw * launch.group_w / launch.bins_w);
-    return launch.bin_major ? group * launch.channels + at.channel : at.channel * launch.group_h * launch.group_w + group;
+    return launch.bin_major ? group * launch.channels + at.channel
+                            : at.channel * launch.group_h * launch.group_w + group;
 }
 
 template <int V, class Body>
@@ -118,7 +121,8 @@ struct Stage {
 
     __device__ void copy_to(T* out, int32_t channels) const {
         Odometer at(threadIdx.x, blockDim.x, channels, plane);
-        for (int32_t i = threadIdx.x; i < channels * plane; i += blockDim.x, at.advance()) out[i] = line(at.middle)[at.low];
+        for (int32_t i = threadIdx.x; i < channels * plane; i += blockDim.x, at.advance())
+            out[i] = line(at.middle)[at.low];
     }
 };
 
@@ -167,7 +171,8 @@ struct WideWork {
     __device__ void finish(const Launch& launch, int64_t k) const {
         if (!launch.staged) return;
         __syncthreads();
-        stage.copy_to((T*)launch.out + (launch.first + k) * launch.out_strides[0] + first_channel * stage.plane, (int32_t)channels);
+        stage.copy_to((T*)launch.out + (launch.first + k) * launch.out_strides[0] + first_channel * stage.plane,
+                      (int32_t)channels);
     }
 };
 

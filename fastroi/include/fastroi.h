@@ -32,11 +32,11 @@ extern "C" {
 
 typedef enum fastroi_status {
     FASTROI_OK = 0,
-    FASTROI_INVALID_VALUE = 1,  /* an argument's value is out of its domain       */
-    FASTROI_INVALID_TYPE = 2,   /* a dtype this operator does not take            */
-    FASTROI_OVERFLOW = 3,       /* a product of sizes exceeds int64 or memory     */
-    FASTROI_OUT_OF_MEMORY = 4,  /* scratch memory could not be had                */
-    FASTROI_CANCELLED = 5       /* the cancel callback said stop; `out` is partly written */
+    FASTROI_INVALID_VALUE = 1, /* an argument's value is out of its domain       */
+    FASTROI_INVALID_TYPE = 2,  /* a dtype this operator does not take            */
+    FASTROI_OVERFLOW = 3,      /* a product of sizes exceeds int64 or memory     */
+    FASTROI_OUT_OF_MEMORY = 4, /* scratch memory could not be had                */
+    FASTROI_CANCELLED = 5      /* the cancel callback said stop; `out` is partly written */
 } fastroi_status;
 
 typedef enum fastroi_dtype {
@@ -101,11 +101,11 @@ typedef struct fastroi_exec {
     const char *simd;             /* NULL: the active instruction set; else a name of fastroi_simd_supported */
     int (*cancel)(void *context); /* polled by the calling thread, at most every 20 ms; nonzero stops the call */
     void *cancel_context;
-    int32_t flow;                 /* fastroi_flow */
+    int32_t flow; /* fastroi_flow */
 } fastroi_exec;
 
 /* An enumeration for each list of fastroi_choices.h, which says what they mean: fastroi_roi_pool_rule, fastroi_reduce, ... */
-#define FASTROI_ENUMERATION(name, CHOICES) typedef enum fastroi_##name { CHOICES(FASTROI_ENUMERATOR) } fastroi_##name;
+#define FASTROI_ENUMERATION(name, CHOICES) typedef enum fastroi_##name{CHOICES(FASTROI_ENUMERATOR)} fastroi_##name;
 FASTROI_CHOICES(FASTROI_ENUMERATION)
 
 /*
@@ -323,16 +323,16 @@ FASTROI_OPERATORS(FASTROI_PROTOTYPE)
 #endif
 
 /* Any of them; params points to its struct. FASTROI_INVALID_VALUE for an operator that this library does not have. */
-FASTROI_API fastroi_status fastroi_run(int32_t operator_code, const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                       const void *params, const fastroi_tensor *out, const fastroi_exec *exec,
-                                       fastroi_error *error);
+FASTROI_API fastroi_status fastroi_run(int32_t operator_code, const fastroi_tensor *features,
+                                       const fastroi_boxes *boxes, const void *params, const fastroi_tensor *out,
+                                       const fastroi_exec *exec, fastroi_error *error);
 
 /* What the table says of an operator, for callers that read it rather than this header. */
 typedef struct fastroi_field {
     const char *name;
-    const char *type; /* as FIELD spells it */
-    size_t offset;    /* in the params struct */
-    const char *of;   /* "number", "flag", "array", or the name of a list of choices */
+    const char *type;           /* as FIELD spells it */
+    size_t offset;              /* in the params struct */
+    const char *of;             /* "number", "flag", "array", or the name of a list of choices */
     int32_t choice_count;       /* 0 for what is no choice */
     const char *const *choices; /* names of the codes 0, 1, ..., NULL past the end; or NULL */
 } fastroi_field;
@@ -358,18 +358,18 @@ typedef enum fastroi_plan_reduce {
 } fastroi_plan_reduce;
 
 typedef enum fastroi_plan_axis {
-    FASTROI_AXIS_ROW = 0,        /* bin: ph; cells: rows. A bin's cells are those of its row times those of its column */
-    FASTROI_AXIS_COLUMN = 1,     /* bin: pw; cells: columns */
-    FASTROI_AXIS_CELL = 2,       /* bin: ph * PW + pw; cells: y * W + x, where bins are no product of rows and columns */
-    FASTROI_AXIS_CHANNEL = 3,    /* bin: ph * PW + pw; it reads channel first + c * (end - first) for the c-th output channel from
+    FASTROI_AXIS_ROW = 0,    /* bin: ph; cells: rows. A bin's cells are those of its row times those of its column */
+    FASTROI_AXIS_COLUMN = 1, /* bin: pw; cells: columns */
+    FASTROI_AXIS_CELL = 2,   /* bin: ph * PW + pw; cells: y * W + x, where bins are no product of rows and columns */
+    FASTROI_AXIS_CHANNEL = 3, /* bin: ph * PW + pw; it reads channel first + c * (end - first) for the c-th output channel from
                                     output_channel on */
     FASTROI_AXIS_ORIENTATION = 4 /* bin: output orientation; cells: orientations */
 } fastroi_plan_axis;
 
 /* Cells [first, end) of a bin, each with this weight. */
 typedef struct fastroi_plan_entry {
-    int32_t axis;   /* fastroi_plan_axis */
-    int32_t point;  /* of the bin, from 0, off the map with an empty range; -1: cells are not listed by points */
+    int32_t axis;  /* fastroi_plan_axis */
+    int32_t point; /* of the bin, from 0, off the map with an empty range; -1: cells are not listed by points */
     int64_t output_channel; /* the first that this is about: not 0 for the later classes of deform_ps_roi_pool */
     int64_t bin;
     int64_t first, end;
@@ -388,9 +388,9 @@ typedef struct fastroi_plan {
  * What an operator does to one box, exactly as it will be run: boxes->count must be 1. The memory of features and out is not
  * looked at. Bins and points ascend within an axis; a bin without cells has no entries.
  */
-FASTROI_API fastroi_status fastroi_list_plan(int32_t operator_code, const fastroi_tensor *features, const fastroi_boxes *boxes,
-                                             const void *params, const fastroi_tensor *out, const fastroi_exec *exec,
-                                             fastroi_plan *plan, fastroi_error *error);
+FASTROI_API fastroi_status fastroi_list_plan(int32_t operator_code, const fastroi_tensor *features,
+                                             const fastroi_boxes *boxes, const void *params, const fastroi_tensor *out,
+                                             const fastroi_exec *exec, fastroi_plan *plan, fastroi_error *error);
 
 /* Whose sample points are listed: the codes of fastroi_aligned for RoIAlign, then these. */
 typedef enum fastroi_points_op {

@@ -64,7 +64,8 @@ static inline int fastroi_import_capsule(void) {
         return -1;
     }
     if (table->struct_size < sizeof(fastroi_functions)) {
-        PyErr_Format(PyExc_ImportError, "the installed fastroi (%s) is older than the one this extension was compiled with",
+        PyErr_Format(PyExc_ImportError,
+                     "the installed fastroi (%s) is older than the one this extension was compiled with",
                      table->version());
         return -1;
     }

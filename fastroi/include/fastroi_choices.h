@@ -31,17 +31,18 @@
  * How RoIAlign takes a box to the map; x is an image coordinate, s the scale. From CLAMP_HALF_PIXEL on, TensorRT's
  * PyramidROIAlign: points off the map move to its outer cells however far they lie, and an adaptive grid has at least one.
  */
-#define FASTROI_ALIGNEDS(CHOICE)                                                                                           \
-    CHOICE(FASTROI_ALIGNED_ASYMMETRIC, asymmetric)                         /* x*s, extents at least 1: aligned=False */    \
-    CHOICE(FASTROI_ALIGNED_HALF_PIXEL, half_pixel)                         /* x*s - 0.5: aligned=True                */    \
-    CHOICE(FASTROI_ALIGNED_IMAGE, image)                                   /* (x + 0.5)*s - 0.5: OpenVINO half_pixel */    \
-    CHOICE(FASTROI_ALIGNED_LEAST_ONE, least_one)                           /* x*s - 0.5, extents at least 1: OpenVINO's    \
-                                                                              detectron extractor                    */    \
-    CHOICE(FASTROI_ALIGNED_CLAMP_HALF_PIXEL, clamp_half_pixel)             /* x*s - 0.5                              */    \
-    CHOICE(FASTROI_ALIGNED_CLAMP_OUTPUT_HALF_PIXEL, clamp_output_half_pixel) /* x*s                                  */    \
-    CHOICE(FASTROI_ALIGNED_CLAMP_ASYMMETRIC, clamp_asymmetric)             /* x*s, each point at the start of its share of \
-                                                                              the bin                                */    \
-    CHOICE(FASTROI_ALIGNED_CLAMP_ALIGN_CORNERS, clamp_align_corners)       /* the same, bins extent / (bins - 1) apart */
+#define FASTROI_ALIGNEDS(CHOICE)                                                                                       \
+    CHOICE(FASTROI_ALIGNED_ASYMMETRIC, asymmetric)             /* x*s, extents at least 1: aligned=False */            \
+    CHOICE(FASTROI_ALIGNED_HALF_PIXEL, half_pixel)             /* x*s - 0.5: aligned=True                */            \
+    CHOICE(FASTROI_ALIGNED_IMAGE, image)                       /* (x + 0.5)*s - 0.5: OpenVINO half_pixel */            \
+    CHOICE(FASTROI_ALIGNED_LEAST_ONE, least_one)               /* x*s - 0.5, extents at least 1: OpenVINO's    \
+                                                                              detectron extractor                    */       \
+    CHOICE(FASTROI_ALIGNED_CLAMP_HALF_PIXEL, clamp_half_pixel) /* x*s - 0.5                              */            \
+    CHOICE(FASTROI_ALIGNED_CLAMP_OUTPUT_HALF_PIXEL,                                                                    \
+           clamp_output_half_pixel)                                  /* x*s                                  */        \
+    CHOICE(FASTROI_ALIGNED_CLAMP_ASYMMETRIC, clamp_asymmetric)       /* x*s, each point at the start of its share of \
+                                                                              the bin                                */ \
+    CHOICE(FASTROI_ALIGNED_CLAMP_ALIGN_CORNERS, clamp_align_corners) /* the same, bins extent / (bins - 1) apart */
 
 /* What becomes of the sample points of a bin. */
 #define FASTROI_ALIGN_REDUCES(CHOICE)                                                                                  \
@@ -52,7 +53,7 @@
     CHOICE(FASTROI_ALIGN_MAX_INSIDE, max_inside)       /* of the points that are on the map: Chainer                */
 
 /* What becomes of the parts of cells that a bin covers. */
-#define FASTROI_AREA_REDUCES(CHOICE)                                   \
+#define FASTROI_AREA_REDUCES(CHOICE)                                       \
     CHOICE(FASTROI_AREA_MEAN, mean) /* weighted by the area of the part */ \
     CHOICE(FASTROI_AREA_SUM, sum)   /* of value times area in cells     */
 
@@ -61,11 +62,12 @@
     CHOICE(FASTROI_CHANNELS_CLASS_MAJOR, class) /* (c * GH + gh) * GW + gw */ \
     CHOICE(FASTROI_CHANNELS_BIN_MAJOR, bin)     /* (gh * GW + gw) * C + c  */
 
-#define FASTROI_PS_ROI_POOL_RULES(CHOICE)                                                                                       \
-    CHOICE(FASTROI_PS_RULE_RFCN, rfcn)               /* R-FCN, MXNet, Paddle: round(x1)*s to (round(x2) + 1)*s, at least 0.1 */ \
-    CHOICE(FASTROI_PS_RULE_OPENVINO, openvino)       /* the same with round(x2 + 1): OpenVINO, ncnn, OpenCV          */         \
-    CHOICE(FASTROI_PS_RULE_TORCHVISION, torchvision) /* round(x*s), at least 1, without the map's last row and column */        \
-    CHOICE(FASTROI_PS_RULE_CHAINERCV, chainercv)     /* x*s, at least 0.1                                            */
+#define FASTROI_PS_ROI_POOL_RULES(CHOICE)                                                                            \
+    CHOICE(FASTROI_PS_RULE_RFCN, rfcn) /* R-FCN, MXNet, Paddle: round(x1)*s to (round(x2) + 1)*s, at least 0.1 */    \
+    CHOICE(FASTROI_PS_RULE_OPENVINO, openvino) /* the same with round(x2 + 1): OpenVINO, ncnn, OpenCV          */    \
+    CHOICE(FASTROI_PS_RULE_TORCHVISION,                                                                              \
+           torchvision)                          /* round(x*s), at least 1, without the map's last row and column */ \
+    CHOICE(FASTROI_PS_RULE_CHAINERCV, chainercv) /* x*s, at least 0.1                                            */
 
 #define FASTROI_CROP_METHODS(CHOICE)        \
     CHOICE(FASTROI_CROP_BILINEAR, bilinear) \
@@ -75,11 +77,12 @@
     CHOICE(FASTROI_RADIANS, radians) \
     CHOICE(FASTROI_DEGREES, degrees)
 
-#define FASTROI_PASTE_RULES(CHOICE)                                                                                        \
-    CHOICE(FASTROI_PASTE_DETECTRON2, detectron2)           /* pixel centres, zeros around the mask, clipped a pixel around \
-                                                              the box; >= threshold                                  */    \
-    CHOICE(FASTROI_PASTE_DETECTRON2_FULL, detectron2_full) /* the same without clipping                              */    \
-    CHOICE(FASTROI_PASTE_DETECTRON, detectron)             /* mask padded, box grown to match and truncated to pixels;     \
+#define FASTROI_PASTE_RULES(CHOICE)                                                                                \
+    CHOICE(FASTROI_PASTE_DETECTRON2, detectron2) /* pixel centres, zeros around the mask, clipped a pixel around \
+                                                              the box; >= threshold                                  */ \
+    CHOICE(FASTROI_PASTE_DETECTRON2_FULL,                                                                          \
+           detectron2_full)                    /* the same without clipping                              */        \
+    CHOICE(FASTROI_PASTE_DETECTRON, detectron) /* mask padded, box grown to match and truncated to pixels;     \
                                                               > threshold                                            */
 
 /* LIST(name, its choices): what a field of a params struct says it is one of. */
@@ -89,7 +92,7 @@
     LIST(arithmetic, FASTROI_ARITHMETICS)             \
     LIST(aligned, FASTROI_ALIGNEDS)                   \
     LIST(align_reduce, FASTROI_ALIGN_REDUCES)         \
-    LIST(area_reduce, FASTROI_AREA_REDUCES)         \
+    LIST(area_reduce, FASTROI_AREA_REDUCES)           \
     LIST(channel_order, FASTROI_CHANNEL_ORDERS)       \
     LIST(ps_roi_pool_rule, FASTROI_PS_ROI_POOL_RULES) \
     LIST(crop_method, FASTROI_CROP_METHODS)           \

@@ -50,7 +50,8 @@ class Pool : public Flow {
 };
 
 fastroi_plan checked_plan(const fastroi_plan* plan) {
-    if (!plan || plan->struct_size < sizeof(fastroi_plan)) refuse(FASTROI_INVALID_VALUE, -1, "plan: NULL, or struct_size is too small");
+    if (!plan || plan->struct_size < sizeof(fastroi_plan))
+        refuse(FASTROI_INVALID_VALUE, -1, "plan: NULL, or struct_size is too small");
     if (plan->capacity < 0 || (plan->capacity > 0 && !plan->entries))
         refuse(FASTROI_INVALID_VALUE, -1, "plan: capacity %lld", (long long)plan->capacity);
     return {sizeof(fastroi_plan), plan->capacity, plan->entries, 0, 0};
@@ -65,18 +66,20 @@ using namespace fastroi;
 
 extern "C" {
 
-fastroi_status fastroi_run(int32_t operator_code, const fastroi_tensor* features, const fastroi_boxes* boxes, const void* params,
-                           const fastroi_tensor* out, const fastroi_exec* exec, fastroi_error* error) {
-    return guarded(error, [&] { 
+fastroi_status fastroi_run(int32_t operator_code, const fastroi_tensor* features, const fastroi_boxes* boxes,
+                           const void* params, const fastroi_tensor* out, const fastroi_exec* exec,
+                           fastroi_error* error) {
+    return guarded(error, [&] {
         const fastroi_exec execution = read_exec(exec);
         StopSign stop(execution.cancel, execution.cancel_context);
         Pool pool;
         run_operator(operator_code, {features, boxes, out, read_execution(execution, stop), pool}, params);
-     });
+    });
 }
 
-fastroi_status fastroi_list_plan(int32_t operator_code, const fastroi_tensor* features, const fastroi_boxes* boxes, const void* params,
-                                 const fastroi_tensor* out, const fastroi_exec* exec, fastroi_plan* plan, fastroi_error* error) {
+fastroi_status fastroi_list_plan(int32_t operator_code, const fastroi_tensor* features, const fastroi_boxes* boxes,
+                                 const void* params, const fastroi_tensor* out, const fastroi_exec* exec,
+                                 fastroi_plan* plan, fastroi_error* error) {
     return guarded(error, [&] {
         if (!boxes || boxes->count != 1) refuse(FASTROI_INVALID_VALUE, -1, "rois: one box is listed at a time");
         fastroi_plan list = checked_plan(plan);
@@ -89,11 +92,11 @@ fastroi_status fastroi_list_plan(int32_t operator_code, const fastroi_tensor* fe
     });
 }
 
-#define FASTROI_DEFINE(name, fields, flags)                                                                           \
-    fastroi_status fastroi_##name(const fastroi_tensor* features, const fastroi_boxes* boxes,                         \
-                                  const fastroi_##name##_params* params, const fastroi_tensor* out,                   \
-                                  const fastroi_exec* exec, fastroi_error* error) {                                   \
-        return fastroi_run(FASTROI_OPERATOR_##name, features, boxes, params, out, exec, error);                       \
+#define FASTROI_DEFINE(name, fields, flags)                                                         \
+    fastroi_status fastroi_##name(const fastroi_tensor* features, const fastroi_boxes* boxes,       \
+                                  const fastroi_##name##_params* params, const fastroi_tensor* out, \
+                                  const fastroi_exec* exec, fastroi_error* error) {                 \
+        return fastroi_run(FASTROI_OPERATOR_##name, features, boxes, params, out, exec, error);     \
     }
 FASTROI_OPERATORS(FASTROI_DEFINE)
 
@@ -103,7 +106,8 @@ fastroi_status fastroi_axis_points(int32_t op, double lo, double hi, double scal
                                    int64_t extent, int64_t capacity, double interval[2], int64_t* grid, int64_t* bin,
                                    double* coordinate, double* weight, int64_t* count, fastroi_error* error) {
     return guarded(error, [&] {
-        *count = axis_points(op, {lo, hi, scale, sampling_ratio, bins, extent}, capacity, interval, grid, bin, coordinate, weight);
+        *count = axis_points(op, {lo, hi, scale, sampling_ratio, bins, extent}, capacity, interval, grid, bin,
+                             coordinate, weight);
     });
 }
 

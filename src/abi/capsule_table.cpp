@@ -4,7 +4,7 @@
 
 extern "C" const void* fastroi_function_table(void) {
 #define FASTROI_TABLE_ENTRY(name) fastroi_##name,
-    static const fastroi_functions table = {
-        sizeof(fastroi_functions), FASTROI_ABI_VERSION, FASTROI_FUNCTIONS(FASTROI_TABLE_ENTRY)};
+    static const fastroi_functions table = {sizeof(fastroi_functions), FASTROI_ABI_VERSION,
+                                            FASTROI_FUNCTIONS(FASTROI_TABLE_ENTRY)};
     return &table;
 }

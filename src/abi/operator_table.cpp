@@ -8,11 +8,11 @@ namespace {
 
 // The names of what a field may say that it is one of, under the name of that list; what is no choice has none.
 #define FASTROI_NAME(enumerator, name) #name,
-#define FASTROI_NAMES(list, CHOICES)                                  \
-    constexpr int32_t list##_count = FASTROI_COUNT(CHOICES);           \
+#define FASTROI_NAMES(list, CHOICES)                         \
+    constexpr int32_t list##_count = FASTROI_COUNT(CHOICES); \
     constexpr const char* list##_names[] = {CHOICES(FASTROI_NAME) nullptr};
-#define FASTROI_NO_NAMES(list)             \
-    constexpr int32_t list##_count = 0;    \
+#define FASTROI_NO_NAMES(list)          \
+    constexpr int32_t list##_count = 0; \
     constexpr const char* const* list##_names = nullptr;
 FASTROI_CHOICES(FASTROI_NAMES)
 FASTROI_NO_NAMES(number)
@@ -20,10 +20,10 @@ FASTROI_NO_NAMES(flag)
 FASTROI_NO_NAMES(array)
 
 #define FASTROI_FIELD(type, name, of) {#name, #type, offsetof(Params, name), #of, of##_count, of##_names},
-#define FASTROI_FIELD_TABLE(name, FIELDS, flags)                          \
-    namespace name##_table {                                              \
-    using Params = fastroi_##name##_params;                               \
-    constexpr fastroi_field fields[] = {FIELDS(FASTROI_FIELD)};           \
+#define FASTROI_FIELD_TABLE(name, FIELDS, flags)                    \
+    namespace name##_table {                                        \
+        using Params = fastroi_##name##_params;                     \
+        constexpr fastroi_field fields[] = {FIELDS(FASTROI_FIELD)}; \
     }
 FASTROI_OPERATORS(FASTROI_FIELD_TABLE)
 
@@ -40,7 +40,8 @@ Params read_params(const void* from, const fastroi_operator& op) {
         if (!field.choices) continue;
         int32_t code;
         memcpy(&code, (const unsigned char*)&params + field.offset, sizeof code);
-        if (code < 0 || code >= field.choice_count) refuse(FASTROI_INVALID_VALUE, -1, "%s: unknown code %d", field.name, code);
+        if (code < 0 || code >= field.choice_count)
+            refuse(FASTROI_INVALID_VALUE, -1, "%s: unknown code %d", field.name, code);
     }
     return params;
 }

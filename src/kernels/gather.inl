@@ -10,7 +10,8 @@ inline Block<T, NV> weighted_cells(const MapTile& map, const WeightedCell<T>* ce
     Block<T, NV> sum = Block<T, NV>::product(Vec<T>::broadcast(cells->weight),
                                              Block<T, NV>::load(cell_address(map, cells->row, cells->column)));
     for (int32_t t = 1; t < count; t++)
-        sum.add_product(Vec<T>::broadcast(cells[t].weight), Block<T, NV>::load(cell_address(map, cells[t].row, cells[t].column)));
+        sum.add_product(Vec<T>::broadcast(cells[t].weight),
+                        Block<T, NV>::load(cell_address(map, cells[t].row, cells[t].column)));
     return sum;
 }
 

@@ -122,7 +122,7 @@ constexpr int block_widths = 3;  // 64, 128 and 256 bytes
 struct KernelTable {
     const char* name;
     int packed_width, direct_width;  // index of the preferred block width: packed maps, channels-last maps
-    void (*end_streaming)();  // makes streamed stores visible to other threads
+    void (*end_streaming)();         // makes streamed stores visible to other threads
     BlockKernels<float> f32[block_widths];
     BlockKernels<double> f64[block_widths];
 };

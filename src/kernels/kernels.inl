@@ -30,22 +30,10 @@ constexpr void open_ports(BlockKernels<double>& kernels) {
 template <class T, int bytes>
 constexpr BlockKernels<T> block_kernels() {
     constexpr int NV = bytes / sizeof(Vec<T>);
-    BlockKernels<T> kernels{Block<T, NV>::lanes,
-                            max_ranges<T, NV>,
-                            begin_maxima<T, NV>,
-                            raise_to_runs<T, NV>,
-                            max_cells<T, NV>,
-                            mean_ranges<T, NV>,
-                            argmax_ranges<T, NV>,
-                            sum_taps<T, NV>,
-                            sum_bins<T, NV>,
-                            sum_whole_bins<T>,
-                            begin_sums<T, NV>,
-                            add_strip<T, NV>,
-                            divide_bins<T, NV>,
-                            max_samples<T, NV>,
-                            gather<T, NV>,
-                            {}};
+    BlockKernels<T> kernels{Block<T, NV>::lanes, max_ranges<T, NV>,  begin_maxima<T, NV>,  raise_to_runs<T, NV>,
+                            max_cells<T, NV>,    mean_ranges<T, NV>, argmax_ranges<T, NV>, sum_taps<T, NV>,
+                            sum_bins<T, NV>,     sum_whole_bins<T>,  begin_sums<T, NV>,    add_strip<T, NV>,
+                            divide_bins<T, NV>,  max_samples<T, NV>, gather<T, NV>,        {}};
     open_ports<NV>(kernels);
     return kernels;
 }

@@ -9,7 +9,8 @@ namespace {
 
 // Always inlined, or a tile goes through memory: left to itself the compiler stops inlining when the file has grown enough.
 template <class E, class T = typename E::Arithmetic>
-__attribute__((always_inline)) inline void load_transposed(E element, const unsigned char* from, ptrdiff_t stride, Vec<T> (&v)[16 / sizeof(T)]) {
+__attribute__((always_inline)) inline void load_transposed(E element, const unsigned char* from, ptrdiff_t stride,
+                                                           Vec<T> (&v)[16 / sizeof(T)]) {
     constexpr int R = 16 / sizeof(T);
     for (int i = 0; i < R; i++) v[i] = load_groups(element, from + i * stride, R * stride);
     Vec<T>::transpose_groups(v);
@@ -32,7 +33,8 @@ constexpr int best_tile = is_own<E> && Vec<typename E::Arithmetic>::wide_tile ? 
 constexpr ptrdiff_t prefetch_distance = 512;
 
 template <class E, int NV, int R, class T = typename E::Arithmetic>
-inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t channels, int64_t columns, T* dst) {
+inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stride, int64_t channels, int64_t columns,
+                                T* dst) {
     constexpr int tiles_per_line = 64 / (R * (int)item<E>);
     constexpr int W = Vec<T>::lanes;
     for (int64_t first = 0; first < channels; first += W) {
@@ -44,7 +46,8 @@ inline void pack_row_transposed(const unsigned char* row, ptrdiff_t channel_stri
             // As many planes are read at once as there are lanes: more streams than the hardware follows.
             for (int64_t c = at / R % tiles_per_line; c < Vec<T>::lanes; c += tiles_per_line)
                 __builtin_prefetch(from + c * channel_stride + at * item<E> + prefetch_distance);
-            transpose_tile<E, R>(from + at * item<E>, channel_stride, to + at * Block<T, NV>::bytes, Block<T, NV>::bytes);
+            transpose_tile<E, R>(from + at * item<E>, channel_stride, to + at * Block<T, NV>::bytes,
+                                 Block<T, NV>::bytes);
         }
     }
 }
@@ -174,11 +177,13 @@ inline void transpose_bins(const unsigned char* bins, int64_t count, T* planes) 
     for (int lane = 0; lane < Block<T, NV>::lanes; lane += R)
         for (int64_t b = 0; b < in_tiles; b += W) {
             const int64_t at = count < W ? 0 : smaller(b, in_tiles - W);
-            transpose_tile<Own<T>, R>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T), Block<T, NV>::bytes,
-                              (unsigned char*)(planes + lane * count + at), count * (ptrdiff_t)sizeof(T));
+            transpose_tile<Own<T>, R>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T),
+                                      Block<T, NV>::bytes, (unsigned char*)(planes + lane * count + at),
+                                      count * (ptrdiff_t)sizeof(T));
         }
     for (int64_t b = in_tiles; b < count; b++)
-        for (int lane = 0; lane < Block<T, NV>::lanes; lane++) planes[lane * count + b] = ((const T*)(bins + b * Block<T, NV>::bytes))[lane];
+        for (int lane = 0; lane < Block<T, NV>::lanes; lane++)
+            planes[lane * count + b] = ((const T*)(bins + b * Block<T, NV>::bytes))[lane];
 }
 
 // Lanes that stay neighbours: bin by bin.
@@ -215,13 +220,14 @@ void unpack(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins
     if (out.channel_stride == item<E>) return copy_bins<E, NV>(bins, rows, columns, out);
     if (count < narrow_tile<E> || out.column_stride != item<E> || (rows > 1 && out.row_stride != columns * item<E>))
         return scatter_bins<E, NV>(bins, rows, columns, out);
-    const bool one_run = out.channel_stride == plane, whole = out.first_lane == 0 && out.end_lane == Block<T, NV>::lanes;
+    const bool one_run = out.channel_stride == plane,
+               whole = out.first_lane == 0 && out.end_lane == Block<T, NV>::lanes;
     if (is_own<E> && one_run && whole && !out.stream && count >= Vec<T>::lanes && (uintptr_t)out.data % sizeof(T) == 0)
         return transpose_bins<T, NV>(bins.data, count, (T*)out.data);
     transpose_bins<T, NV>(bins.data, count, staging);
     if (one_run) {
-        write_run<E>(staging + out.first_lane * count, out.data + out.first_lane * plane, (out.end_lane - out.first_lane) * count,
-                     out.stream);
+        write_run<E>(staging + out.first_lane * count, out.data + out.first_lane * plane,
+                     (out.end_lane - out.first_lane) * count, out.stream);
     } else {
         for (int64_t lane = out.first_lane; lane < out.end_lane; lane++)
             write_run<E>(staging + lane * count, out.data + lane * out.channel_stride, count, out.stream);

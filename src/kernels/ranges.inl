@@ -29,8 +29,8 @@ inline void column_maxima_of(const unsigned char* first, ptrdiff_t row_stride, p
 }
 
 template <class T, int NV>
-inline void column_maxima_of_any(const unsigned char* first, ptrdiff_t row_stride, ptrdiff_t column_stride, int64_t height,
-                                 int64_t columns, T* scratch) {
+inline void column_maxima_of_any(const unsigned char* first, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                                 int64_t height, int64_t columns, T* scratch) {
     const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
     for (int64_t x = 0; x < columns; x++, first += column_stride, scratch += Block<T, NV>::lanes)
         max_of<T, NV>(first, row_stride, height, lowest).store(scratch);
@@ -55,7 +55,8 @@ inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t
 
 // One column of bins: its place and width are looked up once for all bin rows. N: no bin is wider; 0: any width.
 template <class T, int NV, int N>
-inline void bin_column_maxima_of(const ReducedRows<T>& rows, ptrdiff_t first, int64_t width, unsigned char* bin, ptrdiff_t row_stride) {
+inline void bin_column_maxima_of(const ReducedRows<T>& rows, ptrdiff_t first, int64_t width, unsigned char* bin,
+                                 ptrdiff_t row_stride) {
     constexpr ptrdiff_t lanes = Block<T, NV>::lanes;
     ptrdiff_t cell[N + 1];
     for (int i = 1; i < N; i++) cell[i] = smaller(i, width - 1) * lanes;
@@ -91,7 +92,8 @@ void max_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, cons
     for (int64_t ph = 0; ph < y.count; ph += together) {
         const ReducedRows<T> rows = {scratch, pitch, ph, smaller(ph + together, y.count)};
         for (int64_t p = ph; p < rows.end_row; p++)
-            if (!is_empty(y.bins[p])) column_maxima<T, NV>(map, y.bins[p], x.hull, y.longest, scratch + (p - ph) * pitch);
+            if (!is_empty(y.bins[p]))
+                column_maxima<T, NV>(map, y.bins[p], x.hull, y.longest, scratch + (p - ph) * pitch);
         for (int64_t pw = 0; pw < x.count; pw++) bin_column_maxima<T, NV>(rows, x, pw, bins);
         for (int64_t p = ph; p < rows.end_row; p++)
             if (is_empty(y.bins[p])) fill_bin_row<T, NV>(bins, p, x.count, 0);
@@ -115,7 +117,8 @@ struct CoveredRows {
     int64_t count;
     ptrdiff_t bin[most], row[most * NY];
 
-    CoveredRows(const MapTile& maxima, const RunCover& y, int64_t first, const BinTile& bins) : count(smaller(most, y.count - first)) {
+    CoveredRows(const MapTile& maxima, const RunCover& y, int64_t first, const BinTile& bins)
+        : count(smaller(most, y.count - first)) {
         for (int64_t j = 0; j < count; j++) bin[j] = y.bins[first + j] * bins.row_stride;
         for (int64_t r = 0; r < count * NY; r++) row[r] = y.starts[first * NY + r] * maxima.row_stride;
     }
@@ -123,7 +126,8 @@ struct CoveredRows {
 
 // NY, NX: runs a bin on either axis.
 template <class T, int NV, int NY, int NX>
-inline void raise_to_few_runs(const MapTile& maxima, const RunCover& y, const RunCover& x, bool start, const BinTile& bins) {
+inline void raise_to_few_runs(const MapTile& maxima, const RunCover& y, const RunCover& x, bool start,
+                              const BinTile& bins) {
     for (int64_t first = 0; first < y.count; first += CoveredRows<NY>::most) {
         const CoveredRows<NY> rows(maxima, y, first, bins);
         const int32_t* columns = x.starts;
@@ -143,14 +147,16 @@ inline void raise_to_few_runs(const MapTile& maxima, const RunCover& y, const Ru
 }
 
 template <class T, int NV>
-inline void raise_to_many_runs(const MapTile& maxima, const RunCover& y, const RunCover& x, bool start, const BinTile& bins) {
+inline void raise_to_many_runs(const MapTile& maxima, const RunCover& y, const RunCover& x, bool start,
+                               const BinTile& bins) {
     for (int64_t j = 0; j < y.count; j++)
         for (int64_t i = 0; i < x.count; i++) {
             unsigned char* const bin = bin_address(bins, y.bins[j], x.bins[i]);
             Block<T, NV> best = Block<T, NV>::filled(minus_infinity<T>);
             for (int64_t r = 0; r < y.runs; r++)
                 for (int64_t c = 0; c < x.runs; c++)
-                    best.raise_to(Block<T, NV>::load(cell_address(maxima, y.starts[j * y.runs + r], x.starts[i * x.runs + c])));
+                    best.raise_to(
+                        Block<T, NV>::load(cell_address(maxima, y.starts[j * y.runs + r], x.starts[i * x.runs + c])));
             if (!start) best.raise_to(Block<T, NV>::load(bin));
             best.store(bin);
         }
@@ -214,15 +220,16 @@ inline uint64_t lanes_equal(const unsigned char* cell, const unsigned char* maxi
     uint64_t bits = 0;
     for (int i = 0; i < NV; i++) {
         const ptrdiff_t at = i * (ptrdiff_t)sizeof(Vec<T>);
-        bits |= (uint64_t)Vec<T>::equal_lanes(Vec<T>::load(cell + at), Vec<T>::load(maximum + at)) << (i * Vec<T>::lanes);
+        bits |= (uint64_t)Vec<T>::equal_lanes(Vec<T>::load(cell + at), Vec<T>::load(maximum + at))
+                << (i * Vec<T>::lanes);
     }
     return bits;
 }
 
 // Row-major search for each lane's maximum; a lane leaves `open` at its first hit, and the search ends with the last lane.
 template <class T, int NV>
-inline void first_offsets(const MapTile& map, Range rows, Range columns, const unsigned char* maximum, int64_t map_width,
-                          int64_t* offsets) {
+inline void first_offsets(const MapTile& map, Range rows, Range columns, const unsigned char* maximum,
+                          int64_t map_width, int64_t* offsets) {
     constexpr int lanes = Block<T, NV>::lanes;
     uint64_t open = lanes == 64 ? ~(uint64_t)0 : ((uint64_t)1 << (lanes % 64)) - 1;
     for (int64_t y = rows.start; y < rows.end && open; y++)

@@ -11,7 +11,8 @@ inline bool weighted_row(const MapTile& map, int32_t row, T weight, const Sample
     if (weight == 0) return false;
     for (int64_t i = 0; i < x.cell_count; i++) {
         const Block<T, NV> cell = Block<T, NV>::load(cell_address(map, row, x.cells[i]));
-        Block<T, NV>::product(Vec<T>::broadcast(weight), cell).store(scratch + (x.cells[i] - x.hull.start) * Block<T, NV>::lanes);
+        Block<T, NV>::product(Vec<T>::broadcast(weight), cell)
+            .store(scratch + (x.cells[i] - x.hull.start) * Block<T, NV>::lanes);
     }
     return true;
 }
@@ -37,7 +38,8 @@ inline void raise_bins_to_points(const T* row, const SampleAxis<T>& x, const Bin
             const Sample<T>& point = x.samples[s];
             const T* const cell = row + (point.low - x.hull.start) * (ptrdiff_t)lanes;
             Block<T, NV> sum = Block<T, NV>::filled(0);
-            if (point.weight != 0) sum = Block<T, NV>::product(Vec<T>::broadcast(point.weight), Block<T, NV>::load(cell));
+            if (point.weight != 0)
+                sum = Block<T, NV>::product(Vec<T>::broadcast(point.weight), Block<T, NV>::load(cell));
             if (point.high_weight != 0)
                 sum.add_product(Vec<T>::broadcast(point.high_weight), Block<T, NV>::load(cell + lanes));
             best.raise_to(sum);

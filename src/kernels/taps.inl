@@ -37,20 +37,22 @@ inline void weighted_rows_of(const MapTile& map, const int32_t* index, const T* 
 
 // A long list of weighted rows, for N columns together: each weight is fetched once for all of them.
 template <class T, int NV, int N>
-inline void weighted_rows_of_columns(const MapTile& map, const int32_t* index, const T* weight, int32_t count, Columns columns,
-                                     int64_t i, T* scratch) {
+inline void weighted_rows_of_columns(const MapTile& map, const int32_t* index, const T* weight, int32_t count,
+                                     Columns columns, int64_t i, T* scratch) {
     const unsigned char* column[N];
     Block<T, NV> sum[N];
     for (int k = 0; k < N; k++) {
         column[k] = map.origin + columns.cells[i + k] * map.column_stride;
-        sum[k] = Block<T, NV>::product(Vec<T>::broadcast(weight[0]), Block<T, NV>::load(column[k] + index[0] * map.row_stride));
+        sum[k] = Block<T, NV>::product(Vec<T>::broadcast(weight[0]),
+                                       Block<T, NV>::load(column[k] + index[0] * map.row_stride));
     }
     for (int32_t t = 1; t < count; t++) {
         const Vec<T> w = Vec<T>::broadcast(weight[t]);
         const ptrdiff_t row = index[t] * map.row_stride;
         for (int k = 0; k < N; k++) sum[k].add_product(w, Block<T, NV>::load(column[k] + row));
     }
-    for (int k = 0; k < N; k++) sum[k].store(scratch + (columns.cells[i + k] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
+    for (int k = 0; k < N; k++)
+        sum[k].store(scratch + (columns.cells[i + k] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
 }
 
 template <class T, int NV>
@@ -71,10 +73,12 @@ inline void weighted_rows(const MapTile& map, const int32_t* index, const T* wei
 
 // The bin's taps [first, end), added to `sum` if the bin has been started, else starting it.
 template <class T, int NV>
-inline Block<T, NV> weighted_columns(const T* scratch, int32_t first_column, const TapAxis<T>& x, int32_t first, int32_t end,
-                                     bool started, const void* bin) {
+inline Block<T, NV> weighted_columns(const T* scratch, int32_t first_column, const TapAxis<T>& x, int32_t first,
+                                     int32_t end, bool started, const void* bin) {
     constexpr int lanes = Block<T, NV>::lanes;
-    const auto cell = [&](int32_t t) { return Block<T, NV>::load(scratch + (x.index[t] - first_column) * (ptrdiff_t)lanes); };
+    const auto cell = [&](int32_t t) {
+        return Block<T, NV>::load(scratch + (x.index[t] - first_column) * (ptrdiff_t)lanes);
+    };
     Block<T, NV> sum;
     if (started)
         sum = Block<T, NV>::load(bin);
@@ -129,7 +133,8 @@ inline void bin_column_sums(const ReducedRows<T>& rows, const TapAxis<T>& y, con
 }
 
 template <class T, int NV>
-void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins, T* scratch) {
+void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins,
+              T* scratch) {
     const Columns columns = {x.cells, x.cell_count, x.hull.start};
     const int64_t width = x.hull.end - x.hull.start, together = rows_together<T, NV>(width);
     const ptrdiff_t pitch = width * Block<T, NV>::lanes;
@@ -140,7 +145,8 @@ void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T ou
             if (count == 0 || width == 0)
                 fill_bin_row<T, NV>(bins, p, x.count, outside);
             else
-                weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns, scratch + (p - ph) * pitch);
+                weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns,
+                                     scratch + (p - ph) * pitch);
         }
         for (int64_t pw = 0; pw < x.count; pw++) bin_column_sums<T, NV>(rows, y, x, pw, outside, bins);
     }
@@ -173,7 +179,8 @@ inline Columns columns_in_strip(const TapAxis<T>& x, Range strip) {
 }
 
 template <class T, int NV>
-void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip, const BinTile& bins, T* scratch) {
+void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip, const BinTile& bins,
+               T* scratch) {
     const Columns columns = columns_in_strip(x, strip);
     if (columns.count == 0) return;
     const ptrdiff_t row = (ptrdiff_t)(strip.end - strip.start) * Block<T, NV>::lanes;
@@ -238,7 +245,8 @@ struct BinCells {
         for (int t = 0; t < N; t++) weight[t] = Vec<T>::broadcast(row_weights[t]), row[t] = rows[t] * row_stride;
     }
     void take_columns(const TapAxis<T>& x, int64_t pw) {
-        columns = x.index + x.first[pw], column_weights = x.weight + x.first[pw], column_count = x.first[pw + 1] - x.first[pw];
+        columns = x.index + x.first[pw], column_weights = x.weight + x.first[pw],
+        column_count = x.first[pw + 1] - x.first[pw];
     }
 
     template <int NV>
@@ -284,8 +292,8 @@ inline void each_bin(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& 
 }
 
 template <class T, class Write, class Fill>
-inline void sum_bin_by_bin(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins, const Write& write,
-                           const Fill& fill) {
+inline void sum_bin_by_bin(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins,
+                           const Write& write, const Fill& fill) {
     for (int64_t ph = 0; ph < y.count; ph++) {
         switch (y.first[ph + 1] - y.first[ph]) {
             case 0:

@@ -78,7 +78,8 @@ struct Vec<double> {
 };
 
 // Sixteen rows of eight floats, `stride` bytes apart, as eight vectors of sixteen rows: half the loads of two narrow tiles.
-__attribute__((always_inline)) inline void load_transposed(Float32, const unsigned char* from, ptrdiff_t stride, Vec<float> (&v)[8]) {
+__attribute__((always_inline)) inline void load_transposed(Float32, const unsigned char* from, ptrdiff_t stride,
+                                                           Vec<float> (&v)[8]) {
     const auto pair = [&](int row) {
         const __m512 low = _mm512_castps256_ps512(_mm256_loadu_ps((const float*)(from + row * stride)));
         return Vec<float>{_mm512_insertf32x8(low, _mm256_loadu_ps((const float*)(from + (row + 4) * stride)), 1)};

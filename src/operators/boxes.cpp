@@ -62,14 +62,16 @@ int64_t exact_integers(int32_t dtype) {
 
 int64_t checked_image(double value, int64_t images, const char* argument, int64_t row) {
     if (value != std::floor(value) || std::isinf(value))
-        refuse(FASTROI_INVALID_VALUE, row, "%s[%lld]: batch index %.17g is not an integer", argument, (long long)row, value);
+        refuse(FASTROI_INVALID_VALUE, row, "%s[%lld]: batch index %.17g is not an integer", argument, (long long)row,
+               value);
     if (value < 0 || value >= (double)images)
         refuse(FASTROI_INVALID_VALUE, row, "%s[%lld]: batch index %.17g is outside [0, %lld)", argument, (long long)row,
                value, (long long)images);
     return (int64_t)value;
 }
 
-const char* const corner_names[2][max_box_coordinates] = {{"x1", "y1", "x2", "y2", ""}, {"cx", "cy", "w", "h", "angle"}};
+const char* const corner_names[2][max_box_coordinates] = {{"x1", "y1", "x2", "y2", ""},
+                                                          {"cx", "cy", "w", "h", "angle"}};
 
 double checked_coordinate(double value, int coordinates, int i, int64_t row) {
     if (!std::isfinite(value))
@@ -83,7 +85,8 @@ double checked_coordinate(double value, int coordinates, int i, int64_t row) {
 void check_box_table(const fastroi_boxes& boxes, int coordinates, int64_t images) {
     if (boxes.count < 0) refuse(FASTROI_INVALID_VALUE, -1, "rois: count %lld is negative", (long long)boxes.count);
     if (boxes.columns != coordinates && boxes.columns != coordinates + 1)
-        refuse(FASTROI_INVALID_VALUE, -1, "rois: %d columns; expected %d or %d", boxes.columns, coordinates, coordinates + 1);
+        refuse(FASTROI_INVALID_VALUE, -1, "rois: %d columns; expected %d or %d", boxes.columns, coordinates,
+               coordinates + 1);
     if (!reader_of(boxes.dtype)) refuse(FASTROI_INVALID_TYPE, -1, "rois: unknown dtype code %d", boxes.dtype);
     if (boxes.count > 0 && !boxes.data) refuse(FASTROI_INVALID_VALUE, -1, "rois: data is NULL");
     if (boxes.columns == coordinates + 1 && boxes.batch_indices)
@@ -94,8 +97,8 @@ void check_box_table(const fastroi_boxes& boxes, int coordinates, int64_t images
     if (boxes.batch_indices && !is_integer(boxes.batch_dtype))
         refuse(FASTROI_INVALID_TYPE, -1, "batch_indices: an integer dtype is required");
     if (boxes.columns == coordinates && !boxes.batch_indices && images != 1 && boxes.count > 0)
-        refuse(FASTROI_INVALID_VALUE, -1, "batch_indices: required when rois has no batch column and there are %lld images",
-               (long long)images);
+        refuse(FASTROI_INVALID_VALUE, -1,
+               "batch_indices: required when rois has no batch column and there are %lld images", (long long)images);
 }
 
 std::vector<Box> read_boxes(const fastroi_boxes& boxes, int coordinates, int64_t images) {
@@ -112,8 +115,9 @@ std::vector<Box> read_boxes(const fastroi_boxes& boxes, int coordinates, int64_t
             if (skipped)
                 box.image = checked_image(read(row), images, "rois", k);
             else if (read_index)
-                box.image = checked_image(read_index((const unsigned char*)boxes.batch_indices + k * boxes.batch_stride), images,
-                                          "batch_indices", k);
+                box.image =
+                    checked_image(read_index((const unsigned char*)boxes.batch_indices + k * boxes.batch_stride),
+                                  images, "batch_indices", k);
         }
     });
     return result;

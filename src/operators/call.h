@@ -13,8 +13,10 @@ inline void check_scales(double scale_h, double scale_w) {
     check_scale(scale_w);
 }
 
-inline void check_sampling_ratio(int64_t ratio, const char* name = "sampling_ratio", int64_t most = max_sampling_ratio) {
-    if (ratio > most) refuse(FASTROI_INVALID_VALUE, -1, "%s: %lld; at most %lld", name, (long long)ratio, (long long)most);
+inline void check_sampling_ratio(int64_t ratio, const char* name = "sampling_ratio",
+                                 int64_t most = max_sampling_ratio) {
+    if (ratio > most)
+        refuse(FASTROI_INVALID_VALUE, -1, "%s: %lld; at most %lld", name, (long long)ratio, (long long)most);
 }
 
 inline void check_sampling_ratios(int64_t sampling_h, int64_t sampling_w, int64_t most = max_sampling_ratio) {
@@ -46,8 +48,10 @@ struct Call {
     Flow& flow;
 
     explicit Call(const Request& request, int64_t channels_per_output = 1, int coordinates = 4)
-        : execution(request.execution), map(read_features(request.features, checked(request.boxes).count)),
-          dtype(request.features->dtype), flow(request.flow) {
+        : execution(request.execution),
+          map(read_features(request.features, checked(request.boxes).count)),
+          dtype(request.features->dtype),
+          flow(request.flow) {
         if (map.channels % channels_per_output != 0)
             refuse(FASTROI_INVALID_VALUE, -1, "features: %lld channels are not a multiple of group_size's %lld bins",
                    (long long)map.channels, (long long)channels_per_output);

@@ -20,7 +20,8 @@ Execution read_execution(const fastroi_exec& exec, StopSign& stop) {
         refuse(FASTROI_INVALID_VALUE, -1, "num_threads: %d is outside [0, %d]", exec.num_threads, max_threads);
     const KernelTable* kernels = exec.simd ? find_kernels(exec.simd) : active_kernels();
     if (!kernels) refuse(FASTROI_INVALID_VALUE, -1, "simd: '%.40s' is not supported here", exec.simd);
-    if (exec.flow < FASTROI_POOL || exec.flow > FASTROI_CHECK_SHAPES) refuse(FASTROI_INVALID_VALUE, -1, "flow: unknown code %d", exec.flow);
+    if (exec.flow < FASTROI_POOL || exec.flow > FASTROI_CHECK_SHAPES)
+        refuse(FASTROI_INVALID_VALUE, -1, "flow: unknown code %d", exec.flow);
     return {exec.num_threads ? exec.num_threads : default_threads(), kernels, exec.flow, &stop};
 }
 
@@ -32,8 +33,8 @@ Tensor read_tensor(const fastroi_tensor* t, const char* name) {
         empty = empty || extent == 0;
     }
     if (!t->data && !empty) refuse(FASTROI_INVALID_VALUE, -1, "%s: data is NULL", name);
-    return {(unsigned char*)t->data, t->shape[0], t->shape[1], t->shape[2], t->shape[3],
-            t->strides[0], t->strides[1], t->strides[2], t->strides[3]};
+    return {(unsigned char*)t->data, t->shape[0],   t->shape[1],   t->shape[2],  t->shape[3],
+            t->strides[0],           t->strides[1], t->strides[2], t->strides[3]};
 }
 
 Tensor read_features(const fastroi_tensor* features, int64_t roi_count) {
@@ -46,16 +47,18 @@ Tensor read_features(const fastroi_tensor* features, int64_t roi_count) {
     if (roi_count > 0 && (t.rows == 0 || t.columns == 0))
         refuse(FASTROI_INVALID_VALUE, -1, "features: a map of %lld x %lld cells has nothing to pool", (long long)t.rows,
                (long long)t.columns);
-    if (roi_count > 0 && t.images == 0) refuse(FASTROI_INVALID_VALUE, -1, "features: 0 images, but %lld rois", (long long)roi_count);
+    if (roi_count > 0 && t.images == 0)
+        refuse(FASTROI_INVALID_VALUE, -1, "features: 0 images, but %lld rois", (long long)roi_count);
     return t;
 }
 
 Tensor read_output(const fastroi_tensor* out, int32_t dtype, int64_t roi_count, int64_t channels, const char* name) {
     const Tensor t = read_tensor(out, name);
-    if (out->dtype != dtype) refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; %d required", name, out->dtype, dtype);
+    if (out->dtype != dtype)
+        refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; %d required", name, out->dtype, dtype);
     if (t.images != roi_count || t.channels != channels)
-        refuse(FASTROI_INVALID_VALUE, -1, "%s: shape (%lld, %lld, ...); (%lld, %lld, ...) required", name, (long long)t.images,
-               (long long)t.channels, (long long)roi_count, (long long)channels);
+        refuse(FASTROI_INVALID_VALUE, -1, "%s: shape (%lld, %lld, ...); (%lld, %lld, ...) required", name,
+               (long long)t.images, (long long)t.channels, (long long)roi_count, (long long)channels);
     if (t.rows < 1 || t.columns < 1 || t.rows > max_bins || t.columns > max_bins)
         refuse(FASTROI_INVALID_VALUE, -1, "output_size: %lld x %lld; both must be in [1, 2^31 - 1]", (long long)t.rows,
                (long long)t.columns);

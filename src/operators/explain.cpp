@@ -11,7 +11,8 @@ void check_axis(const Side& side, int64_t least_extent) {
     check_sampling_ratio(side.sampling);
     if (!std::isfinite(side.lo) || !std::isfinite(side.hi))
         refuse(FASTROI_INVALID_VALUE, -1, "box: [%g, %g]; coordinates must be finite", side.lo, side.hi);
-    if (side.bins < 1 || side.bins > max_bins) refuse(FASTROI_INVALID_VALUE, -1, "output_size: %lld", (long long)side.bins);
+    if (side.bins < 1 || side.bins > max_bins)
+        refuse(FASTROI_INVALID_VALUE, -1, "output_size: %lld", (long long)side.bins);
     if (side.extent < least_extent) refuse(FASTROI_INVALID_VALUE, -1, "map_size: %lld", (long long)side.extent);
     if (side.extent > max_bins) refuse(FASTROI_OVERFLOW, -1, "map_size: %lld", (long long)side.extent);
 }
@@ -75,12 +76,14 @@ struct PointList {
 
 }  // namespace
 
-int64_t axis_points(int32_t op, const Side& side, int64_t capacity, double* interval, int64_t* grid, int64_t* bin, double* coordinate,
-                    double* weight) {
+int64_t axis_points(int32_t op, const Side& side, int64_t capacity, double* interval, int64_t* grid, int64_t* bin,
+                    double* coordinate, double* weight) {
     check_code(op, FASTROI_POINTS_CROP + 1, "op");
     check_axis(side, 1);
     PointList points{capacity, bin, coordinate, weight};
-    const auto spans = [&](double start, double step) { interval[0] = start, interval[1] = start + step * (double)side.bins; };
+    const auto spans = [&](double start, double step) {
+        interval[0] = start, interval[1] = start + step * (double)side.bins;
+    };
     *grid = 1;
     if (op < align_rule_count) {
         const AlignAxis<double> a = align_axis<double>(align_rule(op), side);
@@ -98,7 +101,8 @@ int64_t axis_points(int32_t op, const Side& side, int64_t capacity, double* inte
     } else {
         const CropAxis a = crop_axis(side.lo, side.hi, side.bins, side.extent);
         interval[0] = crop_coordinate(a, 0), interval[1] = crop_coordinate(a, side.bins - 1);
-        points.add_one_per_bin(side.bins, [&](int64_t p) { return (double)crop_coordinate(a, p); }, crop_taps(false, side));
+        points.add_one_per_bin(
+            side.bins, [&](int64_t p) { return (double)crop_coordinate(a, p); }, crop_taps(false, side));
     }
     return points.count;
 }

@@ -44,7 +44,8 @@ double estimated_cells(double points, const Call& call) {
 // --- rotated RoIAlign ----------------------------------------------------------------------------------------------------
 
 template <class T, class Real>
-void plan_rotated_bin(CellCollector<T>& collector, const RotatedBox<Real>& b, int64_t ph, int64_t pw, const Tensor& map) {
+void plan_rotated_bin(CellCollector<T>& collector, const RotatedBox<Real>& b, int64_t ph, int64_t pw,
+                      const Tensor& map) {
     collector.begin_bin();
     collector.begin_merging(b.y.grid <= 2 && b.x.grid <= 2);
     visit_rotated_points(b, ph, pw, map.rows, map.columns, [&](const AlignPoint<Real>& y, const AlignPoint<Real>& x) {
@@ -57,7 +58,8 @@ template <class T, class Real>
 void plan_rotated_as(const Call& call, const Rotation& r) {
     std::vector<RotatedBox<Real>> boxes;
     boxes.reserve(call.rois.size());
-    for (const Box& box : call.rois) boxes.push_back(rotated_box<Real>(r, box.coordinate, call.out.rows, call.out.columns));
+    for (const Box& box : call.rois)
+        boxes.push_back(rotated_box<Real>(r, box.coordinate, call.out.rows, call.out.columns));
     const auto cells = [&](int64_t k) {
         const double bins = (double)call.out.rows * (double)call.out.columns;
         return boxes[k].outside ? 0 : estimated_cells(bins * (double)boxes[k].y.grid * (double)boxes[k].x.grid, call);
@@ -65,11 +67,13 @@ void plan_rotated_as(const Call& call, const Rotation& r) {
     for_each_part(call, cells, [&](Range rows, int64_t first, int64_t count) {
         const auto plan_window = [&](CellCollector<T>& collector, int64_t k, int64_t) {
             for (int64_t ph = rows.start; ph < rows.end; ph++)
-                for (int64_t pw = 0; pw < call.out.columns; pw++) plan_rotated_bin(collector, boxes[k], ph, pw, call.map);
+                for (int64_t pw = 0; pw < call.out.columns; pw++)
+                    plan_rotated_bin(collector, boxes[k], ph, pw, call.map);
         };
-        GatherPlan<T> plan(call.rois.data(), first, count, 1, call.threads(),
-                                 [&](int64_t) { return call.out.columns; }, plan_window);
-        call.flow.take(SumOverCells<T>{{std::move(plan)}}, call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
+        GatherPlan<T> plan(
+            call.rois.data(), first, count, 1, call.threads(), [&](int64_t) { return call.out.columns; }, plan_window);
+        call.flow.take(SumOverCells<T>{{std::move(plan)}},
+                       call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
     });
 }
 
@@ -98,14 +102,15 @@ MixedOrientations<T> orientations_of(const Call& call, const Rotation& r, int64_
 // A private, finite copy of offsets (K, planes, rows, columns).
 class Offsets {
 public:
-    Offsets(const fastroi_tensor* from, int64_t count, int64_t planes, int64_t rows, int64_t columns, const char* name, int32_t flow)
+    Offsets(const fastroi_tensor* from, int64_t count, int64_t planes, int64_t rows, int64_t columns, const char* name,
+            int32_t flow)
         : planes_(planes), rows_(rows), columns_(columns) {
         if (!from) return;
         const int64_t shape[4] = {count, planes, rows, columns};
         for (int i = 0; i < 4; i++)
             if (from->shape[i] != shape[i])
-                refuse(FASTROI_INVALID_VALUE, -1, "%s: extent %lld of axis %d; %lld required", name, (long long)from->shape[i], i,
-                       (long long)shape[i]);
+                refuse(FASTROI_INVALID_VALUE, -1, "%s: extent %lld of axis %d; %lld required", name,
+                       (long long)from->shape[i], i, (long long)shape[i]);
         if (from->dtype != FASTROI_FLOAT32 && from->dtype != FASTROI_FLOAT64)
             refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; float32 or float64 required", name, from->dtype);
         const int64_t size = product(product(count, planes, name), product(rows, columns, name), name);
@@ -131,8 +136,8 @@ private:
             value = (double)element;
         });
         if (!std::isfinite(value))
-            refuse(FASTROI_INVALID_VALUE, k, "%s[%lld, %lld, %lld, %lld]: %g; offsets must be finite", name, (long long)k,
-                   (long long)plane, (long long)row, (long long)column, value);
+            refuse(FASTROI_INVALID_VALUE, k, "%s[%lld, %lld, %lld, %lld]: %g; offsets must be finite", name,
+                   (long long)k, (long long)plane, (long long)row, (long long)column, value);
         return value;
     }
 
@@ -173,14 +178,17 @@ void plan_deform_roi_pool(const Call& call, const fastroi_deform_roi_pool_params
                     const AlignAxis<Real> moved_y = moved(y, p.gamma, offsets.at(k, 1, ph, pw));
                     const AlignAxis<Real> moved_x = moved(x, p.gamma, offsets.at(k, 0, ph, pw));
                     collector.begin_bin();
-                    collector.add_product(
-                        listed<T>(collector.row_taps(), [&](auto&& sink) { align_taps(moved_y, ph, call.map.rows, sink); }),
-                        listed<T>(collector.column_taps(), [&](auto&& sink) { align_taps(moved_x, pw, call.map.columns, sink); }));
+                    collector.add_product(listed<T>(collector.row_taps(),
+                                                    [&](auto&& sink) { align_taps(moved_y, ph, call.map.rows, sink); }),
+                                          listed<T>(collector.column_taps(), [&](auto&& sink) {
+                                              align_taps(moved_x, pw, call.map.columns, sink);
+                                          }));
                 }
         };
-        GatherPlan<T> plan(call.rois.data(), first, count, 1, call.threads(),
-                                 [&](int64_t) { return call.out.columns; }, plan_window);
-        call.flow.take(SumOverCells<T>{{std::move(plan)}}, call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
+        GatherPlan<T> plan(
+            call.rois.data(), first, count, 1, call.threads(), [&](int64_t) { return call.out.columns; }, plan_window);
+        call.flow.take(SumOverCells<T>{{std::move(plan)}},
+                       call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
     });
 }
 
@@ -221,11 +229,11 @@ void plan_class(const Call& call, const PartPooling& pooling, const Offsets& tra
             for (int64_t pw = window.bin_columns.start; pw < window.bin_columns.end; pw++) {
                 const Real dy = shift(k, 1, ph, pw), dx = shift(k, 0, ph, pw);
                 collector.begin_bin();
-                collector.add_product(listed<T>(collector.row_taps(),
-                                                [&](auto&& sink) { part_taps(y, ph, p.sample_per_part, dy, call.map.rows, sink); }),
-                                      listed<T>(collector.column_taps(), [&](auto&& sink) {
-                                          part_taps(x, pw, p.sample_per_part, dx, call.map.columns, sink);
-                                      }));
+                collector.add_product(
+                    listed<T>(collector.row_taps(),
+                              [&](auto&& sink) { part_taps(y, ph, p.sample_per_part, dy, call.map.rows, sink); }),
+                    listed<T>(collector.column_taps(),
+                              [&](auto&& sink) { part_taps(x, pw, p.sample_per_part, dx, call.map.columns, sink); }));
             }
     };
     const double bins = (double)call.out.rows * (double)call.out.columns;
@@ -234,19 +242,18 @@ void plan_class(const Call& call, const PartPooling& pooling, const Offsets& tra
     const int64_t step = (int64_t)std::max(1.0, std::min((double)cells_per_batch / cells, (double)count));
     for (int64_t first = 0; first < count; first += step) {
         poll(call);
-        GatherPlan<T> plan(call.rois.data(), first, std::min(step, count - first),
-                                 (int64_t)job.windows.size(), call.threads(),
-                                 [&](int64_t w) { return (int64_t)job.windows[w].bin_columns.end - job.windows[w].bin_columns.start; },
-                                 plan_window);
+        GatherPlan<T> plan(
+            call.rois.data(), first, std::min(step, count - first), (int64_t)job.windows.size(), call.threads(),
+            [&](int64_t w) { return (int64_t)job.windows[w].bin_columns.end - job.windows[w].bin_columns.start; },
+            plan_window);
         call.flow.take(SumOverCells<T>{{std::move(plan)}}, job);
     }
 }
 
 template <class Body>
 void with_types(int32_t dtype, int32_t arithmetic, const Body& body) {
-    with_element_type(dtype, [&](auto element) {
-        with_arithmetic(arithmetic, [&](auto real) { body(element, real); });
-    });
+    with_element_type(dtype,
+                      [&](auto element) { with_arithmetic(arithmetic, [&](auto real) { body(element, real); }); });
 }
 
 }  // namespace
@@ -254,16 +261,18 @@ void with_types(int32_t dtype, int32_t arithmetic, const Body& body) {
 void roi_align_rotated(const Request& request, const fastroi_roi_align_rotated_params& p) {
     const Call call(request, 1, 5);
     const bool degrees = p.angle_unit == FASTROI_DEGREES;
-    plan_rotated(call, {p.aligned != 0, p.clockwise != 0, degrees, p.sampling_h, p.sampling_w, p.scale_h, p.scale_w}, p.arithmetic);
+    plan_rotated(call, {p.aligned != 0, p.clockwise != 0, degrees, p.sampling_h, p.sampling_w, p.scale_h, p.scale_w},
+                 p.arithmetic);
 }
 
 void riroi_align_rotated(const Request& request, const fastroi_riroi_align_rotated_params& p) {
-    if (p.orientations < 1) refuse(FASTROI_INVALID_VALUE, -1, "orientations: %lld; at least 1", (long long)p.orientations);
+    if (p.orientations < 1)
+        refuse(FASTROI_INVALID_VALUE, -1, "orientations: %lld; at least 1", (long long)p.orientations);
     const Call call(request, 1, 5);
     if (call.map.channels % p.orientations != 0)
         refuse(FASTROI_INVALID_VALUE, -1, "features: %lld channels are not a multiple of %lld orientations",
                (long long)call.map.channels, (long long)p.orientations);
-    const Rotation rotation = {false, p.clockwise != 0, p.angle_unit == FASTROI_DEGREES, p.sampling_h, p.sampling_w,
+    const Rotation rotation = {false,     p.clockwise != 0, p.angle_unit == FASTROI_DEGREES, p.sampling_h, p.sampling_w,
                                p.scale_h, p.scale_w};
     plan_rotated(call, rotation, p.arithmetic);
     with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
@@ -276,7 +285,8 @@ void deform_roi_pool(const Request& request, const fastroi_deform_roi_pool_param
     check_sampling_ratios(p.sampling_h, p.sampling_w, max_gather_sampling);
     if (!std::isfinite(p.gamma)) refuse(FASTROI_INVALID_VALUE, -1, "gamma: %g; it must be finite", p.gamma);
     const Call call(request);
-    const Offsets offsets(p.offset, request.boxes->count, 2, call.out.rows, call.out.columns, "offset", call.execution.flow);
+    const Offsets offsets(p.offset, request.boxes->count, 2, call.out.rows, call.out.columns, "offset",
+                          call.execution.flow);
     with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
         plan_deform_roi_pool<decltype(element), decltype(real)>(call, p, offsets);
     });
@@ -284,12 +294,14 @@ void deform_roi_pool(const Request& request, const fastroi_deform_roi_pool_param
 
 void deform_ps_roi_pool(const Request& request, const fastroi_deform_ps_roi_pool_params& p) {
     check_scales(p.scale_h, p.scale_w);
-    if (p.sample_per_part < 1) refuse(FASTROI_INVALID_VALUE, -1, "sample_per_part: %lld; at least 1", (long long)p.sample_per_part);
+    if (p.sample_per_part < 1)
+        refuse(FASTROI_INVALID_VALUE, -1, "sample_per_part: %lld; at least 1", (long long)p.sample_per_part);
     check_sampling_ratio(p.sample_per_part, "sample_per_part", max_gather_sampling);
     if (!std::isfinite(p.trans_std)) refuse(FASTROI_INVALID_VALUE, -1, "trans_std: %g; it must be finite", p.trans_std);
     for (int64_t extent : {p.group_h, p.group_w, p.part_h, p.part_w})
         if (extent < 1 || extent > max_bins)
-            refuse(FASTROI_INVALID_VALUE, -1, "group_size, part_size: %lld; both must be in [1, 2^31 - 1]", (long long)extent);
+            refuse(FASTROI_INVALID_VALUE, -1, "group_size, part_size: %lld; both must be in [1, 2^31 - 1]",
+                   (long long)extent);
     const Call call(request, product(p.group_h, p.group_w, "group_size"));
     const int64_t classes = p.trans ? p.trans->shape[1] / 2 : 1;
     if (classes < 1 || call.out.channels % classes != 0)
@@ -298,7 +310,8 @@ void deform_ps_roi_pool(const Request& request, const fastroi_deform_ps_roi_pool
     const Offsets offsets(p.trans, request.boxes->count, 2 * classes, p.part_h, p.part_w, "trans", call.execution.flow);
     const PartPooling pooling = {p, classes, call.out.channels / classes};
     with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
-        for (int64_t cls = 0; cls < classes; cls++) plan_class<decltype(element), decltype(real)>(call, pooling, offsets, cls);
+        for (int64_t cls = 0; cls < classes; cls++)
+            plan_class<decltype(element), decltype(real)>(call, pooling, offsets, cls);
     });
 }
 

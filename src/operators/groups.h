@@ -21,7 +21,8 @@ inline std::vector<ChannelWindow> channel_windows(const Groups& groups, const Te
     std::vector<ChannelWindow> windows;
     for (int64_t gh = 0; gh < groups.rows; gh++)
         for (int64_t gw = 0; gw < groups.columns; gw++) {
-            const Range rows = bins_of_group(gh, groups.rows, out.rows), columns = bins_of_group(gw, groups.columns, out.columns);
+            const Range rows = bins_of_group(gh, groups.rows, out.rows),
+                        columns = bins_of_group(gw, groups.columns, out.columns);
             if (is_empty(rows) || is_empty(columns)) continue;
             const int64_t group = gh * groups.columns + gw;
             if (groups.bin_major)

@@ -11,9 +11,11 @@ Tensor read_masks(const fastroi_tensor* masks, const char* name) {
     const Tensor t = read_tensor(masks, name);
     if (masks->dtype != FASTROI_UINT8 && masks->dtype != FASTROI_FLOAT32 && masks->dtype != FASTROI_FLOAT64)
         refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; uint8, float32 or float64 required", name, masks->dtype);
-    if (t.channels != 1) refuse(FASTROI_INVALID_VALUE, -1, "%s: %lld channels; 1 required", name, (long long)t.channels);
+    if (t.channels != 1)
+        refuse(FASTROI_INVALID_VALUE, -1, "%s: %lld channels; 1 required", name, (long long)t.channels);
     if (t.rows > max_bins - 2 || t.columns > max_bins - 2)
-        refuse(FASTROI_OVERFLOW, -1, "%s: %lld x %lld; an axis holds at most 2^31 - 3", name, (long long)t.rows, (long long)t.columns);
+        refuse(FASTROI_OVERFLOW, -1, "%s: %lld x %lld; an axis holds at most 2^31 - 3", name, (long long)t.rows,
+               (long long)t.columns);
     return t;
 }
 
@@ -36,14 +38,16 @@ void paste_masks(const Request& request, const fastroi_paste_masks_params& p) {
     const Tensor from = read_masks(request.features, "masks");
     const int64_t count = checked(request.boxes).count;
     if (from.images != count)
-        refuse(FASTROI_INVALID_VALUE, -1, "masks: %lld of them for %lld boxes", (long long)from.images, (long long)count);
+        refuse(FASTROI_INVALID_VALUE, -1, "masks: %lld of them for %lld boxes", (long long)from.images,
+               (long long)count);
     if (count > 0 && (from.rows == 0 || from.columns == 0))
-        refuse(FASTROI_INVALID_VALUE, -1, "masks: %lld x %lld cells; there is nothing to paste", (long long)from.rows, (long long)from.columns);
+        refuse(FASTROI_INVALID_VALUE, -1, "masks: %lld x %lld cells; there is nothing to paste", (long long)from.rows,
+               (long long)from.columns);
     const Tensor to = read_mask_output(request.out, request.features->dtype, count);
     std::vector<Box> boxes = planned_boxes(request, 4, 1);
     if (boxes.empty()) return;
-    request.flow.take(MaskPart{MaskPart::paste, std::move(boxes), request.features->dtype, request.out->dtype, p.arithmetic, p.threshold,
-                               (PasteRule)p.rule, p.zeroed != 0, false, 0, 0},
+    request.flow.take(MaskPart{MaskPart::paste, std::move(boxes), request.features->dtype, request.out->dtype,
+                               p.arithmetic, p.threshold, (PasteRule)p.rule, p.zeroed != 0, false, 0, 0},
                       {{from}, to, whole_window(to), request.execution});
 }
 
@@ -56,15 +60,17 @@ void crop_masks(const Request& request, const fastroi_crop_masks_params& p) {
         refuse(FASTROI_INVALID_VALUE, -1, "masks: there is nothing to crop");
     const bool one_each = request.boxes->columns == 4 && !request.boxes->batch_indices;
     if (one_each && from.images != count)
-        refuse(FASTROI_INVALID_VALUE, -1, "masks: %lld of them for %lld boxes", (long long)from.images, (long long)count);
+        refuse(FASTROI_INVALID_VALUE, -1, "masks: %lld of them for %lld boxes", (long long)from.images,
+               (long long)count);
     const Tensor to = read_mask_output(request.out, request.features->dtype, count);
     std::vector<Box> boxes = planned_boxes(request, 4, one_each ? 1 : from.images);
     if (boxes.empty()) return;
     if (one_each)
         for (size_t k = 0; k < boxes.size(); k++) boxes[k].image = (int64_t)k;
-    request.flow.take(MaskPart{MaskPart::crop, std::move(boxes), request.features->dtype, request.out->dtype, p.arithmetic, p.threshold,
-                               PasteRule{}, false, p.aligned != 0, p.sampling_h, p.sampling_w},
-                      {{from}, to, whole_window(to), request.execution});
+    request.flow.take(
+        MaskPart{MaskPart::crop, std::move(boxes), request.features->dtype, request.out->dtype, p.arithmetic,
+                 p.threshold, PasteRule{}, false, p.aligned != 0, p.sampling_h, p.sampling_w},
+        {{from}, to, whole_window(to), request.execution});
 }
 
 }  // namespace fastroi

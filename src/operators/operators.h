@@ -23,7 +23,7 @@ FASTROI_OPERATORS(FASTROI_DECLARE)
 void axis_ranges(int32_t rule, const Side& side, double* interval, int64_t* edges);
 
 // The sample points of one axis: see fastroi_axis_points.
-int64_t axis_points(int32_t op, const Side& side, int64_t capacity, double* interval, int64_t* grid, int64_t* bin, double* coordinate,
-                    double* weight);
+int64_t axis_points(int32_t op, const Side& side, int64_t capacity, double* interval, int64_t* grid, int64_t* bin,
+                    double* coordinate, double* weight);
 
 }  // namespace fastroi

@@ -21,7 +21,8 @@ struct SidesOnMap {
 
     Sides operator()(const Box& box) const {
         const double* const c = box.coordinate;
-        return {{c[1], c[3], scale_h, sampling_h, out.rows, map.rows}, {c[0], c[2], scale_w, sampling_w, out.columns, map.columns}};
+        return {{c[1], c[3], scale_h, sampling_h, out.rows, map.rows},
+                {c[0], c[2], scale_w, sampling_w, out.columns, map.columns}};
     }
 };
 
@@ -35,18 +36,21 @@ struct Batch {
 template <class Body>
 void for_each_batch(const std::vector<Box>& rois, const Job& job, const Body& body) {
     constexpr int64_t most_rois = 16384, most_bins = 1 << 22;
-    const int64_t count = (int64_t)rois.size(), step = std::clamp<int64_t>(most_bins / (job.out.rows + job.out.columns), 1, most_rois);
+    const int64_t count = (int64_t)rois.size(),
+                  step = std::clamp<int64_t>(most_bins / (job.out.rows + job.out.columns), 1, most_rois);
     const int threads = usable_threads(job.execution.threads);
-    for (int64_t first = 0; first < count; first += step) body(Batch{rois, first, std::min(step, count - first), threads});
+    for (int64_t first = 0; first < count; first += step)
+        body(Batch{rois, first, std::min(step, count - first), threads});
 }
 
 // sides(box) are its sides; ranges(side) gives the cells of the bins of either.
 template <class SidesOf, class RangesOf>
 RangePlan plan_ranges(const Batch& batch, const Tensor& out, const SidesOf& sides, const RangesOf& ranges) {
-    return RangePlan(batch.rois.data(), batch.first, batch.count, {out.rows, out.columns}, batch.threads, [&](const Box& box) {
-        const Sides s = sides(box);
-        return std::make_pair(ranges(s.y), ranges(s.x));
-    });
+    return RangePlan(batch.rois.data(), batch.first, batch.count, {out.rows, out.columns}, batch.threads,
+                     [&](const Box& box) {
+                         const Sides s = sides(box);
+                         return std::make_pair(ranges(s.y), ranges(s.x));
+                     });
 }
 
 // What the bins of a sum become: itself, or the mean over cells whose taps all weigh 1.
@@ -57,7 +61,8 @@ template <class T, class SidesOf, class TapsOf>
 TapPlan<T> plan_taps(const Batch& batch, Finish finish, const SidesOf& sides, const TapsOf& taps) {
     const bool mean = finish == Finish::mean;
     return TapPlan<T>::template build<T>(
-        batch.rois.data(), batch.first, batch.count, batch.threads, [&](Collector<T>& collector, Arena& arena, const Box& box) {
+        batch.rois.data(), batch.first, batch.count, batch.threads,
+        [&](Collector<T>& collector, Arena& arena, const Box& box) {
             const Sides s = sides(box);
             const TapAxis<T>* y = arena.keep(collector.collect(arena, s.y.bins, taps(s.y), mean));
             return std::make_pair(y, arena.keep(collector.collect(arena, s.x.bins, taps(s.x), mean)));

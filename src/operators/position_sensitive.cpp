@@ -16,7 +16,8 @@ Groups checked_groups(int64_t rows, int64_t columns, int32_t order, const fastro
 
 // One axis per group, each of the group's bins: what a window visits lies together, which pays for collecting it by itself.
 template <class T, class BinTaps>
-const TapAxis<T>* collect_groups(Collector<T>& collector, Arena& arena, int64_t groups, int64_t bins, const BinTaps& taps) {
+const TapAxis<T>* collect_groups(Collector<T>& collector, Arena& arena, int64_t groups, int64_t bins,
+                                 const BinTaps& taps) {
     TapAxis<T>* const axes = arena.allocate<TapAxis<T>>(groups);
     for (int64_t g = 0; g < groups; g++) {
         const Range group = bins_of_group(g, groups, bins);
@@ -29,7 +30,8 @@ const TapAxis<T>* collect_groups(Collector<T>& collector, Arena& arena, int64_t 
 template <class T, class SidesOf, class TapsOf>
 TapPlan<T> plan_group_taps(const Batch& batch, const Groups& groups, const SidesOf& sides, const TapsOf& taps) {
     return TapPlan<T>::template build<T>(
-        batch.rois.data(), batch.first, batch.count, batch.threads, [&](Collector<T>& collector, Arena& arena, const Box& box) {
+        batch.rois.data(), batch.first, batch.count, batch.threads,
+        [&](Collector<T>& collector, Arena& arena, const Box& box) {
             const Sides s = sides(box);
             const TapAxis<T>* y = collect_groups(collector, arena, groups.rows, s.y.bins, taps(s.y));
             return std::make_pair(y, collect_groups(collector, arena, groups.columns, s.x.bins, taps(s.x)));
@@ -45,7 +47,9 @@ void ps_roi_pool(const Request& request, const fastroi_ps_roi_pool_params& p) {
     const Job job = call.job(channel_windows(groups, call.out));
     const SidesOnMap sides{call.map, call.out, p.scale_h, p.scale_w};
     with_arithmetic(p.arithmetic, [&](auto real) {
-        const auto ranges = [&](const Side& side) { return position_sensitive_ranges<decltype(real)>((PsRule)p.rule, side); };
+        const auto ranges = [&](const Side& side) {
+            return position_sensitive_ranges<decltype(real)>((PsRule)p.rule, side);
+        };
         with_element_type(call.dtype, [&](auto element) {
             for_each_batch(call.rois, job, [&](const Batch& batch) {
                 call.flow.take(MeanOverRanges<decltype(element)>{{plan_ranges(batch, job.out, sides, ranges)}}, job);

@@ -30,7 +30,8 @@ void roi_pool(const Request& request, const fastroi_roi_pool_params& p) {
     job.argmax = read_argmax(p.argmax, call);
     with_element_type(call.dtype, [&](auto element) {
         for_each_batch(call.rois, job, [&](const Batch& batch) {
-            call.flow.take(MaxOverRanges<decltype(element)>{{plan_ranges(batch, job.out, sides, ranges)}, call.map.columns}, job);
+            call.flow.take(
+                MaxOverRanges<decltype(element)>{{plan_ranges(batch, job.out, sides, ranges)}, call.map.columns}, job);
         });
     });
 }
@@ -49,7 +50,8 @@ constexpr SampleMaximum sample_maxima[] = {
 template <class T, class SidesOf, class PointsOf>
 SamplePlan<T> plan_samples(const Batch& batch, const SidesOf& sides, const PointsOf& points) {
     return SamplePlan<T>::template build<T>(
-        batch.rois.data(), batch.first, batch.count, batch.threads, [&](Collector<T>& collector, Arena& arena, const Box& box) {
+        batch.rois.data(), batch.first, batch.count, batch.threads,
+        [&](Collector<T>& collector, Arena& arena, const Box& box) {
             const Sides s = sides(box);
             const SampleAxis<T>* y = arena.keep(collector.collect_samples(arena, s.y.bins, points(s.y)));
             return std::make_pair(y, arena.keep(collector.collect_samples(arena, s.x.bins, points(s.x))));
@@ -59,14 +61,16 @@ SamplePlan<T> plan_samples(const Batch& batch, const SidesOf& sides, const Point
 template <class T, class Real, class SidesOf>
 PlanPart align_part(const AlignRule& rule, int32_t reduce, const Batch& batch, const SidesOf& sides) {
     if (reduce == FASTROI_ALIGN_MEAN)
-        return SumOverTaps<T>{{plan_taps<T>(batch, Finish::sum, sides, [&](const Side& s) { return align_taps<Real>(rule, s); })}, 0};
+        return SumOverTaps<T>{
+            {plan_taps<T>(batch, Finish::sum, sides, [&](const Side& s) { return align_taps<Real>(rule, s); })}, 0};
     const auto points = [&](const Side& s) { return align_points<Real>(rule, s); };
     return MaxOverSamples<T>{{plan_samples<T>(batch, sides, points)}, sample_maxima[reduce - FASTROI_ALIGN_MAX]};
 }
 
 // p: the params of either operator.
 template <class Params, class SidesOf>
-void align(Flow& flow, const Params& p, int32_t dtype, const std::vector<Box>& rois, const Job& job, const SidesOf& sides) {
+void align(Flow& flow, const Params& p, int32_t dtype, const std::vector<Box>& rois, const Job& job,
+           const SidesOf& sides) {
     const AlignRule rule = align_rule(p.aligned);
     for_each_batch(rois, job, [&](const Batch& batch) {
         with_element_type(dtype, [&](auto element) {
@@ -83,19 +87,22 @@ std::vector<Tensor> read_levels(const fastroi_tensor* features, int32_t levels, 
     for (int32_t level = 0; level < levels; level++) {
         const Tensor map = read_features(features + level, count);
         if (features[level].dtype != features[0].dtype)
-            refuse(FASTROI_INVALID_TYPE, -1, "features[%d]: dtype code %d; %d required, as in level 0", level, features[level].dtype,
-                   features[0].dtype);
+            refuse(FASTROI_INVALID_TYPE, -1, "features[%d]: dtype code %d; %d required, as in level 0", level,
+                   features[level].dtype, features[0].dtype);
         maps.push_back(map);
         if (map.images != maps[0].images || map.channels != maps[0].channels)
-            refuse(FASTROI_INVALID_VALUE, -1, "features[%d]: %lld images of %lld channels; %lld of %lld required, as in level 0", level,
-                   (long long)map.images, (long long)map.channels, (long long)maps[0].images, (long long)maps[0].channels);
+            refuse(FASTROI_INVALID_VALUE, -1,
+                   "features[%d]: %lld images of %lld channels; %lld of %lld required, as in level 0", level,
+                   (long long)map.images, (long long)map.channels, (long long)maps[0].images,
+                   (long long)maps[0].channels);
     }
     return maps;
 }
 
 void check_level(int64_t level, int64_t k, int32_t levels) {
     if (level < 0 || level >= levels)
-        refuse(FASTROI_INVALID_VALUE, k, "levels[%lld]: %lld is outside [0, %d)", (long long)k, (long long)level, levels);
+        refuse(FASTROI_INVALID_VALUE, k, "levels[%lld]: %lld is outside [0, %d)", (long long)k, (long long)level,
+               levels);
 }
 
 }  // namespace
@@ -104,7 +111,8 @@ void roi_align(const Request& request, const fastroi_roi_align_params& p) {
     check_scales(p.scale_h, p.scale_w);
     check_sampling_ratios(p.sampling_h, p.sampling_w);
     const Call call(request);
-    align(call.flow, p, call.dtype, call.rois, call.job(), SidesOnMap{call.map, call.out, p.scale_h, p.scale_w, p.sampling_h, p.sampling_w});
+    align(call.flow, p, call.dtype, call.rois, call.job(),
+          SidesOnMap{call.map, call.out, p.scale_h, p.scale_w, p.sampling_h, p.sampling_w});
 }
 
 void multiscale_roi_align(const Request& request, const fastroi_multiscale_roi_align_params& p) {
@@ -134,20 +142,23 @@ void multiscale_roi_align(const Request& request, const fastroi_multiscale_roi_a
 void roi_warp(const Request& request, const fastroi_roi_warp_params& p) {
     check_scales(p.scale_h, p.scale_w);
     const Call call(request);
-    sum_taps(call, Finish::sum, 0, SidesOnMap{call.map, call.out, p.scale_h, p.scale_w}, [](const Side& side) { return warp_taps(side); });
+    sum_taps(call, Finish::sum, 0, SidesOnMap{call.map, call.out, p.scale_h, p.scale_w},
+             [](const Side& side) { return warp_taps(side); });
 }
 
 void prroi_pool(const Request& request, const fastroi_prroi_pool_params& p) {
     check_scales(p.scale_h, p.scale_w);
     const Call call(request);
-    sum_taps(call, Finish::sum, 0, SidesOnMap{call.map, call.out, p.scale_h, p.scale_w}, [](const Side& side) { return precise_taps(side); });
+    sum_taps(call, Finish::sum, 0, SidesOnMap{call.map, call.out, p.scale_h, p.scale_w},
+             [](const Side& side) { return precise_taps(side); });
 }
 
 void area_pool(const Request& request, const fastroi_area_pool_params& p) {
     check_scales(p.scale_h, p.scale_w);
     const Call call(request);
     const bool mean = p.reduce == FASTROI_AREA_MEAN;
-    sum_taps(call, Finish::sum, 0, SidesOnMap{call.map, call.out, p.scale_h, p.scale_w}, [=](const Side& side) { return area_taps(mean, side); });
+    sum_taps(call, Finish::sum, 0, SidesOnMap{call.map, call.out, p.scale_h, p.scale_w},
+             [=](const Side& side) { return area_taps(mean, side); });
 }
 
 void crop_and_resize(const Request& request, const fastroi_crop_and_resize_params& p) {

@@ -54,14 +54,15 @@ public:
         for (const auto& row : rows)
             for (const auto& column : columns) keep_cell(row.first, column.first, row.second * column.second);
     }
-    Taps &row_taps() { return row_taps_; }
-    Taps &column_taps() { return column_taps_; }
+    Taps& row_taps() { return row_taps_; }
+    Taps& column_taps() { return column_taps_; }
 
     // The axes of what has been collected, `columns` bins a row.
     std::pair<GatherAxis<T>, GatherAxis<T>> axes(Arena& arena, int64_t columns) {
         const int64_t rows = (int64_t)first_.size() / columns;
         first_.push_back(checked_position());
-        return {{keep(arena, first_), keep(arena, cells_), rows, columns, rows_}, {nullptr, nullptr, columns, 0, columns_}};
+        return {{keep(arena, first_), keep(arena, cells_), rows, columns, rows_},
+                {nullptr, nullptr, columns, 0, columns_}};
     }
 
 private:
@@ -165,9 +166,11 @@ public:
     // plan_window(collector, index of the box, window) hands the bins of a window to the collector, row by row; columns(window)
     // says how many a row has.
     template <class PlanWindow, class Columns>
-    GatherPlan(const Box* boxes, int64_t first, int64_t count, int64_t windows, int threads,
-               const Columns& columns, const PlanWindow& plan_window)
-        : rois_(count), axes_(2 * count * windows), arenas_(std::max<int64_t>(1, std::min<int64_t>(threads, count / rois_per_thread))) {
+    GatherPlan(const Box* boxes, int64_t first, int64_t count, int64_t windows, int threads, const Columns& columns,
+               const PlanWindow& plan_window)
+        : rois_(count),
+          axes_(2 * count * windows),
+          arenas_(std::max<int64_t>(1, std::min<int64_t>(threads, count / rois_per_thread))) {
         const int64_t parts = (int64_t)arenas_.size();
         run_on_threads((int)parts, [&](int part) {
             CellCollector<T> collector;

@@ -95,7 +95,8 @@ FASTROI_RULE PointSpan point_rows_near_map(const RotatedBox<Real>& b, int64_t p,
     const double reach = magnitude(cosine) * (double)(rows + 1) / 2 + magnitude(sine) * (double)(columns + 1) / 2 + 1 +
                          16 * unit * (size + (double)(rows + columns));
     const double origin = (double)a.start + (double)p * (double)a.bin, step = (double)a.bin / (double)a.grid;
-    const double first = FASTROI_FLOOR((middle - reach - origin) / step) - 2, end = FASTROI_CEIL((middle + reach - origin) / step) + 2;
+    const double first = FASTROI_FLOOR((middle - reach - origin) / step) - 2,
+                 end = FASTROI_CEIL((middle + reach - origin) / step) + 2;
     const int64_t from = first > 0 ? saturated(first) : 0;
     const int64_t to = end < (double)a.grid ? saturated(end) : a.grid;
     return from < to ? PointSpan{from, to} : PointSpan{0, 0};
@@ -119,12 +120,15 @@ FASTROI_RULE int64_t first_reached(int64_t count, const Reached& reached) {
 template <class Coordinate>
 FASTROI_RULE PointSpan span_in_zone(int64_t count, int64_t extent, bool rising, const Coordinate& at) {
     const auto enough = [&](int64_t i) { return rising ? (double)at(i) >= -1 : (double)at(i) <= (double)extent; };
-    const auto too_far = [&](int64_t i) { return rising ? !((double)at(i) <= (double)extent) : !((double)at(i) >= -1); };
+    const auto too_far = [&](int64_t i) {
+        return rising ? !((double)at(i) <= (double)extent) : !((double)at(i) >= -1);
+    };
     return {first_reached(count, enough), first_reached(count, too_far)};
 }
 
 template <class Real>
-FASTROI_RULE PointSpan points_of_row_near_map(const RotatedBox<Real>& b, int64_t pw, Real yy, int64_t rows, int64_t columns) {
+FASTROI_RULE PointSpan points_of_row_near_map(const RotatedBox<Real>& b, int64_t pw, Real yy, int64_t rows,
+                                              int64_t columns) {
     const int64_t count = b.x.grid;
     if (count <= short_grid) return {0, count};
     const bool forward = b.x.bin >= 0;
@@ -257,7 +261,8 @@ FASTROI_RULE Real part_shift(double offset, double trans_std) {
 
 // shift: what the bin moves by, in extents.
 template <class Real, class Sink>
-FASTROI_RULE void part_taps(const PartAxis<Real>& a, int64_t p, int64_t samples, Real shift, int64_t extent, Sink&& sink) {
+FASTROI_RULE void part_taps(const PartAxis<Real>& a, int64_t p, int64_t samples, Real shift, int64_t extent,
+                            Sink&& sink) {
     if (a.outside) return;
     const Real corner = (Real)p * a.bin + a.start + shift * a.extent;
     const Real step = a.bin / (Real)samples;

@@ -35,11 +35,20 @@ FASTROI_RULE PasteAxis<Real> paste_axis(PasteRule rule, double from, double to, 
     }
     if (lo == hi) return nothing_pasted<Real>(rule, cells);
     if (rule == PasteRule::detectron2)
-        return {rule, lo, hi, clamped_pixel(FASTROI_FLOOR((double)lo) - 1, pixels),
-                clamped_pixel(FASTROI_CEIL((double)hi) + 1, pixels), cells};
+        return {rule,
+                lo,
+                hi,
+                clamped_pixel(FASTROI_FLOOR((double)lo) - 1, pixels),
+                clamped_pixel(FASTROI_CEIL((double)hi) + 1, pixels),
+                cells};
     const double cell = ((double)hi - (double)lo) / (double)cells, reach = (cell < 0 ? -cell : cell) + 2;
     const double least = lo < hi ? (double)lo : (double)hi, most = lo < hi ? (double)hi : (double)lo;
-    return {rule, lo, hi, clamped_pixel(FASTROI_FLOOR(least - reach), pixels), clamped_pixel(FASTROI_CEIL(most + reach), pixels), cells};
+    return {rule,
+            lo,
+            hi,
+            clamped_pixel(FASTROI_FLOOR(least - reach), pixels),
+            clamped_pixel(FASTROI_CEIL(most + reach), pixels),
+            cells};
 }
 
 // A pixel's value: low_weight * mask[low] + high_weight * mask[low + 1]. Cells off the mask, which low may be, are 0.

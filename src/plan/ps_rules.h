@@ -50,10 +50,13 @@ template <class Real>
 FASTROI_RULE Range ps_bin(PsRule rule, const PsAxis<Real>& a, int64_t p, int64_t extent) {
     const Real before = (Real)p * a.bin, after = (Real)(p + 1) * a.bin;
     if (rule == PsRule::torchvision) {
-        const double lo = FASTROI_FLOOR((double)before) + (double)a.start, hi = FASTROI_CEIL((double)after) + (double)a.start;
+        const double lo = FASTROI_FLOOR((double)before) + (double)a.start,
+                     hi = FASTROI_CEIL((double)after) + (double)a.start;
         return clipped({saturated(lo), saturated(hi)}, extent - 1);
     }
-    return clipped({saturated(FASTROI_FLOOR((double)(before + a.start))), saturated(FASTROI_CEIL((double)(after + a.start)))}, extent);
+    return clipped(
+        {saturated(FASTROI_FLOOR((double)(before + a.start))), saturated(FASTROI_CEIL((double)(after + a.start)))},
+        extent);
 }
 
 }  // namespace fastroi

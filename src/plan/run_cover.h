@@ -55,8 +55,11 @@ private:
             const int64_t longest_of_level = level == level_limit ? INT64_MAX : (int64_t)2 << level;
             Piece* rest = end;
             if (longest > longest_of_level) {
-                rest = std::stable_partition(first, end, [&](const Piece& piece) { return piece.length <= longest_of_level; });
-                longest = std::max_element(first, rest, [](const Piece& a, const Piece& b) { return a.length < b.length; })->length;
+                rest = std::stable_partition(first, end,
+                                             [&](const Piece& piece) { return piece.length <= longest_of_level; });
+                longest = std::max_element(first, rest, [](const Piece& a, const Piece& b) {
+                              return a.length < b.length;
+                          })->length;
             }
             emit(level, first, (int64_t)(rest - first), runs_of(longest, level));
             first = rest;
@@ -86,7 +89,8 @@ private:
             const Piece& piece = pieces[i];
             const int32_t last = piece.length - (1 << level);
             bins[i] = piece.bin;
-            for (int64_t r = 0; r < runs; r++) starts[i * runs + r] = piece.start + (int32_t)std::min<int64_t>(r << level, last);
+            for (int64_t r = 0; r < runs; r++)
+                starts[i * runs + r] = piece.start + (int32_t)std::min<int64_t>(r << level, last);
         }
         return {bins, starts, count, runs, level};
     }

@@ -26,8 +26,14 @@ public:
         }
         first_.push_back(checked_position());
         list_cells(index_);
-        return {keep(arena, first_), keep(arena, index_), keep(arena, weight_), keep(arena, cells_), bins,
-                (int64_t)cells_.size(), hull(), mean};
+        return {keep(arena, first_),
+                keep(arena, index_),
+                keep(arena, weight_),
+                keep(arena, cells_),
+                bins,
+                (int64_t)cells_.size(),
+                hull(),
+                mean};
     }
 
     // points(p, visit) visits the points of bin p that lie on the map and returns whether others do not.
@@ -46,8 +52,13 @@ public:
         std::sort(index_.begin(), index_.end());
         index_.erase(std::unique(index_.begin(), index_.end()), index_.end());
         cells_ = index_;
-        return {keep(arena, first_), keep(arena, samples_), keep(arena, absent_), keep(arena, cells_), bins,
-                (int64_t)cells_.size(), hull()};
+        return {keep(arena, first_),
+                keep(arena, samples_),
+                keep(arena, absent_),
+                keep(arena, cells_),
+                bins,
+                (int64_t)cells_.size(),
+                hull()};
     }
 
 private:

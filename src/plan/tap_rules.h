@@ -49,9 +49,10 @@ private:
 // least extent a reversed box stays reversed: its points run backwards, and an adaptive grid has none.
 struct AlignRule {
     double before, after, least;
-    double phase = 0.5;     // where in its share of the bin a point lies
-    bool clamped = false;   // points off the map move to its outer cells, however far; an adaptive grid has at least one point
-    bool to_end = false;    // the last bin starts at the end of the interval: bins are extent / (bins - 1) apart
+    double phase = 0.5;  // where in its share of the bin a point lies
+    bool clamped =
+        false;  // points off the map move to its outer cells, however far; an adaptive grid has at least one point
+    bool to_end = false;  // the last bin starts at the end of the interval: bins are extent / (bins - 1) apart
 };
 
 constexpr int64_t max_sampling_ratio = 1 << 20;
@@ -100,7 +101,8 @@ FASTROI_RULE AlignAxis<Real> align_axis(const AlignRule& rule, double lo, double
     if (extent < (Real)rule.least) extent = (Real)rule.least;
     const Real bin = extent / (Real)bins;
     const double wanted = (double)ceil_of(bin);
-    int64_t grid = sampling_ratio > 0 ? sampling_ratio : saturated(wanted < most_points<Real> ? wanted : most_points<Real>);
+    int64_t grid =
+        sampling_ratio > 0 ? sampling_ratio : saturated(wanted < most_points<Real> ? wanted : most_points<Real>);
     const int64_t fewest = rule.clamped ? 1 : 0;
     if (grid < fewest) grid = fewest;
     const Real step = rule.to_end && bins > 1 ? extent / (Real)(bins - 1) : bin;
@@ -156,7 +158,8 @@ FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int6
     }
     // Rounding moves a coordinate by a few units in the last place of the box's largest one, that is of the whole row of points.
     const double grid = (double)a.grid;
-    const double slack = 2 + 8 * (sizeof(Real) == 4 ? 0x1p-24 : 0x1p-53) * (grid * (double)(p + 1) + farthest_in_steps(a.start, step));
+    const double slack =
+        2 + 8 * (sizeof(Real) == 4 ? 0x1p-24 : 0x1p-53) * (grid * (double)(p + 1) + farthest_in_steps(a.start, step));
     first = FASTROI_FLOOR(first - slack);
     end = FASTROI_CEIL(end + slack);
     if (!(first > 0)) first = 0;
@@ -170,7 +173,9 @@ template <class Real, class Visit>
 FASTROI_RULE void visit_clamped_points(const AlignAxis<Real>& a, int64_t p, int64_t extent, Visit&& visit) {
     const PointSpan span = points_near_map(a, p, extent);
     const int64_t count = span.end - span.first;
-    const auto coordinate = [&](int64_t k) { return align_coordinate(a, p, a.bin < 0 ? span.end - 1 - k : span.first + k); };
+    const auto coordinate = [&](int64_t k) {
+        return align_coordinate(a, p, a.bin < 0 ? span.end - 1 - k : span.first + k);
+    };
     int64_t k = 0;
     while (k < count && coordinate(k) <= 0) k++;
     const int64_t below = k + (a.bin < 0 ? a.grid - span.end : span.first);
@@ -211,7 +216,8 @@ template <class Real, class Sink>
 FASTROI_RULE void align_taps(const AlignAxis<Real>& a, int64_t p, int64_t extent, Sink&& sink) {
     TapMerger<Sink> merger{sink, a.grid > 0 ? 1.0 / (double)a.grid : 0};
     visit_align_points(a, p, extent, [&](const AlignPoint<Real>& point) {
-        merger.add(point.low, (double)point.weight * (double)point.times, (double)point.high_weight * (double)point.times);
+        merger.add(point.low, (double)point.weight * (double)point.times,
+                   (double)point.high_weight * (double)point.times);
     });
     merger.finish();
 }
@@ -290,7 +296,9 @@ struct AreaAxis {
     double start, end, bin;  // of the clipped interval, in cells' edges
 };
 
-FASTROI_RULE double clamped_edge(double v, int64_t extent) { return !(v > 0) ? 0 : v < (double)extent ? v : (double)extent; }
+FASTROI_RULE double clamped_edge(double v, int64_t extent) {
+    return !(v > 0) ? 0 : v < (double)extent ? v : (double)extent;
+}
 
 FASTROI_RULE AreaAxis area_axis(double lo, double hi, double scale, int64_t bins, int64_t extent) {
     const double start = clamped_edge(lo * scale, extent), end = clamped_edge(hi * scale, extent);
@@ -308,7 +316,8 @@ FASTROI_RULE void area_taps(const AreaAxis& a, bool mean, int64_t p, int64_t bin
     if (first >= extent) first = extent - 1;
     if (hi <= (double)(first + 1)) return sink(first, a.bin * unit);
     for (int64_t cell = first; cell < extent && (double)cell < hi; cell++) {
-        const double from = lo > (double)cell ? lo : (double)cell, to = hi < (double)(cell + 1) ? hi : (double)(cell + 1);
+        const double from = lo > (double)cell ? lo : (double)cell,
+                     to = hi < (double)(cell + 1) ? hi : (double)(cell + 1);
         if (to > from) sink(cell, (to - from) * unit);
     }
 }

@@ -85,8 +85,12 @@ public:
     using Value = typename Interpolated<Element>::type;
 
     Paster(const MaskPart& part, const Job& job)
-        : masks_(job.maps[0]), out_(job.out), part_(part), finish_{(Value)part.threshold, part.rule == PasteRule::detectron},
-          rows_((masks_.rows + 1) * (masks_.columns + 1)), row_(masks_.columns + 1) {}
+        : masks_(job.maps[0]),
+          out_(job.out),
+          part_(part),
+          finish_{(Value)part.threshold, part.rule == PasteRule::detectron},
+          rows_((masks_.rows + 1) * (masks_.columns + 1)),
+          row_(masks_.columns + 1) {}
 
     void operator()(int64_t k) {
         y_.plan(pasted_rows<Real>(part_, masks_, out_, k));
@@ -150,13 +154,15 @@ public:
     void operator()(int64_t k) {
         Arena arena;
         const TapAxis<double> y = collector_.collect(arena, out_.rows, cropped_rows<Real>(part_, masks_, out_, k));
-        const TapAxis<double> x = collector_.collect(arena, out_.columns, cropped_columns<Real>(part_, masks_, out_, k));
+        const TapAxis<double> x =
+            collector_.collect(arena, out_.columns, cropped_columns<Real>(part_, masks_, out_, k));
         const unsigned char* const mask = masks_.data + part_.boxes[k].image * masks_.image_stride;
         sums_.resize(x.hull.end - x.hull.start);
         for (int64_t ph = 0; ph < out_.rows; ph++) {
             add_rows(mask, y, ph, x.hull);
             unsigned char* const to = out_.data + k * out_.image_stride + ph * out_.row_stride;
-            for (int64_t pw = 0; pw < out_.columns; pw++) finish_.store(bin_sum(y, x, ph, pw), to + pw * out_.column_stride);
+            for (int64_t pw = 0; pw < out_.columns; pw++)
+                finish_.store(bin_sum(y, x, ph, pw), to + pw * out_.column_stride);
         }
     }
 
@@ -216,9 +222,11 @@ void pool_masks(const MaskPart& part, const Job& job) {
         using E = decltype(element);
         using R = decltype(real);
         if (part.kind == MaskPart::paste)
-            for_each_mask(job.execution, count, job.out.rows * job.out.columns, [&] { return Paster<E, R, decltype(result)>(part, job); });
+            for_each_mask(job.execution, count, job.out.rows * job.out.columns,
+                          [&] { return Paster<E, R, decltype(result)>(part, job); });
         else
-            for_each_mask(job.execution, count, job.maps[0].rows * job.maps[0].columns, [&] { return Cropper<E, R, decltype(result)>(part, job); });
+            for_each_mask(job.execution, count, job.maps[0].rows * job.maps[0].columns,
+                          [&] { return Cropper<E, R, decltype(result)>(part, job); });
     });
 }
 

@@ -39,7 +39,8 @@ void mix_orientations(const MixedOrientations<T>& mixing, const Job& job) {
             const Orientation& o = mixing.of_roi[k];
             if (o.index == 0 && o.next_weight == 0) continue;
             for (int64_t c = 0; c < out.channels && !stop.raised(); c += mixing.orientations) {
-                mix_class(out.data + k * out.image_stride + c * out.channel_stride, out, mixing.orientations, o, values.data());
+                mix_class(out.data + k * out.image_stride + c * out.channel_stride, out, mixing.orientations, o,
+                          values.data());
                 stop.worked(thread, mixing.orientations * out.rows * out.columns);
             }
         }

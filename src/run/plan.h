@@ -11,7 +11,8 @@ public:
     void take(PlanPart part, const Job& job) override { steps_.push_back({std::move(part), job}); }
 
     // On other maps and into another output, of the same extents as those it was made for; argmax, too, is theirs.
-    void pool(const std::vector<Tensor>& maps, const Tensor& out, const Tensor& argmax, const Execution& execution) const {
+    void pool(const std::vector<Tensor>& maps, const Tensor& out, const Tensor& argmax,
+              const Execution& execution) const {
         for (const Step& step : steps_) {
             Job job = step.job;
             job.maps = maps;

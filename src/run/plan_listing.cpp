@@ -26,7 +26,8 @@ void list(const Place& place, const RangeAxis& axis) {
 template <class T>
 void list(const Place& place, const TapAxis<T>& axis) {
     for (int64_t p = 0; p < axis.count; p++)
-        for (int32_t t = axis.first[p]; t < axis.first[p + 1]; t++) place.add(p, axis.index[t], axis.index[t] + 1, axis.weight[t]);
+        for (int32_t t = axis.first[p]; t < axis.first[p + 1]; t++)
+            place.add(p, axis.index[t], axis.index[t] + 1, axis.weight[t]);
 }
 
 template <class T>
@@ -62,8 +63,10 @@ void list_channels(const Place& place, const ChannelWindow& w, int64_t bins_per_
 template <class Reduction>
 void list_axes(fastroi_plan& plan, const Reduction& reduction, const Job& job) {
     for (const ChannelWindow& w : job.windows) {
-        if (w.bin_columns.start == 0) list(Place{plan, FASTROI_AXIS_ROW, w.bin_rows.start, job.first_channel}, reduction.y(0, w));
-        if (w.bin_rows.start == 0) list(Place{plan, FASTROI_AXIS_COLUMN, w.bin_columns.start, job.first_channel}, reduction.x(0, w));
+        if (w.bin_columns.start == 0)
+            list(Place{plan, FASTROI_AXIS_ROW, w.bin_rows.start, job.first_channel}, reduction.y(0, w));
+        if (w.bin_rows.start == 0)
+            list(Place{plan, FASTROI_AXIS_COLUMN, w.bin_columns.start, job.first_channel}, reduction.x(0, w));
     }
 }
 
@@ -71,27 +74,39 @@ template <class T>
 void list_axes(fastroi_plan& plan, const SumOverCells<T>& reduction, const Job& job) {
     for (const ChannelWindow& w : job.windows) {
         const int64_t first_bin = w.bin_rows.start * job.out.columns + w.bin_columns.start;
-        list(Place{plan, FASTROI_AXIS_CELL, first_bin, job.first_channel}, reduction.y(0, w), job.out.columns, job.maps[0].columns);
+        list(Place{plan, FASTROI_AXIS_CELL, first_bin, job.first_channel}, reduction.y(0, w), job.out.columns,
+             job.maps[0].columns);
     }
 }
 
 template <class T>
-int32_t reduce_of(const MaxOverRanges<T>&) { return FASTROI_PLAN_MAX; }
+int32_t reduce_of(const MaxOverRanges<T>&) {
+    return FASTROI_PLAN_MAX;
+}
 template <class T>
-int32_t reduce_of(const MeanOverRanges<T>&) { return FASTROI_PLAN_MEAN; }
+int32_t reduce_of(const MeanOverRanges<T>&) {
+    return FASTROI_PLAN_MEAN;
+}
 template <class T>
-int32_t reduce_of(const SumOverTaps<T>& sum) { return sum.plan.rois()[0].y->mean ? FASTROI_PLAN_MEAN : FASTROI_PLAN_SUM; }
+int32_t reduce_of(const SumOverTaps<T>& sum) {
+    return sum.plan.rois()[0].y->mean ? FASTROI_PLAN_MEAN : FASTROI_PLAN_SUM;
+}
 template <class T>
-int32_t reduce_of(const MaxOverSamples<T>&) { return FASTROI_PLAN_MAX_POINTS; }
+int32_t reduce_of(const MaxOverSamples<T>&) {
+    return FASTROI_PLAN_MAX_POINTS;
+}
 template <class T>
-int32_t reduce_of(const SumOverCells<T>&) { return FASTROI_PLAN_SUM; }
+int32_t reduce_of(const SumOverCells<T>&) {
+    return FASTROI_PLAN_SUM;
+}
 
 template <class Reduction>
 void list_part(fastroi_plan& plan, const Reduction& reduction, const Job& job) {
     plan.reduce = reduce_of(reduction);
     list_axes(plan, reduction, job);
     if (job.windows.size() == 1 && job.windows[0].step == 1) return;
-    for (const ChannelWindow& w : job.windows) list_channels(Place{plan, FASTROI_AXIS_CHANNEL, 0, job.first_channel}, w, job.out.columns);
+    for (const ChannelWindow& w : job.windows)
+        list_channels(Place{plan, FASTROI_AXIS_CHANNEL, 0, job.first_channel}, w, job.out.columns);
 }
 
 template <class T>
@@ -100,7 +115,8 @@ void list_part(fastroi_plan& plan, const MixedOrientations<T>& mixing, const Job
     const Place place{plan, FASTROI_AXIS_ORIENTATION, 0, 0};
     plan.reduce = FASTROI_PLAN_MIXED;
     for (int64_t i = 0; i < mixing.orientations; i++) {
-        const int64_t from = (i - o.index + mixing.orientations) % mixing.orientations, next = (from + 1) % mixing.orientations;
+        const int64_t from = (i - o.index + mixing.orientations) % mixing.orientations,
+                      next = (from + 1) % mixing.orientations;
         if (o.weight != 0) place.add(i, from, from + 1, o.weight);
         if (o.next_weight != 0) place.add(i, next, next + 1, o.next_weight);
     }

@@ -8,9 +8,10 @@
 
 namespace fastroi {
 
-using PlanPart = std::variant<MaxOverRanges<float>, MaxOverRanges<double>, MeanOverRanges<float>, MeanOverRanges<double>,
-                              SumOverTaps<float>, SumOverTaps<double>, MaxOverSamples<float>, MaxOverSamples<double>,
-                              SumOverCells<float>, SumOverCells<double>, MixedOrientations<float>, MixedOrientations<double>, MaskPart>;
+using PlanPart = std::variant<MaxOverRanges<float>, MaxOverRanges<double>, MeanOverRanges<float>,
+                              MeanOverRanges<double>, SumOverTaps<float>, SumOverTaps<double>, MaxOverSamples<float>,
+                              MaxOverSamples<double>, SumOverCells<float>, SumOverCells<double>,
+                              MixedOrientations<float>, MixedOrientations<double>, MaskPart>;
 
 // What is done with the parts of a plan, one after the other in the order in which they were made.
 class Flow {

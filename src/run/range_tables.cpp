@@ -10,15 +10,15 @@ namespace fastroi {
 namespace {
 
 // Fitted on 2-core Zen 4 and Zen 5 machines; docs/performance.md says how.
-constexpr int64_t table_bytes = 8 << 20;     // the two tables of a strip stay in the last-level cache
-constexpr int64_t near_bytes = 1 << 20;      // what stays in the second-level cache
-constexpr int64_t far_bytes = 16 << 20;      // and in the last
-constexpr int64_t narrowest_strip = 16;      // columns: below it, bins fall into too many pieces
+constexpr int64_t table_bytes = 8 << 20;        // the two tables of a strip stay in the last-level cache
+constexpr int64_t near_bytes = 1 << 20;         // what stays in the second-level cache
+constexpr int64_t far_bytes = 16 << 20;         // and in the last
+constexpr int64_t narrowest_strip = 16;         // columns: below it, bins fall into too many pieces
 constexpr int64_t most_table_bytes = 48 << 20;  // of a narrowest strip: one of a map of more rows is narrower
-constexpr int highest_level = 8;             // runs of 256 cells
-constexpr int64_t sampled_rois = 24;         // a few tell the cost of all
-constexpr int64_t visits_at_once = 1 << 17;  // listed before any is made: some 100 ms, 16 MiB
-constexpr int64_t rois_per_thread = 64;      // visits of fewer are not worth a thread
+constexpr int highest_level = 8;                // runs of 256 cells
+constexpr int64_t sampled_rois = 24;            // a few tell the cost of all
+constexpr int64_t visits_at_once = 1 << 17;     // listed before any is made: some 100 ms, 16 MiB
+constexpr int64_t rois_per_thread = 64;         // visits of fewer are not worth a thread
 
 // Cycles a 64-byte vector of channels.
 struct CellCost {
@@ -71,7 +71,8 @@ struct SampledRoi {
     double bins() const { return (double)(y->count * x->count); }
 };
 
-std::vector<SampledRoi> sample(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images) {
+std::vector<SampledRoi> sample(const RangeRois& rois, const std::vector<int64_t>& order,
+                               const std::vector<ImageRois>& images) {
     const int64_t count = (int64_t)order.size();
     std::vector<SampledRoi> samples(std::min(count, sampled_rois));
     for (size_t s = 0; s < samples.size(); s++) {
@@ -120,7 +121,8 @@ double doublings(const std::vector<SampledRoi>& samples, int row_limit, int colu
 
 int64_t strip_columns(int64_t rows, int64_t block_bytes) {
     const int64_t column_bytes = 2 * block_bytes * std::max<int64_t>(1, rows);
-    return std::max({(int64_t)1, std::min(narrowest_strip, most_table_bytes / column_bytes), table_bytes / column_bytes});
+    return std::max(
+        {(int64_t)1, std::min(narrowest_strip, most_table_bytes / column_bytes), table_bytes / column_bytes});
 }
 
 }  // namespace
@@ -137,8 +139,9 @@ int64_t table_strip_columns(const ImageRois& rois, int64_t block_bytes) {
     return std::min(length(rois.columns), strip_columns(length(rois.rows), block_bytes));
 }
 
-TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
-                          int64_t wide_block_bytes, int64_t narrow_block_bytes, const Scan& scan) {
+TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& order,
+                          const std::vector<ImageRois>& images, int64_t wide_block_bytes, int64_t narrow_block_bytes,
+                          const Scan& scan) {
     TableChoice choice{false, true, 0, 0};
     int64_t cells = 0, most_cells = 0;
     for (const ImageRois& image : images) {
@@ -168,7 +171,8 @@ TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& ord
     const double cell_cost = table_cell_cost.of(std::min(table_bytes, 2 * most_cells * block_bytes));
     for (int r = 0; r <= limits; r++)
         for (int c = 0; c <= limits; c++) {
-            const double cost = fixed + cost_of_visits(samples, r, c, cell_cost) * share + level * doublings(samples, r, c);
+            const double cost =
+                fixed + cost_of_visits(samples, r, c, cell_cost) * share + level * doublings(samples, r, c);
             if (cost >= best) continue;
             best = cost;
             choice.pays = true, choice.row_levels = r, choice.column_levels = c;
@@ -196,9 +200,11 @@ RangeTables::RangeTables(const RangeRois& rois, const std::vector<int64_t>& orde
     list_readings(images, block_bytes);
 }
 
-std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois& rois, const std::vector<int64_t>& order,
-                                                                const std::vector<ImageRois>& images, const TableChoice& choice,
-                                                                int64_t block_bytes, Part part, Arena& arena) {
+std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois& rois,
+                                                                const std::vector<int64_t>& order,
+                                                                const std::vector<ImageRois>& images,
+                                                                const TableChoice& choice, int64_t block_bytes,
+                                                                Part part, Arena& arena) {
     std::vector<PlacedVisit> placed;
     placed.reserve((size_t)(part.end - part.first));
     RunCoverer coverer;
@@ -213,7 +219,8 @@ std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois&
         const int64_t width = table_strip_columns(images[image], block_bytes);
         for_each_strip(images[image].columns, width, x.hull, [&](Range strip, int64_t s) {
             coverer.cover(arena, x, strip, choice.column_levels, [&](const RunCover& columns) {
-                for (const RunCover& row : rows) placed.push_back({{image, s, row.level, columns.level}, {i, row, columns, false}});
+                for (const RunCover& row : rows)
+                    placed.push_back({{image, s, row.level, columns.level}, {i, row, columns, false}});
             });
         });
         const bool alone = placed.size() == before + 1;
@@ -231,7 +238,8 @@ void RangeTables::sort_by_table(const std::vector<PlacedVisit>& placed, PlacedPa
     part.visits.resize(placed.size());
     for (size_t i = 0; i < sorted.size(); i++) {
         const TableVisit* const visit = &(part.visits[i] = placed[sorted[i].second].visit);
-        if (i == 0 || sorted[i - 1].first != sorted[i].first) part.groups.push_back({placed[sorted[i].second].table, {visit, visit}});
+        if (i == 0 || sorted[i - 1].first != sorted[i].first)
+            part.groups.push_back({placed[sorted[i].second].table, {visit, visit}});
         part.groups.back().visits.last = visit + 1;
     }
 }
@@ -240,7 +248,8 @@ void RangeTables::list_readings(const std::vector<ImageRois>& images, int64_t bl
     std::vector<Group> groups;
     for (const PlacedPart& part : parts_) groups.insert(groups.end(), part.groups.begin(), part.groups.end());
     if (parts_.size() > 1)  // each part is in order already
-        std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) { return a.table.number() < b.table.number(); });
+        std::stable_sort(groups.begin(), groups.end(),
+                         [](const Group& a, const Group& b) { return a.table.number() < b.table.number(); });
     spans_.reserve(groups.size());
     for (size_t g = 0; g < groups.size(); g++) {
         const TableKey& table = groups[g].table;
@@ -248,7 +257,8 @@ void RangeTables::list_readings(const std::vector<ImageRois>& images, int64_t bl
         const int64_t span = (int64_t)g;
         if (g == 0 || groups[g - 1].table.number() != table.number()) {
             const Range columns = images[table.image_rois].columns;
-            const int64_t width = table_strip_columns(images[table.image_rois], block_bytes), start = columns.start + table.strip * width;
+            const int64_t width = table_strip_columns(images[table.image_rois], block_bytes),
+                          start = columns.start + table.strip * width;
             const Range strip = {(int32_t)start, (int32_t)std::min<int64_t>(start + width, columns.end)};
             readings.push_back({strip, table.row_level, table.column_level, span, span});
         }

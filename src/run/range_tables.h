@@ -61,8 +61,9 @@ struct Scan {
     double streaming_saves;   // cycles a bin and 64-byte vector of channels
 };
 
-TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
-                          int64_t wide_block_bytes, int64_t narrow_block_bytes, const Scan& scan);
+TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& order,
+                          const std::vector<ImageRois>& images, int64_t wide_block_bytes, int64_t narrow_block_bytes,
+                          const Scan& scan);
 
 class RangeTables {
 public:
@@ -92,7 +93,8 @@ private:
         int row_level, column_level;
 
         uint64_t number() const {
-            return (((uint64_t)image_rois << 27 | (uint64_t)strip) << 4 | (uint64_t)row_level) << 4 | (uint64_t)column_level;
+            return (((uint64_t)image_rois << 27 | (uint64_t)strip) << 4 | (uint64_t)row_level) << 4 |
+                   (uint64_t)column_level;
         }
     };
     struct Group {
@@ -106,8 +108,9 @@ private:
         std::vector<Group> groups;
     };
 
-    std::vector<PlacedVisit> place_visits(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
-                                          const TableChoice& choice, int64_t block_bytes, Part part, Arena& arena);
+    std::vector<PlacedVisit> place_visits(const RangeRois& rois, const std::vector<int64_t>& order,
+                                          const std::vector<ImageRois>& images, const TableChoice& choice,
+                                          int64_t block_bytes, Part part, Arena& arena);
     static void sort_by_table(const std::vector<PlacedVisit>& placed, PlacedPart& part);
     void list_readings(const std::vector<ImageRois>& images, int64_t block_bytes);
 

@@ -99,12 +99,12 @@ struct MaxOverRanges : Planned<RangePlan> {
     static constexpr bool strips = false;
     static constexpr bool tables = true;
 
-    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
-                T* scratch) const {
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x,
+                const BinTile& bins, T* scratch) const {
         kernels.max_ranges(map, y, x, bins, scratch);
     }
-    void argmax(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
-                int64_t* offsets) const {
+    void argmax(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x,
+                const BinTile& bins, int64_t* offsets) const {
         kernels.argmax_ranges(map, y, x, bins, map_columns, offsets);
     }
 };
@@ -119,8 +119,8 @@ struct MeanOverRanges : Planned<RangePlan> {
     RangeAxis y(int64_t i, const ChannelWindow& w) const { return share_of(*plan.rois()[i].y, w.bin_rows); }
     RangeAxis x(int64_t i, const ChannelWindow& w) const { return share_of(*plan.rois()[i].x, w.bin_columns); }
 
-    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
-                T*) const {
+    void reduce(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x,
+                const BinTile& bins, T*) const {
         kernels.mean_ranges(map, y, x, bins);
     }
 

@@ -13,7 +13,11 @@ template <class T, class Reduction>
 class Run {
 public:
     Run(const Reduction& reduction, const Job& job, Part rois)
-        : work_(reduction, job, rois), reduction_(reduction), job_(job), argmax_(job.argmax), stop_(*job.execution.stop) {}
+        : work_(reduction, job, rois),
+          reduction_(reduction),
+          job_(job),
+          argmax_(job.argmax),
+          stop_(*job.execution.stop) {}
 
     void operator()() {
         std::atomic<int64_t> next{0};
@@ -72,12 +76,14 @@ private:
                     process_roi(work_.blocks[b], rois, work_.order[i],
                                 rois.access == Access::direct ? tile_in_place(work_.blocks[b], rois) : packed, buffers);
             }
-            stop_.worked(thread, (work_.touched_cells(work_.order[i], work_.window(rois)) + work_.bins_per_roi()) * (item.end_block - item.first_block));
+            stop_.worked(thread, (work_.touched_cells(work_.order[i], work_.window(rois)) + work_.bins_per_roi()) *
+                                     (item.end_block - item.first_block));
         }
     }
 
     bool streams_rows(const ImageRois& rois, const WorkItem& item) const {
-        return work_.streams_rows() && rois.access == Access::direct && item.end_block - item.first_block == (int64_t)work_.blocks.size();
+        return work_.streams_rows() && rois.access == Access::direct &&
+               item.end_block - item.first_block == (int64_t)work_.blocks.size();
     }
 
     void stream_rows(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, int thread) {
@@ -90,13 +96,16 @@ private:
             for (int64_t p = whole; p < y.count; p += work_.streamed_rows()) {
                 const int64_t end = std::min(p + work_.streamed_rows(), y.count);
                 for (const ChannelBlock<T>& block : work_.blocks) {
-                    const BinTile bins{(unsigned char*)(buffers.rows + block.first_channel), work_.bin_row_bytes(), column_stride};
-                    reduction_.reduce(*block.kernels, tile_in_place(block, rois), bins_of(y, p, end), reduction_.x(work_.order[i], w), bins,
-                                      buffers.columns);
+                    const BinTile bins{(unsigned char*)(buffers.rows + block.first_channel), work_.bin_row_bytes(),
+                                       column_stride};
+                    reduction_.reduce(*block.kernels, tile_in_place(block, rois), bins_of(y, p, end),
+                                      reduction_.x(work_.order[i], w), bins, buffers.columns);
                 }
-                out_port(work_.blocks[0]).stream(buffers.rows, out + p * job_.out.row_stride, (end - p) * work_.bin_row_bytes() / number);
+                out_port(work_.blocks[0])
+                    .stream(buffers.rows, out + p * job_.out.row_stride, (end - p) * work_.bin_row_bytes() / number);
             }
-            stop_.worked(thread, (work_.touched_cells(work_.order[i], w) + work_.bins_per_roi()) * (int64_t)work_.blocks.size());
+            stop_.worked(
+                thread, (work_.touched_cells(work_.order[i], w) + work_.bins_per_roi()) * (int64_t)work_.blocks.size());
         }
     }
 
@@ -112,10 +121,12 @@ private:
         if constexpr (std::is_same_v<Reduction, SumOverTaps<T>>) {
             const auto& y = reduction_.y(roi, work_.window(rois));
             const auto& x = reduction_.x(roi, work_.window(rois));
-            if (!has_whole_bins(rois, item) || reduction_.bins_share_columns(y, x, Reduction::whole_bin_store)) return false;
+            if (!has_whole_bins(rois, item) || reduction_.bins_share_columns(y, x, Reduction::whole_bin_store))
+                return false;
             const ChannelBlock<T>& block = work_.blocks[0];
             const BinTile bins{first_output(block, rois, roi, job_.out), job_.out.row_stride, job_.out.column_stride};
-            block.kernels->sum_whole_bins(tile_in_place(block, rois), job_.out.channels, y, x, reduction_.outside, bins, work_.stream);
+            block.kernels->sum_whole_bins(tile_in_place(block, rois), job_.out.channels, y, x, reduction_.outside, bins,
+                                          work_.stream);
             return true;
         }
         return false;
@@ -124,7 +135,8 @@ private:
     const unsigned char* first_cell(const ChannelBlock<T>& block, const ImageRois& rois) const {
         const Tensor& map = work_.map_of(rois);
         const ChannelWindow& w = work_.window(rois);
-        return map.data + rois.image % map.images * map.image_stride + (w.first + block.first_channel * w.step) * map.channel_stride;
+        return map.data + rois.image % map.images * map.image_stride +
+               (w.first + block.first_channel * w.step) * map.channel_stride;
     }
 
     MapTile tile_in_place(const ChannelBlock<T>& block, const ImageRois& rois) const {
@@ -150,7 +162,8 @@ private:
         return {(const unsigned char*)origin, row_stride, column_stride};
     }
 
-    unsigned char* first_output(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi, const Tensor& t) const {
+    unsigned char* first_output(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi,
+                                const Tensor& t) const {
         const ChannelWindow& w = work_.window(rois);
         return t.data + reduction_.output(roi) * t.image_stride + block.first_channel * t.channel_stride +
                w.bin_rows.start * t.row_stride + w.bin_columns.start * t.column_stride;
@@ -174,11 +187,13 @@ private:
         const int64_t step = in_place && rois.access != Access::packed_roi && !argmax_.data ? y.count : work_.bin_rows;
         for (int64_t p = 0; p < y.count; p += step) {
             const int64_t end = std::min(p + step, y.count);
-            const MapTile tile = rois.access == Access::packed_roi
-                                     ? pack(block, rois, end - p == y.count ? y.hull : rows_of_bins(y, p, end), x.hull, buffers.packed)
-                                     : map;
-            const BinTile bins = in_place ? BinTile{out + p * job_.out.row_stride, job_.out.row_stride, job_.out.column_stride}
-                                          : dense_bins(block, x.count, buffers.bins);
+            const MapTile tile =
+                rois.access == Access::packed_roi
+                    ? pack(block, rois, end - p == y.count ? y.hull : rows_of_bins(y, p, end), x.hull, buffers.packed)
+                    : map;
+            const BinTile bins =
+                in_place ? BinTile{out + p * job_.out.row_stride, job_.out.row_stride, job_.out.column_stride}
+                         : dense_bins(block, x.count, buffers.bins);
             const auto group = bins_of(y, p, end);
             reduction_.reduce(*block.kernels, tile, group, x, bins, buffers.columns);
             if (!in_place) unpack(block, bins, end - p, x.count, out + p * job_.out.row_stride, buffers.staging);
@@ -193,21 +208,27 @@ private:
 
     void unpack(const ChannelBlock<T>& block, const BinTile& bins, int64_t rows, int64_t columns, unsigned char* out,
                 T* staging) const {
-        const PlanarBins planes{out, job_.out.channel_stride, job_.out.row_stride, job_.out.column_stride,
-                                block.first_lane, block.end_lane, work_.stream};
+        const PlanarBins planes{out,
+                                job_.out.channel_stride,
+                                job_.out.row_stride,
+                                job_.out.column_stride,
+                                block.first_lane,
+                                block.end_lane,
+                                work_.stream};
         out_port(block).unpack(bins, rows, columns, planes, staging);
     }
 
     template <class Axis>
-    void write_argmax(const ChannelBlock<T>& block, const ImageRois& rois, const MapTile& map, int64_t roi, int64_t first_bin,
-                      const Axis& y, const Axis& x, const BinTile& bins, int64_t* offsets) const {
+    void write_argmax(const ChannelBlock<T>& block, const ImageRois& rois, const MapTile& map, int64_t roi,
+                      int64_t first_bin, const Axis& y, const Axis& x, const BinTile& bins, int64_t* offsets) const {
         if constexpr (std::is_same_v<Reduction, MaxOverRanges<T>>) {
             reduction_.argmax(*block.kernels, map, y, x, bins, offsets);
             unsigned char* const plane = first_output(block, rois, roi, argmax_) + first_bin * argmax_.row_stride;
             for (int64_t ph = 0; ph < y.count; ph++)
                 for (int64_t pw = 0; pw < x.count; pw++, offsets += block.kernels->lanes)
                     for (int64_t lane = block.first_lane; lane < block.end_lane; lane++)
-                        memcpy(plane + lane * argmax_.channel_stride + ph * argmax_.row_stride + pw * argmax_.column_stride,
+                        memcpy(plane + lane * argmax_.channel_stride + ph * argmax_.row_stride +
+                                   pw * argmax_.column_stride,
                                offsets + lane, sizeof *offsets);
         }
     }
@@ -217,7 +238,8 @@ private:
         const ChannelBlock<T>& block = work_.blocks[item.first_block];
         const ImageRois& first = work_.images[item.image_rois];
         const ImageRois& last = work_.images[item.image_rois + (item.windows - 1) * work_.images_per_window];
-        const int64_t first_column = work_.window(first).bin_columns.start, columns = work_.window(last).bin_columns.end - first_column;
+        const int64_t first_column = work_.window(first).bin_columns.start,
+                      columns = work_.window(last).bin_columns.end - first_column;
         const int64_t roi_bins = length(work_.window(first).bin_rows) * columns;
         const auto bins_at = [&](int64_t i, int64_t column) {
             const int64_t bin = (i - item.first) * roi_bins + column - first_column;
@@ -241,8 +263,8 @@ private:
     }
 
     // Column strip by column strip over all RoIs of the item; their bins stay in scratch until the last strip is done.
-    void process_strips(const ChannelBlock<T>& block, const ImageRois& rois, const WorkItem& item, const Buffers& buffers,
-                        int thread) {
+    void process_strips(const ChannelBlock<T>& block, const ImageRois& rois, const WorkItem& item,
+                        const Buffers& buffers, int thread) {
         if constexpr (Reduction::strips) {
             const int64_t roi_bins = work_.bins_per_roi() * block.kernels->lanes;
             const auto bins_at = [&](int64_t i) {
@@ -250,21 +272,23 @@ private:
             };
             const ChannelWindow& w = work_.window(rois);
             for (int64_t i = item.first; i < item.end; i++)
-                reduction_.begin(*block.kernels, reduction_.y(work_.order[i], w), reduction_.x(work_.order[i], w), bins_at(i));
+                reduction_.begin(*block.kernels, reduction_.y(work_.order[i], w), reduction_.x(work_.order[i], w),
+                                 bins_at(i));
             const int64_t width = work_.strip_width(rois);
             for (int64_t x = rois.columns.start; x < rois.columns.end && !stop_.raised(); x += width) {
                 const Range strip = {(int32_t)x, (int32_t)std::min<int64_t>(x + width, rois.columns.end)};
                 const MapTile map = pack(block, rois, rois.rows, strip, buffers.packed);
                 for (int64_t i = item.first; i < item.end; i++) {
-                    reduction_.reduce_strip(*block.kernels, map, reduction_.y(work_.order[i], w), reduction_.x(work_.order[i], w), strip,
-                                            bins_at(i), buffers.columns);
+                    reduction_.reduce_strip(*block.kernels, map, reduction_.y(work_.order[i], w),
+                                            reduction_.x(work_.order[i], w), strip, bins_at(i), buffers.columns);
                 }
                 stop_.worked(thread, item.end - item.first + length(rois.rows) * length(strip));
             }
             for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
-                reduction_.finish(*block.kernels, reduction_.y(work_.order[i], w), reduction_.x(work_.order[i], w), bins_at(i));
-                unpack(block, bins_at(i), job_.out.rows, job_.out.columns, first_output(block, rois, work_.order[i], job_.out),
-                       buffers.staging);
+                reduction_.finish(*block.kernels, reduction_.y(work_.order[i], w), reduction_.x(work_.order[i], w),
+                                  bins_at(i));
+                unpack(block, bins_at(i), job_.out.rows, job_.out.columns,
+                       first_output(block, rois, work_.order[i], job_.out), buffers.staging);
             }
         }
     }
@@ -286,14 +310,16 @@ private:
                 run.pack(block, rois, rois.rows, strip, memory);
                 row_level = column_level = 0;
             }
-            for (; row_level < reading.row_level; row_level++, column_level = 0) double_runs(memory, memory, (1LL << row_level) * length(strip));
+            for (; row_level < reading.row_level; row_level++, column_level = 0)
+                double_runs(memory, memory, (1LL << row_level) * length(strip));
             for (; column_level < reading.column_level; column_level++)
                 double_runs(column_level ? columns() : memory, columns(), 1LL << column_level);
             return run.packed_tile(block, rois.rows, strip, column_level ? columns() : memory);
         }
         T* columns() const { return memory + length(rois.rows) * length(strip) * block.kernels->lanes; }
         void double_runs(const T* from, T* to, int64_t reach) const {
-            block.kernels->max_cells(from, from + reach * block.kernels->lanes, to, length(rois.rows) * length(strip) - reach);
+            block.kernels->max_cells(from, from + reach * block.kernels->lanes, to,
+                                     length(rois.rows) * length(strip) - reach);
         }
     };
 
@@ -302,12 +328,14 @@ private:
             const ChannelBlock<T>& block = work_.blocks[b];
             const ChannelWindow& w = work_.window(rois);
             const auto bins_at = [&](int64_t slot) {
-                return dense_bins(block, job_.out.columns, buffers.bins + slot * work_.bins_per_roi() * block.kernels->lanes);
+                return dense_bins(block, job_.out.columns,
+                                  buffers.bins + slot * work_.bins_per_roi() * block.kernels->lanes);
             };
             const auto waiting_bins = [&](int64_t i) { return bins_at(1 + work_.waiting_rois(item.first, i)); };
             const auto waits = [&](int64_t i) { return work_.waiting_rois(i, i + 1) > 0; };
             const auto write = [&](int64_t i, const BinTile& bins) {
-                unpack(block, bins, job_.out.rows, job_.out.columns, first_output(block, rois, work_.order[i], job_.out), buffers.staging);
+                unpack(block, bins, job_.out.rows, job_.out.columns,
+                       first_output(block, rois, work_.order[i], job_.out), buffers.staging);
             };
             const bool in_place = writes_in_place(block) && !work_.stream;
             const auto bins_alone = [&](int64_t i) { return in_place ? bins_in_place(block, rois, i) : bins_at(0); };

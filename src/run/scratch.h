@@ -6,7 +6,8 @@
 
 namespace fastroi {
 
-constexpr int64_t scratch_limit = 64 << 20;  // a thread keeps its scratch between calls up to this size, and is to need no more
+constexpr int64_t scratch_limit =
+    64 << 20;  // a thread keeps its scratch between calls up to this size, and is to need no more
 constexpr int64_t cache_line = 64, page = 4096;
 
 inline int64_t round_up(int64_t n, int64_t step = cache_line) { return (n + step - 1) / step * step; }

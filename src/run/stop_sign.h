@@ -16,7 +16,8 @@ constexpr auto poll_interval = std::chrono::milliseconds(20);
 // Lets the calling thread ask the caller now and then, and every thread see the answer.
 class StopSign {
 public:
-    StopSign(int (*cancel)(void* context), void* context) : cancel_(cancel), context_(context), next_poll_(clock::now() + poll_interval) {}
+    StopSign(int (*cancel)(void* context), void* context)
+        : cancel_(cancel), context_(context), next_poll_(clock::now() + poll_interval) {}
 
     bool raised() const { return status_.load(std::memory_order_relaxed) != FASTROI_OK; }
     void raise(fastroi_status status) { status_.store(status, std::memory_order_relaxed); }

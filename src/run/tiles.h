@@ -53,7 +53,7 @@ enum class Access {
     packed_map,  // a channel block of the touched part of the map is packed once and serves many RoIs
     packed_roi,  // each RoI packs what it touches: few or small RoIs on a large map
     strips,      // column strips of the map are packed in turn: large RoIs, whose bins wait in scratch
-    tables       // tables of maxima over runs of cells are made of the packed map, or of strips of it: see range_tables.h
+    tables  // tables of maxima over runs of cells are made of the packed map, or of strips of it: see range_tables.h
 };
 
 // The RoIs order[first..end) of one image, and the part of the map that they touch in one window.

@@ -17,24 +17,25 @@
 namespace fastroi {
 
 // Fitted on a 2-core Zen 5 machine; docs/performance.md says how.
-constexpr int64_t bytes_per_thread = 384 << 10;    // less work than this is not worth waking a thread for
-constexpr int64_t stream_threshold = 12 << 20;     // outputs larger than this bypass the cache
+constexpr int64_t bytes_per_thread = 384 << 10;  // less work than this is not worth waking a thread for
+constexpr int64_t stream_threshold = 12 << 20;   // outputs larger than this bypass the cache
 // Up to this a packed map may have wide blocks; above it wants its RoIs sorted by row.
 constexpr int64_t cached_block_bytes = 512 << 10;
-constexpr int64_t packed_roi_cost = 3;             // a cell packed for one RoI against one packed for all: short rows
-constexpr int64_t packed_roi_start = 16;           // cells that starting to pack for a RoI costs
-constexpr int64_t bins_limit = 64 << 10;           // bytes of bins per thread before they are unpacked
-constexpr int64_t strip_bytes = 512 << 10;         // a strip stays in the second-level cache
-constexpr int64_t strip_bins_limit = 4 << 20;      // bytes of unfinished bins of an item in tables, strips or rows of windows
-constexpr int64_t scan_limit = 60 << 20;           // bytes of packed map and reduced columns per thread
+constexpr int64_t packed_roi_cost = 3;      // a cell packed for one RoI against one packed for all: short rows
+constexpr int64_t packed_roi_start = 16;    // cells that starting to pack for a RoI costs
+constexpr int64_t bins_limit = 64 << 10;    // bytes of bins per thread before they are unpacked
+constexpr int64_t strip_bytes = 512 << 10;  // a strip stays in the second-level cache
+constexpr int64_t strip_bins_limit =
+    4 << 20;                              // bytes of unfinished bins of an item in tables, strips or rows of windows
+constexpr int64_t scan_limit = 60 << 20;  // bytes of packed map and reduced columns per thread
 static_assert(scan_limit + strip_bins_limit <= scratch_limit, "what a scan packs leaves room for bins");
-constexpr int64_t items_per_thread = 3;            // rows of windows make one item each if that leaves as many
-constexpr int64_t max_strip_bins = 1024;           // a RoI with more bins is not worth strips
-constexpr int64_t streamed_bytes = 16 << 10;       // of channels-last bin rows that are gathered before they are streamed
-constexpr int64_t shortest_streamed_bin = 512;     // bytes of a bin's channels that are streamed without being gathered
+constexpr int64_t items_per_thread = 3;         // rows of windows make one item each if that leaves as many
+constexpr int64_t max_strip_bins = 1024;        // a RoI with more bins is not worth strips
+constexpr int64_t streamed_bytes = 16 << 10;    // of channels-last bin rows that are gathered before they are streamed
+constexpr int64_t shortest_streamed_bin = 512;  // bytes of a bin's channels that are streamed without being gathered
 constexpr int64_t longest_streamed_row = 1 << 20;  // a bin row longer than this is written in place
-constexpr double pieces_cost = 6;                  // cycles for 64 bytes of a bin that are streamed apart from their neighbours
-constexpr double ragged_pieces_cost = 25;          // the same where they are no cache line
+constexpr double pieces_cost = 6;          // cycles for 64 bytes of a bin that are streamed apart from their neighbours
+constexpr double ragged_pieces_cost = 25;  // the same where they are no cache line
 
 // Bytes of each part of a thread's scratch.
 struct ScratchPlan {
@@ -95,7 +96,9 @@ public:
     }
 
     // RoIs of order[first..end) whose bins are not done in one visit to a table.
-    int64_t waiting_rois(int64_t first, int64_t end) const { return tables.waiting_before(end) - tables.waiting_before(first); }
+    int64_t waiting_rois(int64_t first, int64_t end) const {
+        return tables.waiting_before(end) - tables.waiting_before(first);
+    }
 
     // Columns of a strip: as many as the cache holds.
     int64_t strip_width(const ImageRois& rois) const {
@@ -113,7 +116,9 @@ public:
 
     // Of all channels, before they are rounded.
     int64_t bin_row_bytes() const { return job.out.columns * job.out.channels * number; }
-    int64_t streamed_rows() const { return std::max<int64_t>(1, std::min(job.out.rows, streamed_bytes / bin_row_bytes())); }
+    int64_t streamed_rows() const {
+        return std::max<int64_t>(1, std::min(job.out.rows, streamed_bytes / bin_row_bytes()));
+    }
 
 private:
     static constexpr int64_t number = sizeof(T);
@@ -139,7 +144,8 @@ private:
     void list_images() {
         for (int64_t i = 0; i < (int64_t)order.size(); i++) {
             const int64_t image = reduction.image(order[i]);
-            if (i == 0 || images.back().image != image) images.push_back({image, 0, i, i, {0, 0}, {0, 0}, 0, 0, Access::direct});
+            if (i == 0 || images.back().image != image)
+                images.push_back({image, 0, i, i, {0, 0}, {0, 0}, 0, 0, Access::direct});
             images.back().end = i + 1;
         }
         images_per_window = (int64_t)images.size();
@@ -213,8 +219,9 @@ private:
         const auto all_fit = [&](const ImageRois& rois) { return fits(length(rois.rows), rois.widest); };
         if (std::all_of(images.begin(), images.end(), all_fit)) return true;
         const ChannelWindow& w = job.windows[0];
-        return std::all_of(order.begin(), order.end(),
-                           [&](int64_t i) { return fits(length(reduction.y(i, w).hull), length(reduction.x(i, w).hull)); });
+        return std::all_of(order.begin(), order.end(), [&](int64_t i) {
+            return fits(length(reduction.y(i, w).hull), length(reduction.x(i, w).hull));
+        });
     }
 
     void choose_tables(const KernelTable& table) {
@@ -244,17 +251,21 @@ private:
 
     void make_tables() {
         if constexpr (Reduction::tables)
-            if (table_choice.pays) tables = RangeTables(reduction.plan.rois(), order, images, table_choice, block_bytes(), threads);
+            if (table_choice.pays)
+                tables = RangeTables(reduction.plan.rois(), order, images, table_choice, block_bytes(), threads);
     }
 
     void choose_access(ImageRois& rois) {
-        rois.access = use_strips ? Access::strips : table_choice.pays ? Access::tables : scan_access(rois, block_bytes());
+        rois.access = use_strips          ? Access::strips
+                      : table_choice.pays ? Access::tables
+                                          : scan_access(rois, block_bytes());
         if (job.windows.size() == 1 && shared_bytes(rois) > cached_block_bytes) sort_by_row(rois);
     }
 
     Access scan_access(const ImageRois& rois, int64_t block_bytes) const {
         if (direct) return Access::direct;
-        const bool map_is_large = packed_roi_cells(rois) < rois.hull_cells() || (rois.hull_cells() + rois.widest) * block_bytes > scan_limit;
+        const bool map_is_large =
+            packed_roi_cells(rois) < rois.hull_cells() || (rois.hull_cells() + rois.widest) * block_bytes > scan_limit;
         return map_is_large ? Access::packed_roi : Access::packed_map;
     }
 
@@ -291,17 +302,24 @@ private:
         const int64_t windows = join_windows ? windows_of_row(rois.window) : 1;
         if (block_count == 0 || windows == 0) return;
         const int64_t wanted = 4 * threads;
-        const bool shared = rois.access == Access::packed_map || rois.access == Access::strips || rois.access == Access::tables;
-        int64_t chunks = threads == 1 ? 1 : std::min(count, shared ? (wanted + block_count - 1) / block_count : 4 * wanted);
-        if (shared) chunks = std::min(chunks, std::max(1 + cells_read(rois) / (2 * rois.hull_cells() + 1), chunks_for_idle_threads(rois)));
-        const int64_t waiting = rois.access == Access::strips ? count : rois.access == Access::tables ? waiting_rois(rois.first, rois.end) : 0;
+        const bool shared =
+            rois.access == Access::packed_map || rois.access == Access::strips || rois.access == Access::tables;
+        int64_t chunks =
+            threads == 1 ? 1 : std::min(count, shared ? (wanted + block_count - 1) / block_count : 4 * wanted);
+        if (shared)
+            chunks = std::min(
+                chunks, std::max(1 + cells_read(rois) / (2 * rois.hull_cells() + 1), chunks_for_idle_threads(rois)));
+        const int64_t waiting = rois.access == Access::strips   ? count
+                                : rois.access == Access::tables ? waiting_rois(rois.first, rois.end)
+                                                                : 0;
         chunks = std::max(chunks, 1 + waiting * bins_per_roi() * block_bytes() / strip_bins_limit);
-        if (windows > 1) chunks = std::max(chunks, 1 + count * bins_of_window_row(rois) * block_bytes() / strip_bins_limit);
+        if (windows > 1)
+            chunks = std::max(chunks, 1 + count * bins_of_window_row(rois) * block_bytes() / strip_bins_limit);
         const int64_t blocks_per_item = shared || count < wanted ? 1 : block_count;
         for (int64_t b = 0; b < block_count; b += blocks_per_item)
             for (int64_t chunk = 0; chunk < chunks; chunk++)
-                items.push_back({index, rois.first + count * chunk / chunks, rois.first + count * (chunk + 1) / chunks, b,
-                                  std::min(b + blocks_per_item, block_count), windows});
+                items.push_back({index, rois.first + count * chunk / chunks, rois.first + count * (chunk + 1) / chunks,
+                                 b, std::min(b + blocks_per_item, block_count), windows});
     }
 
     // The rows of windows that are left over when every thread has had as many.
@@ -381,7 +399,8 @@ private:
             for (const WorkItem& item : items) rois_of_bins = std::max(rois_of_bins, item.end - item.first);
         } else if (table_choice.pays) {
             bin_rows = job.out.rows;
-            for (const WorkItem& item : items) rois_of_bins = std::max(rois_of_bins, 1 + waiting_rois(item.first, item.end));
+            for (const WorkItem& item : items)
+                rois_of_bins = std::max(rois_of_bins, 1 + waiting_rois(item.first, item.end));
         }
         const int64_t bins = product(bin_rows, job.out.columns, "output_size");
         scratch.packed = round_up(product(packed_cells, block_bytes(), "features"));
@@ -395,10 +414,13 @@ private:
         scratch.staging = round_up(product(bins + block_lanes, block_bytes(), "output_size"));
         scratch.offsets = argmax ? round_up(product(bins * block_lanes, 8, "output_size")) : 0;
         scratch.rows = streams_rows() ? round_up(streamed_rows() * bin_row_bytes()) : 0;
-        scratch.total = scratch.packed + scratch.columns + scratch.bins + scratch.staging + scratch.rows + scratch.offsets;
+        scratch.total =
+            scratch.packed + scratch.columns + scratch.bins + scratch.staging + scratch.rows + scratch.offsets;
     }
 
-    int64_t table_cells(const ImageRois& rois) const { return length(rois.rows) * table_strip_columns(rois, block_bytes()); }
+    int64_t table_cells(const ImageRois& rois) const {
+        return length(rois.rows) * table_strip_columns(rois, block_bytes());
+    }
 
     // Rows that the tallest group of bin rows of a RoI touches.
     int64_t tallest_rows(int64_t roi, const ChannelWindow& w) const {

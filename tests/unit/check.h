@@ -34,21 +34,22 @@ inline std::string text(double value) {
     exit(1);
 }
 
-[[noreturn]] inline void fail_comparison(const char* file, int line, const char* comparison, double left, double right) {
+[[noreturn]] inline void fail_comparison(const char* file, int line, const char* comparison, double left,
+                                         double right) {
     fail(file, line, std::string(comparison) + ": " + text(left) + ", " + text(right));
 }
 
-#define CHECK(condition)                                                 \
-    do {                                                                 \
+#define CHECK(condition)                                                \
+    do {                                                                \
         if (!(condition)) ::unit::fail(__FILE__, __LINE__, #condition); \
     } while (0)
 
 // Compares by `relation` and prints both sides.
-#define CHECK_THAT(a, relation, b)                                                                                      \
-    do {                                                                                                                \
-        const auto left = (a);                                                                                          \
-        const auto right = (b);                                                                                         \
-        if (!(left relation right))                                                                                     \
+#define CHECK_THAT(a, relation, b)                                                                             \
+    do {                                                                                                       \
+        const auto left = (a);                                                                                 \
+        const auto right = (b);                                                                                \
+        if (!(left relation right))                                                                            \
             ::unit::fail_comparison(__FILE__, __LINE__, #a " " #relation " " #b, (double)left, (double)right); \
     } while (0)
 
@@ -56,7 +57,9 @@ inline std::string text(double value) {
 inline void report_faults() {
     const auto report = [](int signal_number) {
         const char message[] = "FAILED: memory that is not the caller's was touched\nwhile checking ";
-        if (write(1, message, sizeof message - 1) < 0 || write(1, subject, strlen(subject)) < 0 || write(1, "\n", 1) < 0) _exit(3);
+        if (write(1, message, sizeof message - 1) < 0 || write(1, subject, strlen(subject)) < 0 ||
+            write(1, "\n", 1) < 0)
+            _exit(3);
         signal(signal_number, SIG_DFL);
         raise(signal_number);
     };

@@ -19,7 +19,8 @@ constexpr int64_t images = 2, rows = 23, columns = 31, groups = 2, channels = 6,
 // (a, b, c, d), channels first or last.
 fastroi_tensor tensor(std::vector<float>& values, int64_t a, int64_t b, int64_t c, int64_t d, bool channels_last) {
     values.resize(a * b * c * d);
-    const int64_t item = sizeof(float), cell = channels_last ? b * item : item, channel = channels_last ? item : c * d * item;
+    const int64_t item = sizeof(float), cell = channels_last ? b * item : item,
+                  channel = channels_last ? item : c * d * item;
     return {values.data(), FASTROI_FLOAT32, {a, b, c, d}, {a ? b * c * d * item : 0, channel, d * cell, cell}};
 }
 
@@ -34,7 +35,8 @@ struct AnyParams {
     std::vector<int64_t> levels;
     fastroi_tensor offsets;
 
-    AnyParams(const fastroi_operator& op, Random& random, const fastroi_tensor& given_offsets) : offsets(given_offsets) {
+    AnyParams(const fastroi_operator& op, Random& random, const fastroi_tensor& given_offsets)
+        : offsets(given_offsets) {
         memcpy(memory, &op.params_size, sizeof op.params_size);
         for (int64_t k = 0; k < count; k++) levels.push_back(random.below(2));
         for (int32_t i = 0; i < op.field_count; i++) set(op.fields[i], random);
@@ -89,7 +91,10 @@ std::vector<double> random_boxes(const fastroi_operator& op, Random& random) {
 
 void check_operator(int32_t code, const fastroi_operator& op, Random& random) {
     const bool masks = op.flags & FASTROI_TAKES_MASKS, last = random.one_in(2);
-    const int64_t inputs = masks ? 1 : is_grouped(op) ? channels * groups * groups : channels, outputs = masks ? 1 : channels;
+    const int64_t inputs = masks            ? 1
+                           : is_grouped(op) ? channels * groups * groups
+                                            : channels,
+                  outputs = masks ? 1 : channels;
     std::vector<float> first, second, offsets, expected, found;
     const fastroi_tensor offset_tensor = tensor(offsets, count, 2, bins, bins, false);
     fill(offsets, random);
@@ -100,9 +105,11 @@ void check_operator(int32_t code, const fastroi_operator& op, Random& random) {
     fill(second, random);
     const std::vector<double> table = random_boxes(op, random);
     const int32_t width = (int32_t)(table.size() / count);
-    const fastroi_boxes boxes{table.data() + masks, FASTROI_FLOAT64, width - masks, count, {width * 8, 8}, nullptr, 0, 0};
+    const fastroi_boxes boxes{
+        table.data() + masks, FASTROI_FLOAT64, width - masks, count, {width * 8, 8}, nullptr, 0, 0};
     const AnyParams params(op, random, offset_tensor);
-    const fastroi_tensor wanted = tensor(expected, count, outputs, bins, bins, last), kept = tensor(found, count, outputs, bins, bins, last);
+    const fastroi_tensor wanted = tensor(expected, count, outputs, bins, bins, last),
+                         kept = tensor(found, count, outputs, bins, bins, last);
     fastroi_exec exec{};
     exec.struct_size = sizeof exec;
     exec.num_threads = (int32_t)random.between(1, 3);
@@ -129,7 +136,8 @@ void check_operator(int32_t code, const fastroi_operator& op, Random& random) {
 int main(int argument_count, char** arguments) {
     const unit::SeedAndTrials given(argument_count, arguments, 40);
     for (int32_t code = 0; const fastroi_operator* op = fastroi_operator_at(code); code++) {
-        unit::each_trial("kept_plans", op->name, given, [&](unit::Random& random) { unit::check_operator(code, *op, random); });
+        unit::each_trial("kept_plans", op->name, given,
+                         [&](unit::Random& random) { unit::check_operator(code, *op, random); });
         printf("%s\n", op->name);
     }
 }

@@ -69,14 +69,22 @@ enum class Values { uniform, ties, many_nan, extremes, magnitudes };
 template <class Item>
 Item random_value(Random& random, Values values) {
     const auto special = [&] {
-        const double all[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 1, std::numeric_limits<Item>::lowest(), std::numeric_limits<Item>::denorm_min()};
+        const double all[] = {NAN,
+                              INFINITY,
+                              -INFINITY,
+                              0.0,
+                              -0.0,
+                              1,
+                              std::numeric_limits<Item>::lowest(),
+                              std::numeric_limits<Item>::denorm_min()};
         return (Item)all[random.below(sizeof all / sizeof all[0])];
     };
     switch (values) {
         case Values::ties: return (Item)random.between(-2, 2);
         case Values::many_nan: return random.one_in(8) ? (Item)random.symmetric() : (Item)NAN;
         case Values::extremes: return special();
-        case Values::magnitudes: return random.one_in(200) ? special() : (Item)std::ldexp(random.symmetric(), (int)random.between(-8, 8));
+        case Values::magnitudes:
+            return random.one_in(200) ? special() : (Item)std::ldexp(random.symmetric(), (int)random.between(-8, 8));
         default: return (Item)random.symmetric();
     }
 }
@@ -91,7 +99,8 @@ struct Layout {
 };
 
 // order[0] is the innermost axis.
-inline Layout layout_of(const int64_t (&extents)[3], const int (&order)[3], int64_t item, const int64_t (&gaps)[3], const bool (&backwards)[3]) {
+inline Layout layout_of(const int64_t (&extents)[3], const int (&order)[3], int64_t item, const int64_t (&gaps)[3],
+                        const bool (&backwards)[3]) {
     Layout layout{{}, 0, 0};
     int64_t pitch = item;
     for (int axis : order) {
@@ -111,7 +120,8 @@ inline Layout layout_of(const int64_t (&extents)[3], const int (&order)[3], int6
 constexpr int channels_axis = 0, rows_axis = 1, columns_axis = 2;
 
 // `step`: gaps are multiples of it.
-inline Layout random_layout(Random& random, const int64_t (&extents)[3], bool channels_innermost, int64_t item, int64_t step) {
+inline Layout random_layout(Random& random, const int64_t (&extents)[3], bool channels_innermost, int64_t item,
+                            int64_t step) {
     static constexpr int orders[6][3] = {{0, 2, 1}, {0, 1, 2}, {2, 1, 0}, {1, 2, 0}, {2, 0, 1}, {1, 0, 2}};
     const auto& order = orders[random.below(channels_innermost ? 2 : 6)];
     int64_t gaps[3] = {};
@@ -124,7 +134,8 @@ inline Layout random_layout(Random& random, const int64_t (&extents)[3], bool ch
 }
 
 inline Layout dense_layout(const int64_t (&extents)[3], bool channels_innermost, int64_t item) {
-    return channels_innermost ? layout_of(extents, {0, 2, 1}, item, {}, {}) : layout_of(extents, {2, 1, 0}, item, {}, {});
+    return channels_innermost ? layout_of(extents, {0, 2, 1}, item, {}, {})
+                              : layout_of(extents, {2, 1, 0}, item, {}, {});
 }
 
 // --- one call of a kernel ----------------------------------------------------------------------------------------------
@@ -143,7 +154,9 @@ struct Place {
     bool spoil;  // outputs are changed before they are compared: each comparison must notice
 
     bool fused() const { return strcmp(isa.name, "baseline") != 0; }
-    int64_t size(int64_t least, int64_t most, int64_t typical) { return timing ? typical : random.between(least, most); }
+    int64_t size(int64_t least, int64_t most, int64_t typical) {
+        return timing ? typical : random.between(least, most);
+    }
     bool sometimes(int64_t n) { return !timing && random.one_in(n); }
 };
 
@@ -180,7 +193,8 @@ class Output {
 public:
     template <class T>
     Output(Trial<T>& t, int64_t bytes, bool misaligned = false)
-        : items_(bytes / (int64_t)sizeof(Item) + 2 * zone), shift_(misaligned ? t.random.below(64) : t.random.below(8) * (int64_t)sizeof(Item)) {
+        : items_(bytes / (int64_t)sizeof(Item) + 2 * zone),
+          shift_(misaligned ? t.random.below(64) : t.random.below(8) * (int64_t)sizeof(Item)) {
         if (t.timing) shift_ = 0;
         CHECK_THAT(bytes % (int64_t)sizeof(Item), ==, 0);
         for (auto* buffer : {&actual_, &expected_, &before_}) buffer->resize(items_ * sizeof(Item) + 128);
@@ -208,13 +222,15 @@ private:
         return (unsigned char*)(((uintptr_t)buffer.data() + 63) / 64 * 64) + shift_;
     }
     void compare_item(int64_t i) {
-        const Item actual = read<Item>(first(actual_) + i * sizeof(Item)), expected = read<Item>(first(expected_) + i * sizeof(Item));
+        const Item actual = read<Item>(first(actual_) + i * sizeof(Item)),
+                   expected = read<Item>(first(expected_) + i * sizeof(Item));
         const bool both_nan = actual != actual && expected != expected;
         if (both_nan || memcmp(&actual, &expected, sizeof(Item)) == 0) return;
         const bool inside = i >= zone && i < items_ - zone;
         fail(__FILE__, __LINE__,
-             (inside ? "item " : "outside of the output, item ") + text((double)(i - zone)) + " of " + text((double)(items_ - 2 * zone)) +
-                 " is " + text((double)actual) + " instead of " + text((double)expected));
+             (inside ? "item " : "outside of the output, item ") + text((double)(i - zone)) + " of " +
+                 text((double)(items_ - 2 * zone)) + " is " + text((double)actual) + " instead of " +
+                 text((double)expected));
     }
 
     std::vector<unsigned char> actual_, expected_, before_;
@@ -228,9 +244,14 @@ public:
     Bins(Trial<T>& t, int64_t rows, int64_t columns, int64_t channels, bool misaligned = false)
         : layout_(t.timing ? dense_layout({channels, rows, columns}, true, sizeof(T))
                            : random_layout(t.random, {channels, rows, columns}, true, sizeof(T), sizeof(T))),
-          output_(t, layout_.bytes, misaligned), rows_(rows), columns_(columns), channels_(channels) {}
+          output_(t, layout_.bytes, misaligned),
+          rows_(rows),
+          columns_(columns),
+          channels_(channels) {}
 
-    BinTile tile() { return {output_.data() + layout_.origin, layout_.stride[rows_axis], layout_.stride[columns_axis]}; }
+    BinTile tile() {
+        return {output_.data() + layout_.origin, layout_.stride[rows_axis], layout_.stride[columns_axis]};
+    }
     int64_t count() const { return rows_ * columns_; }
     void restore() { output_.restore(); }
     T expected(int64_t ph, int64_t pw, int64_t lane) { return output_.expected(at(ph, pw, lane)); }
@@ -251,7 +272,8 @@ public:
 
 private:
     ptrdiff_t at(int64_t ph, int64_t pw, int64_t lane) const {
-        return layout_.origin + ph * layout_.stride[rows_axis] + pw * layout_.stride[columns_axis] + lane * layout_.stride[channels_axis];
+        return layout_.origin + ph * layout_.stride[rows_axis] + pw * layout_.stride[columns_axis] +
+               lane * layout_.stride[channels_axis];
     }
 
     Layout layout_;
@@ -270,14 +292,16 @@ public:
     template <class T>
     Map(Trial<T>& t, Range rows, Range columns, int64_t channels, Values values, bool planar = false) {
         const int64_t extents[3] = {channels, length_of(rows), length_of(columns)};
-        layout_ = t.timing || t.random.one_in(3) ? dense_layout(extents, !planar, sizeof(Item))
-                                                 : random_layout(t.random, extents, !planar, sizeof(Item), t.random.one_in(4) ? 1 : sizeof(Item));
+        layout_ = t.timing || t.random.one_in(3)
+                      ? dense_layout(extents, !planar, sizeof(Item))
+                      : random_layout(t.random, extents, !planar, sizeof(Item), t.random.one_in(4) ? 1 : sizeof(Item));
         unsigned char* const memory = t.memory.guarded(layout_.bytes, t.timing || t.random.one_in(2));
         const ptrdiff_t before = rows.start * layout_.stride[rows_axis] + columns.start * layout_.stride[columns_axis];
         origin_ = (uintptr_t)memory + layout_.origin - before;
         for (int64_t y = rows.start; y < rows.end; y++)
             for (int64_t x = columns.start; x < columns.end; x++)
-                for (int64_t c = 0; c < channels; c++) unit::write(address(y, x, c), random_value<Item>(t.random, values));
+                for (int64_t c = 0; c < channels; c++)
+                    unit::write(address(y, x, c), random_value<Item>(t.random, values));
     }
 
     const unsigned char* origin() const { return (const unsigned char*)origin_; }
@@ -289,7 +313,8 @@ public:
 
 private:
     unsigned char* address(int64_t y, int64_t x, int64_t lane) const {
-        return (unsigned char*)(origin_ + y * stride(rows_axis) + x * stride(columns_axis) + lane * stride(channels_axis));
+        return (unsigned char*)(origin_ + y * stride(rows_axis) + x * stride(columns_axis) +
+                                lane * stride(channels_axis));
     }
 
     Layout layout_;
@@ -338,7 +363,9 @@ struct Ranges {
     Ranges(const Ranges&) = delete;
 
 private:
-    static Range empty(Random& random) { return random.one_in(2) ? Range{5, 5} : Range{std::numeric_limits<int32_t>::max(), 0}; }
+    static Range empty(Random& random) {
+        return random.one_in(2) ? Range{5, 5} : Range{std::numeric_limits<int32_t>::max(), 0};
+    }
 };
 
 // Taps, mean or weighted. `part`: some bins of an axis that has more, as a group of bin rows is.
@@ -350,7 +377,8 @@ struct Taps {
 
     Taps(Trial<T>& t, bool mean, bool part) {
         const Extent extent = random_extent(t);
-        const int64_t before = part && t.sometimes(3) ? t.random.between(1, 3) : 0, after = part && t.sometimes(3) ? 2 : 0;
+        const int64_t before = part && t.sometimes(3) ? t.random.between(1, 3) : 0,
+                      after = part && t.sometimes(3) ? 2 : 0;
         const int64_t empty_in = t.sometimes(12) ? 1 : 8, most = t.random.one_in(2) ? 4 : 12;
         for (int64_t p = 0; p < before + extent.bins + after; p++) {
             first.push_back((int32_t)index.size());
@@ -361,14 +389,16 @@ struct Taps {
         std::sort(cells.begin(), cells.end());
         cells.erase(std::unique(cells.begin(), cells.end()), cells.end());
         const Range hull = cells.empty() ? Range{0, 0} : Range{cells.front(), cells.back() + 1};
-        axis = {first.data() + before, index.data(), weight.data(), cells.data(), extent.bins, (int64_t)cells.size(), hull, mean};
+        axis = {first.data() + before, index.data(),          weight.data(), cells.data(),
+                extent.bins,           (int64_t)cells.size(), hull,          mean};
     }
     Taps(const Taps&) = delete;
 
 private:
     void add_bin(Trial<T>& t, const Extent& extent, int64_t bin, int64_t taps, bool mean) {
         std::vector<int32_t> own;
-        for (int64_t i = 0; i < taps; i++) own.push_back(extent.start + (int32_t)(t.timing ? 2 * bin + i : t.random.below(extent.cells)));
+        for (int64_t i = 0; i < taps; i++)
+            own.push_back(extent.start + (int32_t)(t.timing ? 2 * bin + i : t.random.below(extent.cells)));
         std::sort(own.begin(), own.end());
         own.erase(std::unique(own.begin(), own.end()), own.end());
         for (int32_t cell : own) {
@@ -405,7 +435,8 @@ struct Samples {
 
 private:
     void add(Trial<T>& t, int32_t low) {
-        const T weight = t.sometimes(6) ? 0 : (T)(t.random.uniform() + 0.1), high = t.sometimes(4) ? 0 : (T)(t.random.uniform() + 0.1);
+        const T weight = t.sometimes(6) ? 0 : (T)(t.random.uniform() + 0.1),
+                high = t.sometimes(4) ? 0 : (T)(t.random.uniform() + 0.1);
         samples.push_back({low, weight, high});
         if (weight != 0) cells.push_back(low);
         if (high != 0) cells.push_back(low + 1);
@@ -430,7 +461,8 @@ struct Cover {
                 widen(hull, {starts.back(), starts.back() + 1});
             }
         }
-        for (int64_t i = (int64_t)bins.size() - 1; i > 0; i--) std::swap(bins[i], bins[t.timing ? i : t.random.below(i + 1)]);
+        for (int64_t i = (int64_t)bins.size() - 1; i > 0; i--)
+            std::swap(bins[i], bins[t.timing ? i : t.random.below(i + 1)]);
         cover = {bins.data(), starts.data(), (int64_t)bins.size(), runs, 0};
     }
     Cover(const Cover&) = delete;

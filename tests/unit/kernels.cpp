@@ -29,7 +29,11 @@ double ticks() {
 }
 #else
 constexpr const char* tick_name = "nanoseconds";
-double ticks() { return (double)std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double ticks() {
+    return (double)std::chrono::duration_cast<std::chrono::nanoseconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
 #endif
 
 template <class Call, class Prepare>
@@ -68,7 +72,8 @@ void check_pack(Trial<T>& t) {
     };
     const Range rows = some(5), columns = some(40);
     const Map<Stored> map(t, rows, columns, channels, Values::extremes, t.timing || t.random.one_in(2));
-    const PlanarBlock block{map.origin(), map.stride(channels_axis), map.stride(rows_axis), map.stride(columns_axis), channels};
+    const PlanarBlock block{map.origin(), map.stride(channels_axis), map.stride(rows_axis), map.stride(columns_axis),
+                            channels};
     const int64_t cells = length_of(rows) * length_of(columns);
     Output<T> packed(t, cells * lanes * (int64_t)sizeof(T));
     const auto call = [&] { t.kernels.port(own_element<Stored>).pack(block, rows, columns, (T*)packed.data()); };
@@ -76,7 +81,8 @@ void check_pack(Trial<T>& t) {
     int64_t at = 0;
     for (int64_t y = rows.start; y < rows.end; y++)
         for (int64_t x = columns.start; x < columns.end; x++)
-            for (int64_t lane = 0; lane < lanes; lane++, at += sizeof(T)) packed.expect(at, lane < channels ? (T)map.at(y, x, lane) : (T)0);
+            for (int64_t lane = 0; lane < lanes; lane++, at += sizeof(T))
+                packed.expect(at, lane < channels ? (T)map.at(y, x, lane) : (T)0);
     packed.compare(t);
     t.time("cell", cells, call);
 }
@@ -88,23 +94,31 @@ void check_unpack(Trial<T>& t) {
     const int64_t end_lane = t.sometimes(3) ? t.random.between(first_lane + 1, lanes) : lanes;
     // Dense, as scratch is, and with a block for each lane behind them: bins are transposed by whole vectors.
     T* const bins = t.scratch((rows * columns + lanes) * lanes);
-    for (int64_t i = 0; i < (rows * columns + lanes) * lanes; i++) bins[i] = random_value<T>(t.random, Values::extremes);
+    for (int64_t i = 0; i < (rows * columns + lanes) * lanes; i++)
+        bins[i] = random_value<T>(t.random, Values::extremes);
     const int64_t extents[3] = {lanes, rows, columns};
     const bool channels_innermost = t.sometimes(3);
-    const Layout layout = t.timing || t.random.one_in(3) ? dense_layout(extents, channels_innermost, sizeof(Stored))
-                                                         : random_layout(t.random, extents, channels_innermost, sizeof(Stored), sizeof(Stored));
+    const Layout layout = t.timing || t.random.one_in(3)
+                              ? dense_layout(extents, channels_innermost, sizeof(Stored))
+                              : random_layout(t.random, extents, channels_innermost, sizeof(Stored), sizeof(Stored));
     Output<Stored> out(t, layout.bytes, t.sometimes(4));
     const ptrdiff_t cell = lanes * (ptrdiff_t)sizeof(T);
     const BinTile tile{(unsigned char*)bins, columns * cell, cell};
-    const PlanarBins planes{out.data() + layout.origin, layout.stride[channels_axis], layout.stride[rows_axis], layout.stride[columns_axis],
-                            first_lane, end_lane, t.sometimes(2)};
+    const PlanarBins planes{out.data() + layout.origin,
+                            layout.stride[channels_axis],
+                            layout.stride[rows_axis],
+                            layout.stride[columns_axis],
+                            first_lane,
+                            end_lane,
+                            t.sometimes(2)};
     T* const staging = t.scratch((rows * columns + 1) * lanes);
     const auto call = [&] { t.kernels.port(own_element<Stored>).unpack(tile, rows, columns, planes, staging); };
     call();
     t.isa.end_streaming();
     for (int64_t bin = 0; bin < rows * columns; bin++)
         for (int64_t lane = first_lane; lane < end_lane; lane++)
-            out.expect(layout.origin + bin / columns * planes.row_stride + bin % columns * planes.column_stride + lane * planes.channel_stride,
+            out.expect(layout.origin + bin / columns * planes.row_stride + bin % columns * planes.column_stride +
+                           lane * planes.channel_stride,
                        (Stored)bins[bin * lanes + lane]);
     out.compare(t);
     t.time("bin", rows * columns, call);
@@ -155,7 +169,8 @@ void check_max_ranges(Trial<T>& t) {
     T* const scratch = t.scratch(length_of(x.axis.hull) * t.lanes() + column_scratch_bytes / (int64_t)sizeof(T));
     const auto call = [&] { t.kernels.max_ranges(map.tile(), y.axis, x.axis, bins.tile(), scratch); };
     call();
-    bins.expect_all([&](int64_t ph, int64_t pw, int64_t lane) { return maximum_or_nothing(map, y.bins[ph], x.bins[pw], lane); });
+    bins.expect_all(
+        [&](int64_t ph, int64_t pw, int64_t lane) { return maximum_or_nothing(map, y.bins[ph], x.bins[pw], lane); });
     bins.compare(t);
     t.time("bin", bins.count(), call);
 }
@@ -166,7 +181,9 @@ void check_begin_maxima(Trial<T>& t) {
     Bins<T> bins(t, y.axis.count, x.axis.count, t.lanes());
     const auto call = [&] { t.kernels.begin_maxima(y.axis, x.axis, bins.tile()); };
     call();
-    bins.expect_all([&](int64_t ph, int64_t pw, int64_t) { return is_empty(y.bins[ph]) || is_empty(x.bins[pw]) ? (T)0 : (T)lowest; });
+    bins.expect_all([&](int64_t ph, int64_t pw, int64_t) {
+        return is_empty(y.bins[ph]) || is_empty(x.bins[pw]) ? (T)0 : (T)lowest;
+    });
     bins.compare(t);
     t.time("bin", bins.count(), call);
 }
@@ -189,7 +206,8 @@ void check_raise_to_runs(Trial<T>& t) {
     };
     for (int64_t i = 0; i < y.cover.count; i++)
         for (int64_t j = 0; j < x.cover.count; j++)
-            for (int64_t lane = 0; lane < t.lanes(); lane++) bins.expect(y.bins[i], x.bins[j], lane, expected(i, j, lane));
+            for (int64_t lane = 0; lane < t.lanes(); lane++)
+                bins.expect(y.bins[i], x.bins[j], lane, expected(i, j, lane));
     bins.compare(t);
     t.time("bin", bins.count(), call);
 }
@@ -221,7 +239,8 @@ void check_argmax_ranges(Trial<T>& t) {
     const Values values = t.values_of_maxima();
     const Map<T> map(t, y.axis.hull, x.axis.hull, t.lanes(), values);
     Map<T> maxima(t, {0, (int32_t)y.axis.count}, {0, (int32_t)x.axis.count}, t.lanes(), values);
-    const int64_t map_width = x.axis.hull.end + t.random.below(9), lanes = t.lanes(), count = y.axis.count * x.axis.count;
+    const int64_t map_width = x.axis.hull.end + t.random.below(9), lanes = t.lanes(),
+                  count = y.axis.count * x.axis.count;
     Output<int64_t> offsets(t, count * lanes * (int64_t)sizeof(int64_t));
     const auto first_offset = [&](int64_t ph, int64_t pw, int64_t lane) {
         if (!t.sometimes(16)) maxima.set(ph, pw, lane, maximum_or_nothing(map, y.bins[ph], x.bins[pw], lane));
@@ -232,8 +251,11 @@ void check_argmax_ranges(Trial<T>& t) {
     };
     for (int64_t bin = 0; bin < count; bin++)
         for (int64_t lane = 0; lane < lanes; lane++)
-            offsets.expect((bin * lanes + lane) * (int64_t)sizeof(int64_t), first_offset(bin / x.axis.count, bin % x.axis.count, lane));
-    const auto call = [&] { t.kernels.argmax_ranges(map.tile(), y.axis, x.axis, maxima.bins(), map_width, (int64_t*)offsets.data()); };
+            offsets.expect((bin * lanes + lane) * (int64_t)sizeof(int64_t),
+                           first_offset(bin / x.axis.count, bin % x.axis.count, lane));
+    const auto call = [&] {
+        t.kernels.argmax_ranges(map.tile(), y.axis, x.axis, maxima.bins(), map_width, (int64_t*)offsets.data());
+    };
     call();
     offsets.compare(t);
     t.time("bin", count, call);
@@ -247,7 +269,8 @@ T interpolated(Trial<T>& t, const Sample<T>& point, T low, T high) {
 
 // The candidates of one bin: points, rows outside, or their corners, of which a missing one is a zero.
 template <class T, class Visit>
-void each_candidate(Trial<T>& t, const Map<T>& map, const Sample<T>& y, const Sample<T>& x, bool corners, int64_t lane, const Visit& visit) {
+void each_candidate(Trial<T>& t, const Map<T>& map, const Sample<T>& y, const Sample<T>& x, bool corners, int64_t lane,
+                    const Visit& visit) {
     const auto cell = [&](int row, int column) {
         const T row_weight = row ? y.high_weight : y.weight, column_weight = column ? x.high_weight : x.weight;
         return row_weight != 0 && column_weight != 0 ? map.at(y.low + row, x.low + column, lane) : 0;
@@ -331,18 +354,24 @@ struct TapSum {
     TapSum(Trial<T>& trial, int64_t channels_of_map, bool misaligned = false)
         : t(trial), channels(channels_of_map), bins(t, y.count, x.count, channels, misaligned) {}
 
-    bool has_taps(int64_t ph, int64_t pw) const { return y.first[ph] < y.first[ph + 1] && x.first[pw] < x.first[pw + 1]; }
+    bool has_taps(int64_t ph, int64_t pw) const {
+        return y.first[ph] < y.first[ph + 1] && x.first[pw] < x.first[pw + 1];
+    }
     T column_sum(int64_t ph, int64_t column, int64_t lane) const {
         T sum = y.weight[y.first[ph]] * map.at(y.index[y.first[ph]], column, lane);
-        for (int32_t i = y.first[ph] + 1; i < y.first[ph + 1]; i++) sum = t.multiply_add(y.weight[i], map.at(y.index[i], column, lane), sum);
+        for (int32_t i = y.first[ph] + 1; i < y.first[ph + 1]; i++)
+            sum = t.multiply_add(y.weight[i], map.at(y.index[i], column, lane), sum);
         return sum;
     }
     T sum(int64_t ph, int64_t pw, int64_t lane) const {
         T sum = x.weight[x.first[pw]] * column_sum(ph, x.index[x.first[pw]], lane);
-        for (int32_t i = x.first[pw] + 1; i < x.first[pw + 1]; i++) sum = t.multiply_add(x.weight[i], column_sum(ph, x.index[i], lane), sum);
+        for (int32_t i = x.first[pw] + 1; i < x.first[pw + 1]; i++)
+            sum = t.multiply_add(x.weight[i], column_sum(ph, x.index[i], lane), sum);
         return sum;
     }
-    T divided(int64_t ph, int64_t pw, T sum) const { return sum / (T)((y.first[ph + 1] - y.first[ph]) * (x.first[pw + 1] - x.first[pw])); }
+    T divided(int64_t ph, int64_t pw, T sum) const {
+        return sum / (T)((y.first[ph + 1] - y.first[ph]) * (x.first[pw + 1] - x.first[pw]));
+    }
 
     // `divide`: whether the kernel also makes a mean of it.
     void compare(bool divide) {
@@ -378,7 +407,9 @@ void check_sum_whole_bins(Trial<T>& t) {
     const int64_t line = 64 / sizeof(T), channels = t.size(line, 5 * line, t.lanes());
     TapSum<T> s(t, channels, t.sometimes(3));
     const bool stream = t.sometimes(2);
-    const auto call = [&] { t.kernels.sum_whole_bins(s.map.tile(), channels, s.y, s.x, s.outside, s.bins.tile(), stream); };
+    const auto call = [&] {
+        t.kernels.sum_whole_bins(s.map.tile(), channels, s.y, s.x, s.outside, s.bins.tile(), stream);
+    };
     call();
     t.isa.end_streaming();
     s.compare(true);
@@ -401,11 +432,13 @@ void check_begin_sums(Trial<T>& t) {
 template <class T>
 void check_add_strip(Trial<T>& t) {
     TapSum<T> s(t, t.lanes());
-    const int32_t width = (int32_t)t.size(1, std::max(1, (int)length_of(s.x.hull)), std::max(1, (int)length_of(s.x.hull)));
+    const int32_t width =
+        (int32_t)t.size(1, std::max(1, (int)length_of(s.x.hull)), std::max(1, (int)length_of(s.x.hull)));
     T* const scratch = t.scratch(s.y.count * width * t.lanes());
     const auto call = [&] {
         for (int32_t start = s.x.hull.start; start < s.x.hull.end; start += width)
-            t.kernels.add_strip(s.map.tile(), s.y, s.x, {start, std::min(start + width, s.x.hull.end)}, s.bins.tile(), scratch);
+            t.kernels.add_strip(s.map.tile(), s.y, s.x, {start, std::min(start + width, s.x.hull.end)}, s.bins.tile(),
+                                scratch);
     };
     call();
     s.bins.each([&](int64_t ph, int64_t pw, int64_t lane) {
@@ -452,7 +485,8 @@ void check_gather(Trial<T>& t) {
     bins.expect_all([&](int64_t ph, int64_t pw, int64_t lane) {
         const int32_t begin = first[ph * columns + pw], end = first[ph * columns + pw + 1];
         T sum = begin < end ? cells[begin].weight * map.at(cells[begin].row, cells[begin].column, lane) : 0;
-        for (int32_t i = begin + 1; i < end; i++) sum = t.multiply_add(cells[i].weight, map.at(cells[i].row, cells[i].column, lane), sum);
+        for (int32_t i = begin + 1; i < end; i++)
+            sum = t.multiply_add(cells[i].weight, map.at(cells[i].row, cells[i].column, lane), sum);
         return sum;
     });
     bins.compare(t);
@@ -525,12 +559,14 @@ public:
 
 private:
     template <class T>
-    void run_element(const Row& row, void (*check)(Trial<T>&), const char* element, const KernelTable& isa, const BlockKernels<T>& kernels) {
+    void run_element(const Row& row, void (*check)(Trial<T>&), const char* element, const KernelTable& isa,
+                     const BlockKernels<T>& kernels) {
         const int bytes = (int)(kernels.lanes * (int64_t)sizeof(T));
         for (int64_t i = 0; i < (options_.bench ? 1 : options_.trials); i++) {
             const uint64_t seed = options_.seed + (uint64_t)i;
-            now_checking("%s %s %s %s, %d bytes wide; again: kernels %s --isa=%s --seed=%llu --trials=1%s", row.kernel, row.stored, element,
-                         isa.name, bytes, row.kernel, isa.name, (unsigned long long)seed, options_.bench ? " --bench" : "");
+            now_checking("%s %s %s %s, %d bytes wide; again: kernels %s --isa=%s --seed=%llu --trials=1%s", row.kernel,
+                         row.stored, element, isa.name, bytes, row.kernel, isa.name, (unsigned long long)seed,
+                         options_.bench ? " --bench" : "");
             Timing timing;
             memory_.reset();
             Random random{Random{seed}.bits() + (uint64_t)bytes};  // whose neighbours are no shifted copies
@@ -538,7 +574,8 @@ private:
             check(trial);
             if (!options_.bench) continue;
             const std::string label = std::string(row.kernel) + (*row.stored ? " " : "") + row.stored + " " + element;
-            measured_.push_back({label, timing.unit, std::string(isa.name) + " " + std::to_string(bytes), timing.ticks});
+            measured_.push_back(
+                {label, timing.unit, std::string(isa.name) + " " + std::to_string(bytes), timing.ticks});
         }
     }
 
@@ -552,7 +589,8 @@ private:
         for (const std::string& place : places) printf(" %13s", place.c_str());
         for (const std::string& label : labels) {
             const auto cell = [&](const std::string& place) {
-                return std::find_if(measured_.begin(), measured_.end(), [&](const Measured& m) { return m.label == label && m.place == place; });
+                return std::find_if(measured_.begin(), measured_.end(),
+                                    [&](const Measured& m) { return m.label == label && m.place == place; });
             };
             printf("\n%-24s %-4s", label.c_str(), cell(places[0])->unit.c_str());
             for (const std::string& place : places) printf(" %13.2f", cell(place)->ticks);
@@ -566,7 +604,8 @@ private:
 };
 
 int refuse_arguments(const std::string& why) {
-    fprintf(stderr, "%s; kernels [KERNEL] [--bench] [--seed=N] [--trials=N] [--isa=NAME] [--spoil] [--list]\n", why.c_str());
+    fprintf(stderr, "%s; kernels [KERNEL] [--bench] [--seed=N] [--trials=N] [--isa=NAME] [--spoil] [--list]\n",
+            why.c_str());
     return 2;
 }
 
@@ -583,18 +622,28 @@ int run(int count, char** arguments) {
     for (int i = 1; i < count; i++) {
         const std::string argument = arguments[i];
         int64_t number = 0;
-        if (argument == "--bench") options.bench = true;
-        else if (argument == "--spoil") options.spoil = true;
-        else if (argument == "--list") options.list = true;
-        else if (read_number(argument, "--seed=", &number)) options.seed = (uint64_t)number;
-        else if (read_number(argument, "--trials=", &number)) options.trials = number;
-        else if (argument.compare(0, 6, "--isa=") == 0) options.isa = argument.substr(6);
-        else if (argument[0] == '-' || !options.kernel.empty()) return refuse_arguments("unknown argument " + argument);
-        else options.kernel = argument;
+        if (argument == "--bench")
+            options.bench = true;
+        else if (argument == "--spoil")
+            options.spoil = true;
+        else if (argument == "--list")
+            options.list = true;
+        else if (read_number(argument, "--seed=", &number))
+            options.seed = (uint64_t)number;
+        else if (read_number(argument, "--trials=", &number))
+            options.trials = number;
+        else if (argument.compare(0, 6, "--isa=") == 0)
+            options.isa = argument.substr(6);
+        else if (argument[0] == '-' || !options.kernel.empty())
+            return refuse_arguments("unknown argument " + argument);
+        else
+            options.kernel = argument;
     }
     const auto is_asked_for = [&](const Row& row) { return options.kernel.empty() || options.kernel == row.kernel; };
-    if (std::none_of(std::begin(rows), std::end(rows), is_asked_for)) return refuse_arguments("no kernel is called " + options.kernel);
-    if (!options.isa.empty() && !find_kernels(options.isa.c_str())) return refuse_arguments("no instruction set here is called " + options.isa);
+    if (std::none_of(std::begin(rows), std::end(rows), is_asked_for))
+        return refuse_arguments("no kernel is called " + options.kernel);
+    if (!options.isa.empty() && !find_kernels(options.isa.c_str()))
+        return refuse_arguments("no instruction set here is called " + options.isa);
     if (options.list) {
         for (const Row& row : rows) printf("%s\n", row.kernel);
         return 0;

@@ -48,7 +48,8 @@ void check_arena(Random& random) {
     }
     for (const Piece& piece : pieces) {
         CHECK_THAT((uintptr_t)piece.memory % 16, ==, 0u);
-        CHECK(std::all_of(piece.memory, piece.memory + piece.bytes, [&](unsigned char byte) { return byte == piece.fill; }));
+        CHECK(std::all_of(piece.memory, piece.memory + piece.bytes,
+                          [&](unsigned char byte) { return byte == piece.fill; }));
     }
     std::sort(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) { return a.memory < b.memory; });
     for (size_t i = 1; i < pieces.size(); i++) CHECK(pieces[i - 1].memory + pieces[i - 1].bytes <= pieces[i].memory);
@@ -154,9 +155,12 @@ void check_collector(Random& random) {
     for (int roi = 0; roi < 3; roi++) {
         const auto bins = random_bins(random);
         const bool mean = random.one_in(2);
-        const TapAxis<T> axis = collector.collect(arena, (int64_t)bins.size(), [&](int64_t p, auto&& sink) {
-            for (const Tap& tap : bins[p]) sink(tap.index, tap.weight);
-        }, mean);
+        const TapAxis<T> axis = collector.collect(
+            arena, (int64_t)bins.size(),
+            [&](int64_t p, auto&& sink) {
+                for (const Tap& tap : bins[p]) sink(tap.index, tap.weight);
+            },
+            mean);
         CHECK_THAT(axis.count, ==, (int64_t)bins.size());
         CHECK_THAT(axis.mean, ==, mean);
         std::vector<int32_t> touched;
@@ -202,7 +206,8 @@ template <class T, class Real>
 void check_rules(Random& random) {
     const int64_t bins = random.between(1, 9), extent = random.between(1, 50);
     const double scale = random.one_in(2) ? 1 : random.uniform();
-    const double lo = random.symmetric() * 40 + 10, length = random.one_in(8) ? 0 : random.symmetric() * (random.one_in(8) ? 1e9 : 60);
+    const double lo = random.symmetric() * 40 + 10,
+                 length = random.one_in(8) ? 0 : random.symmetric() * (random.one_in(8) ? 1e9 : 60);
     const double hi = lo + length;
     for (int32_t coordinates = 0; coordinates < align_rule_count; coordinates++) {
         const AlignAxis<Real> axis = align_axis<Real>(align_rule(coordinates), lo, hi, scale, bins, random.below(6));
@@ -223,7 +228,8 @@ template <class T>
 void check_samples(Random& random) {
     const int64_t bins = random.between(1, 9), extent = random.between(1, 50);
     const double lo = random.symmetric() * 40 + 10, hi = lo + random.symmetric() * 60;
-    const AlignAxis<double> rule = align_axis<double>(align_rule((int32_t)random.below(align_rule_count)), lo, hi, 1, bins, random.below(4));
+    const AlignAxis<double> rule =
+        align_axis<double>(align_rule((int32_t)random.below(align_rule_count)), lo, hi, 1, bins, random.below(4));
     Collector<T> collector;
     Arena arena;
     const auto points = [&](int64_t p, auto&& visit) { return visit_align_points(rule, p, extent, visit); };
@@ -254,9 +260,12 @@ void check_axis_plan(Random& random) {
     for (size_t i = 0; i < boxes.size(); i++) boxes[i] = {{(double)i, 0, 0, 0, 0}, random.below(5)};
     const int64_t first = random.below((int64_t)boxes.size()), count = (int64_t)boxes.size() - first;
     const auto plan = TapPlan<float>::build<float>(
-        boxes.data(), first, count, (int)random.between(1, 5), [&](Collector<float>& collector, Arena& arena, const Box& box) {
+        boxes.data(), first, count, (int)random.between(1, 5),
+        [&](Collector<float>& collector, Arena& arena, const Box& box) {
             TapAxis<float>* const axes = arena.allocate<TapAxis<float>>(2);
-            for (int i = 0; i < 2; i++) axes[i] = collector.collect(arena, 1, [&](int64_t, auto&& sink) { sink((int64_t)box.coordinate[0] + i, 1); });
+            for (int i = 0; i < 2; i++)
+                axes[i] =
+                    collector.collect(arena, 1, [&](int64_t, auto&& sink) { sink((int64_t)box.coordinate[0] + i, 1); });
             return std::make_pair(axes, axes + 1);
         });
     CHECK_THAT((int64_t)plan.rois().size(), ==, count);
@@ -297,13 +306,15 @@ void check_hull(Range hull, Range kept, Range named) {
 template <class T>
 void gather_merged(Random& random, CellCollector<T>& collector, GatheredBins<T>& expected) {
     const bool few = random.one_in(2);
-    const int64_t names = few ? random.below(17) : random.below(random.one_in(4) ? 2000 : 40), spread = random.between(1, few ? 4 : 40);
+    const int64_t names = few ? random.below(17) : random.below(random.one_in(4) ? 2000 : 40),
+                  spread = random.between(1, few ? 4 : 40);
     const double scale = random.one_in(9) ? 0 : random.symmetric();
     std::vector<std::pair<int32_t, int32_t>> order;
     std::map<std::pair<int32_t, int32_t>, double> sums;
     collector.begin_merging(few);
     for (int64_t i = 0; i < names; i++) {
-        const std::pair<int32_t, int32_t> cell{(int32_t)(1000000 + random.below(spread)), (int32_t)random.below(spread)};
+        const std::pair<int32_t, int32_t> cell{(int32_t)(1000000 + random.below(spread)),
+                                               (int32_t)random.below(spread)};
         const double weight = random.one_in(6) ? 0 : (double)random.between(-2, 2) * 0.25;  // some cancel
         collector.add(cell.first, cell.second, weight);
         if (weight == 0) continue;
@@ -318,11 +329,13 @@ template <class T>
 void gather_product(Random& random, CellCollector<T>& collector, GatheredBins<T>& expected) {
     for (auto* taps : {&collector.row_taps(), &collector.column_taps()}) {
         taps->clear();
-        for (int64_t i = random.below(5); i > 0; i--) taps->push_back({(int32_t)random.below(100), random.one_in(6) ? 1e-200 : random.symmetric()});
+        for (int64_t i = random.below(5); i > 0; i--)
+            taps->push_back({(int32_t)random.below(100), random.one_in(6) ? 1e-200 : random.symmetric()});
     }
     collector.add_product(collector.row_taps(), collector.column_taps());
     for (const auto& row : collector.row_taps())
-        for (const auto& column : collector.column_taps()) expected.keep(row.first, column.first, row.second * column.second);
+        for (const auto& column : collector.column_taps())
+            expected.keep(row.first, column.first, row.second * column.second);
 }
 
 template <class T>
@@ -380,7 +393,8 @@ void check_run_cover(Random& random) {
     };
     std::vector<Group> groups;
     RunCoverer coverer;
-    coverer.group(axis, window, limit, [&](int level, int64_t count, int64_t runs) { groups.push_back({level, count, runs}); });
+    coverer.group(axis, window, limit,
+                  [&](int level, int64_t count, int64_t runs) { groups.push_back({level, count, runs}); });
     Arena arena;
     std::vector<int> covered(bins.size());
     size_t group = 0;
@@ -411,7 +425,8 @@ void check_run_cover(Random& random) {
         CHECK(cover.level == limit || cover.runs <= 2);
     });
     CHECK_THAT(group, ==, groups.size());
-    for (size_t p = 0; p < bins.size(); p++) CHECK_THAT(covered[p], ==, is_empty(intersection(bins[p], window)) ? 0 : 1);
+    for (size_t p = 0; p < bins.size(); p++)
+        CHECK_THAT(covered[p], ==, is_empty(intersection(bins[p], window)) ? 0 : 1);
 }
 
 // --- all of it ---------------------------------------------------------------------------------------------------------

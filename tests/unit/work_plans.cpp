@@ -23,14 +23,16 @@ enum class Size { small, large, huge };  // huge: a packed map would not fit int
 enum class Form { planar, channels_last, gaps };
 
 // Nothing reads what a tensor points to: a map may be larger than the machine.
-Tensor random_tensor(Random& random, Form form, int64_t images, int64_t channels, int64_t rows, int64_t columns, int64_t element) {
+Tensor random_tensor(Random& random, Form form, int64_t images, int64_t channels, int64_t rows, int64_t columns,
+                     int64_t element) {
     Tensor t{(unsigned char*)(uintptr_t)(4096 * random.between(1, 1000)), images, channels, rows, columns, 0, 0, 0, 0};
     const int64_t gap = form == Form::gaps ? element * random.between(1, 9) : 0;
     if (form == Form::planar || (form == Form::gaps && random.one_in(2))) {
         t.column_stride = element, t.row_stride = columns * element + gap;
         t.channel_stride = rows * t.row_stride, t.image_stride = channels * t.channel_stride;
     } else {
-        t.channel_stride = element * (form == Form::gaps && random.one_in(3) ? 2 : 1), t.column_stride = channels * t.channel_stride + gap;
+        t.channel_stride = element * (form == Form::gaps && random.one_in(3) ? 2 : 1),
+        t.column_stride = channels * t.channel_stride + gap;
         t.row_stride = columns * t.column_stride, t.image_stride = rows * t.row_stride;
     }
     if (random.one_in(8)) t.data += random.below(64);
@@ -65,7 +67,8 @@ struct RandomJob {
         for (int64_t level = 0; level < levels; level++) {
             const int64_t rows = random.between(1, random.one_in(4) ? 30 : most);
             const int64_t columns = random.between(1, most);
-            job.maps.push_back(random_tensor(random, map_form, images, channels * row_groups * column_groups, rows, columns, element));
+            job.maps.push_back(
+                random_tensor(random, map_form, images, channels * row_groups * column_groups, rows, columns, element));
         }
         job.out = random_tensor(random, out_form, rois, channels, out_rows, out_columns, element);
         job.windows = grouped ? group_windows(random.one_in(2)) : whole_window(job.out);
@@ -79,16 +82,20 @@ struct RandomJob {
     }
 
 private:
-    static int64_t random_bins(Random& random) { return random.one_in(12) ? random.between(1, 60) : random.between(1, 8); }
+    static int64_t random_bins(Random& random) {
+        return random.one_in(12) ? random.between(1, 60) : random.between(1, 8);
+    }
 
     std::vector<ChannelWindow> group_windows(bool bin_major) const {
         std::vector<ChannelWindow> windows;
         for (int64_t gh = 0; gh < row_groups; gh++)
             for (int64_t gw = 0; gw < column_groups; gw++) {
-                const Range rows = share(gh, row_groups, job.out.rows), columns = share(gw, column_groups, job.out.columns);
+                const Range rows = share(gh, row_groups, job.out.rows),
+                            columns = share(gw, column_groups, job.out.columns);
                 const int64_t group = gh * column_groups + gw;
                 if (is_empty(rows) || is_empty(columns)) continue;
-                windows.push_back({bin_major ? group * job.out.channels : group, bin_major ? 1 : row_groups * column_groups, gh, gw, rows, columns});
+                windows.push_back({bin_major ? group * job.out.channels : group,
+                                   bin_major ? 1 : row_groups * column_groups, gh, gw, rows, columns});
             }
         return windows;
     }
@@ -119,13 +126,12 @@ auto random_ranges(RangeRule rule, double lo, double hi, int64_t bins, int64_t e
 
 RangePlan range_plan(Random& random, const RandomJob& j) {
     const RangeRule rule = (RangeRule)random.below(range_rule_count);
-    return RangePlan(
-        j.boxes.data(), 0, (int64_t)j.boxes.size(), {j.job.out.rows, j.job.out.columns}, 1,
-        [&](const Box& b) {
-            const double* const c = b.coordinate;
-            return std::make_pair(random_ranges(rule, c[1], c[3], j.job.out.rows, j.map_of(b).rows),
-                                  random_ranges(rule, c[0], c[2], j.job.out.columns, j.map_of(b).columns));
-        });
+    return RangePlan(j.boxes.data(), 0, (int64_t)j.boxes.size(), {j.job.out.rows, j.job.out.columns}, 1,
+                     [&](const Box& b) {
+                         const double* const c = b.coordinate;
+                         return std::make_pair(random_ranges(rule, c[1], c[3], j.job.out.rows, j.map_of(b).rows),
+                                               random_ranges(rule, c[0], c[2], j.job.out.columns, j.map_of(b).columns));
+                     });
 }
 
 // One axis for each group: its share of the bins. collect(arena, first bin, bins, axis of the rule, extent) makes one.
@@ -133,46 +139,55 @@ template <class Axis, class T, class Collect>
 AxisPlan<Axis> axis_plan(Random& random, const RandomJob& j, const Collect& collect) {
     const AlignRule rule = align_rule((int32_t)random.below(align_rule_count));
     const int64_t sampling = random.below(4);
-    return AxisPlan<Axis>::template build<T>(j.boxes.data(), 0, (int64_t)j.boxes.size(), 1, [&](Collector<T>& collector, Arena& arena, const Box& b) {
-        const auto axes = [&](int64_t groups, int64_t bins, int64_t extent, double lo, double hi) {
-            const AlignAxis<double> whole = align_axis<double>(rule, lo, hi, 1, bins, sampling);
-            Axis* const all = arena.template allocate<Axis>(groups);
-            for (int64_t g = 0; g < groups; g++) {
-                const Range share = j.share(g, groups, bins);
-                all[g] = collect(collector, arena, share, whole, extent);
-            }
-            return all;
-        };
-        const Axis* const y = axes(j.row_groups, j.job.out.rows, j.map_of(b).rows, b.coordinate[1], b.coordinate[3]);
-        return std::make_pair(y, axes(j.column_groups, j.job.out.columns, j.map_of(b).columns, b.coordinate[0], b.coordinate[2]));
-    });
+    return AxisPlan<Axis>::template build<T>(
+        j.boxes.data(), 0, (int64_t)j.boxes.size(), 1, [&](Collector<T>& collector, Arena& arena, const Box& b) {
+            const auto axes = [&](int64_t groups, int64_t bins, int64_t extent, double lo, double hi) {
+                const AlignAxis<double> whole = align_axis<double>(rule, lo, hi, 1, bins, sampling);
+                Axis* const all = arena.template allocate<Axis>(groups);
+                for (int64_t g = 0; g < groups; g++) {
+                    const Range share = j.share(g, groups, bins);
+                    all[g] = collect(collector, arena, share, whole, extent);
+                }
+                return all;
+            };
+            const Axis* const y =
+                axes(j.row_groups, j.job.out.rows, j.map_of(b).rows, b.coordinate[1], b.coordinate[3]);
+            return std::make_pair(
+                y, axes(j.column_groups, j.job.out.columns, j.map_of(b).columns, b.coordinate[0], b.coordinate[2]));
+        });
 }
 
 template <class T>
 TapPlan<T> tap_plan(Random& random, const RandomJob& j) {
     using Whole = AlignAxis<double>;
-    return axis_plan<TapAxis<T>, T>(random, j, [](Collector<T>& collector, Arena& arena, Range share, const Whole& whole, int64_t extent) {
-        return collector.collect(arena, std::max(0, share.end - share.start),
-                                 [&](int64_t p, auto&& sink) { align_taps(whole, share.start + p, extent, sink); });
-    });
+    return axis_plan<TapAxis<T>, T>(
+        random, j, [](Collector<T>& collector, Arena& arena, Range share, const Whole& whole, int64_t extent) {
+            return collector.collect(arena, std::max(0, share.end - share.start),
+                                     [&](int64_t p, auto&& sink) { align_taps(whole, share.start + p, extent, sink); });
+        });
 }
 
 template <class T>
 SamplePlan<T> sample_plan(Random& random, const RandomJob& j) {
     using Whole = AlignAxis<double>;
-    return axis_plan<SampleAxis<T>, T>(random, j, [](Collector<T>& collector, Arena& arena, Range share, const Whole& whole, int64_t extent) {
-        return collector.collect_samples(arena, std::max(0, share.end - share.start),
-                                         [&](int64_t p, auto&& visit) { return visit_align_points(whole, share.start + p, extent, visit); });
-    });
+    return axis_plan<SampleAxis<T>, T>(
+        random, j, [](Collector<T>& collector, Arena& arena, Range share, const Whole& whole, int64_t extent) {
+            return collector.collect_samples(arena, std::max(0, share.end - share.start), [&](int64_t p, auto&& visit) {
+                return visit_align_points(whole, share.start + p, extent, visit);
+            });
+        });
 }
 
 // A few cells near a place that each bin draws from its box.
 template <class T>
 GatherPlan<T> gather_plan(const RandomJob& j) {
     const auto& windows = j.job.windows;
-    const auto inside = [](double v, int64_t extent) { return std::min<int64_t>(extent - 1, std::max<int64_t>(0, (int64_t)v)); };
+    const auto inside = [](double v, int64_t extent) {
+        return std::min<int64_t>(extent - 1, std::max<int64_t>(0, (int64_t)v));
+    };
     return GatherPlan<T>(
-        j.boxes.data(), 0, (int64_t)j.boxes.size(), (int64_t)windows.size(), 1, [&](int64_t w) { return length(windows[w].bin_columns); },
+        j.boxes.data(), 0, (int64_t)j.boxes.size(), (int64_t)windows.size(), 1,
+        [&](int64_t w) { return length(windows[w].bin_columns); },
         [&](CellCollector<T>& collector, int64_t k, int64_t w) {
             const Box& b = j.boxes[k];
             Random random{(uint64_t)k};
@@ -199,7 +214,8 @@ void check_blocks(const Work& work) {
         CHECK_THAT(block.channels, <=, block.kernels->lanes);
         CHECK_THAT(block.first_channel + block.channels, <=, work.job.out.channels);
         for (int64_t lane = block.first_lane; lane < block.end_lane; lane++) written[block.first_channel + lane]++;
-        for (const ImageRois& rois : work.images) CHECK(rois.access != Access::direct || block.channels == block.kernels->lanes);
+        for (const ImageRois& rois : work.images)
+            CHECK(rois.access != Access::direct || block.channels == block.kernels->lanes);
     }
     for (int count : written) CHECK_THAT(count, ==, 1);
 }
@@ -217,7 +233,8 @@ void check_images(const Work& work, Part part) {
         for (int64_t i = rois.first; i < rois.end; i++) {
             CHECK_THAT(work.reduction.image(work.order[i]), ==, rois.image);
             seen[rois.window * order.size() + i]++;
-            const Range y = work.reduction.y(work.order[i], work.window(rois)).hull, x = work.reduction.x(work.order[i], work.window(rois)).hull;
+            const Range y = work.reduction.y(work.order[i], work.window(rois)).hull,
+                        x = work.reduction.x(work.order[i], work.window(rois)).hull;
             if (is_empty(y) || is_empty(x)) continue;
             CHECK(rois.rows.start <= y.start && y.end <= rois.rows.end);
             CHECK(rois.columns.start <= x.start && x.end <= rois.columns.end);
@@ -241,7 +258,8 @@ void check_items(const Work& work) {
             CHECK(image.first <= item.first && item.first <= item.end && item.end <= image.end);
             CHECK(item.windows == 1 || (image.access == Access::packed_map && item.end_block - item.first_block == 1));
             for (int64_t i = item.first; i < item.end; i++)
-                for (int64_t b = item.first_block; b < item.end_block; b++) done[(image.window * rois + i) * blocks + b]++;
+                for (int64_t b = item.first_block; b < item.end_block; b++)
+                    done[(image.window * rois + i) * blocks + b]++;
         }
     }
     for (int count : done) CHECK_THAT(count, ==, 1);
@@ -260,7 +278,8 @@ template <class Work>
 void check_scratch(const Work& work, bool capped) {
     const ScratchPlan& s = work.scratch;
     CHECK_THAT(s.packed + s.columns + s.bins + s.staging + s.rows + s.offsets, ==, s.total);
-    for (int64_t bytes : {s.packed, s.columns, s.bins, s.staging, s.rows, s.offsets}) CHECK_THAT(bytes % cache_line, ==, 0);
+    for (int64_t bytes : {s.packed, s.columns, s.bins, s.staging, s.rows, s.offsets})
+        CHECK_THAT(bytes % cache_line, ==, 0);
     if (capped) CHECK_THAT(s.total, <=, scratch_limit);
     const int64_t block = widest_block(work), bins = work.bins_per_roi();
     for (const WorkItem& item : work.items) {
@@ -279,10 +298,13 @@ void check_scratch(const Work& work, bool capped) {
         CHECK_THAT(rois.widest * block + column_scratch_bytes, <=, s.columns);
         CHECK_THAT(work.bin_rows * work.job.out.columns * block, <=, s.staging);
         for (int64_t i = item.first; i < item.end && rois.access == Access::packed_roi; i++)
-            for (int64_t p = 0, count = work.reduction.y(work.order[i], work.window(rois)).count; p < count; p += work.bin_rows) {
+            for (int64_t p = 0, count = work.reduction.y(work.order[i], work.window(rois)).count; p < count;
+                 p += work.bin_rows) {
                 const auto& y = work.reduction.y(work.order[i], work.window(rois));
-                const Range rows = work.bin_rows >= count ? y.hull : rows_of_bins(y, p, std::min(p + work.bin_rows, count));
-                CHECK_THAT(length(rows) * length(work.reduction.x(work.order[i], work.window(rois)).hull) * block, <=, s.packed);
+                const Range rows =
+                    work.bin_rows >= count ? y.hull : rows_of_bins(y, p, std::min(p + work.bin_rows, count));
+                CHECK_THAT(length(rows) * length(work.reduction.x(work.order[i], work.window(rois)).hull) * block, <=,
+                           s.packed);
             }
     }
 }
@@ -317,11 +339,13 @@ void check_tables(const Work& work, int64_t image) {
     std::vector<std::vector<BinRead>> bins((size_t)count);
     std::vector<int> alone((size_t)count);
     for (const TableReading& reading : work.tables.readings(image)) {
-        CHECK(!is_empty(reading.strip) && rois.columns.start <= reading.strip.start && reading.strip.end <= rois.columns.end);
+        CHECK(!is_empty(reading.strip) && rois.columns.start <= reading.strip.start &&
+              reading.strip.end <= rois.columns.end);
         CHECK_THAT(2 * length(rois.rows) * length(reading.strip) * block, <=, work.scratch.packed);
         if (last && last->strip.start == reading.strip.start) {
             CHECK_THAT(last->strip.end, ==, reading.strip.end);
-            CHECK(std::make_pair(last->row_level, last->column_level) < std::make_pair(reading.row_level, reading.column_level));
+            CHECK(std::make_pair(last->row_level, last->column_level) <
+                  std::make_pair(reading.row_level, reading.column_level));
         } else if (last) {
             CHECK_THAT(last->strip.end, <=, reading.strip.start);
         }
@@ -329,7 +353,8 @@ void check_tables(const Work& work, int64_t image) {
         CHECK(work.tables.is_read_by(reading, rois.first, rois.end));
         work.tables.for_each_visit(reading, rois.first, rois.end, [&](const TableVisit& visit) {
             const int64_t roi = visit.index - rois.first;
-            const RangeAxis &y = *work.reduction.plan.rois()[work.order[visit.index]].y, &x = *work.reduction.plan.rois()[work.order[visit.index]].x;
+            const RangeAxis &y = *work.reduction.plan.rois()[work.order[visit.index]].y,
+                            &x = *work.reduction.plan.rois()[work.order[visit.index]].x;
             std::vector<int> y_bins((size_t)y.count), x_bins((size_t)x.count);
             check_cover(y, visit.y, y.hull, reading.row_level, y_bins);
             check_cover(x, visit.x, reading.strip, reading.column_level, x_bins);
@@ -391,7 +416,8 @@ Part random_part(Random& random, int64_t count) {
 template <class T>
 void check_max_ranges(Random& random) {
     RandomJob j(random, sizeof(T), false);
-    check_work<T>(MaxOverRanges<T>{{range_plan(random, j)}, j.job.maps[0].columns}, j, random.one_in(4), random_part(random, (int64_t)j.boxes.size()));
+    check_work<T>(MaxOverRanges<T>{{range_plan(random, j)}, j.job.maps[0].columns}, j, random.one_in(4),
+                  random_part(random, (int64_t)j.boxes.size()));
 }
 
 template <class T>
@@ -409,13 +435,15 @@ void check_sum_taps(Random& random) {
 template <class T>
 void check_max_samples(Random& random) {
     RandomJob j(random, sizeof(T), false);
-    check_work<T>(MaxOverSamples<T>{{sample_plan<T>(random, j)}, {false, false, false}}, j, false, {0, (int64_t)j.boxes.size()});
+    check_work<T>(MaxOverSamples<T>{{sample_plan<T>(random, j)}, {false, false, false}}, j, false,
+                  {0, (int64_t)j.boxes.size()});
 }
 
 template <class T>
 void check_gather(Random& random) {
     RandomJob j(random, sizeof(T), true);
-    for (size_t w = 0; w < j.job.windows.size(); w++) j.job.windows[w].y_window = j.job.windows[w].x_window = (int64_t)w;
+    for (size_t w = 0; w < j.job.windows.size(); w++)
+        j.job.windows[w].y_window = j.job.windows[w].x_window = (int64_t)w;
     check_work<T>(SumOverCells<T>{{gather_plan<T>(j)}}, j, false, {0, (int64_t)j.boxes.size()});
 }
 
@@ -425,8 +453,9 @@ struct Row {
 };
 
 constexpr Row rows[] = {
-    {"max_ranges", check_max_ranges<float>},    {"mean_ranges", check_mean_ranges<double>}, {"sum_taps float", check_sum_taps<float>},
-    {"sum_taps double", check_sum_taps<double>}, {"max_samples", check_max_samples<double>}, {"gather", check_gather<float>},
+    {"max_ranges", check_max_ranges<float>},    {"mean_ranges", check_mean_ranges<double>},
+    {"sum_taps float", check_sum_taps<float>},  {"sum_taps double", check_sum_taps<double>},
+    {"max_samples", check_max_samples<double>}, {"gather", check_gather<float>},
 };
 
 }  // namespace

@@ -28,7 +28,9 @@ void* operator new(size_t size) {
     if (!p) throw std::bad_alloc();
     return p;
 }
-void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocation_fails() ? nullptr : malloc(size ? size : 1); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+    return allocation_fails() ? nullptr : malloc(size ? size : 1);
+}
 void operator delete(void* p) noexcept { free(p); }
 void operator delete(void* p, size_t) noexcept { free(p); }
 
@@ -108,7 +110,8 @@ struct Array {
         int64_t stride = item, first = 0;
         for (int i = 3; i >= 0; i--) {
             const int axis = order[i];
-            if (layout == strided && random.one_in(3)) stride += random.one_in(3) ? 1 + random.below(9) : item * random.below(3);
+            if (layout == strided && random.one_in(3))
+                stride += random.one_in(3) ? 1 + random.below(9) : item * random.below(3);
             const bool backwards = layout == strided && random.one_in(4);
             t.shape[axis] = shape[axis];
             t.strides[axis] = backwards ? -stride : stride;
@@ -166,12 +169,13 @@ struct Case {
 
     std::string text(const char* isa) const {
         char line[400];
-        snprintf(line, sizeof line,
-                 "isa %s dtype %d rule %s reduce %d layouts %d %d map (%lld, %lld, %lld, %lld) rois %lld bins %lld x %lld scale "
-                 "%.17g %.17g threads %d at_end %d argmax %d",
-                 isa, dtype, rule_names()[rule], reduce, map_layout, out_layout, (long long)images,
-                 (long long)channels, (long long)rows, (long long)columns, (long long)count, (long long)bin_rows,
-                 (long long)bin_columns, scale_h, scale_w, threads, at_end, argmax);
+        snprintf(
+            line, sizeof line,
+            "isa %s dtype %d rule %s reduce %d layouts %d %d map (%lld, %lld, %lld, %lld) rois %lld bins %lld x %lld scale "
+            "%.17g %.17g threads %d at_end %d argmax %d",
+            isa, dtype, rule_names()[rule], reduce, map_layout, out_layout, (long long)images, (long long)channels,
+            (long long)rows, (long long)columns, (long long)count, (long long)bin_rows, (long long)bin_columns, scale_h,
+            scale_w, threads, at_end, argmax);
         return line;
     }
 };
@@ -248,7 +252,8 @@ std::vector<int64_t> ranges(const Case& c, const std::vector<Box>& boxes, int ax
     for (size_t k = 0; k < boxes.size(); k++) {
         const double *corner = boxes[k].corner, lo = axis ? corner[0] : corner[1], hi = axis ? corner[2] : corner[3];
         fastroi_error error;
-        if (fastroi_axis_ranges(c.rule, lo, hi, axis ? c.scale_w : c.scale_h, bins, extent, interval, &result[2 * bins * k], &error))
+        if (fastroi_axis_ranges(c.rule, lo, hi, axis ? c.scale_w : c.scale_h, bins, extent, interval,
+                                &result[2 * bins * k], &error))
             fail(error.message, c.text("-"));
     }
     return result;
@@ -261,7 +266,8 @@ struct Expected {
 };
 
 template <class T>
-Expected reduce_cells(const Case& c, const Array& map, int64_t image, int64_t channel, const int64_t* y, const int64_t* x) {
+Expected reduce_cells(const Case& c, const Array& map, int64_t image, int64_t channel, const int64_t* y,
+                      const int64_t* x) {
     double best = -INFINITY, sum = 0, magnitude = 0;
     int64_t offset = -1, cells = 0;
     for (int64_t row = y[0]; row < y[1]; row++)
@@ -310,15 +316,17 @@ void check_results(const Case& c, const char* isa, const Array& map, const std::
                     if (!agrees(got, e) || offset != e.offset) {
                         char what[300];
                         const double* b = boxes[k].corner;
-                        snprintf(what, sizeof what,
-                                 "roi %lld [%.17g, %.17g, %.17g, %.17g] channel %lld bin (%lld, %lld): %.17g at %lld, expected "
-                                 "%.17g at %lld",
-                                 (long long)k, b[0], b[1], b[2], b[3], (long long)channel, (long long)ph, (long long)pw, got,
-                                 (long long)offset, e.value, (long long)e.offset);
+                        snprintf(
+                            what, sizeof what,
+                            "roi %lld [%.17g, %.17g, %.17g, %.17g] channel %lld bin (%lld, %lld): %.17g at %lld, expected "
+                            "%.17g at %lld",
+                            (long long)k, b[0], b[1], b[2], b[3], (long long)channel, (long long)ph, (long long)pw, got,
+                            (long long)offset, e.value, (long long)e.offset);
                         fail(what, c.text(isa));
                     }
                     totals->values++;
-                    if (first_isa && c.reduce == FASTROI_REDUCE_MAX) totals->add(e.value), totals->add((double)e.offset);
+                    if (first_isa && c.reduce == FASTROI_REDUCE_MAX)
+                        totals->add(e.value), totals->add((double)e.offset);
                 }
 }
 
@@ -351,8 +359,8 @@ private:
             for (int i = 0; i < 4; i++) from[k].corner[i] = store(row + i * item, item, from[k].corner[i]);
             const int64_t wide = from[k].image;
             const int32_t narrow = (int32_t)wide;
-            memcpy(indices.data + (int64_t)k * index_item(choice), index_item(choice) == 4 ? (void*)&narrow : (void*)&wide,
-                   index_item(choice));
+            memcpy(indices.data + (int64_t)k * index_item(choice),
+                   index_item(choice) == 4 ? (void*)&narrow : (void*)&wide, index_item(choice));
         }
         rows.make_read_only();
         indices.make_read_only();
@@ -388,7 +396,8 @@ void run_case(const Case& c, Random& random, Totals* totals) {
     const int64_t shape[4] = {c.count, c.channels, c.bin_rows, c.bin_columns};
     const Array out = Array::make(c.dtype, shape, c.out_layout, c.at_end, random);
     const Array argmax = Array::make(FASTROI_INT64, shape, c.out_layout, c.at_end, random);
-    const fastroi_roi_pool_params params{sizeof params, c.rule, c.reduce, c.scale_h, c.scale_w, c.argmax ? &argmax.tensor : nullptr};
+    const fastroi_roi_pool_params params{sizeof params, c.rule,    c.reduce,
+                                         c.scale_h,     c.scale_w, c.argmax ? &argmax.tensor : nullptr};
     for (int i = 0; const char* isa = fastroi_simd_supported(i); i++) {
         fastroi_exec exec{};
         exec.struct_size = sizeof exec;
@@ -400,7 +409,8 @@ void run_case(const Case& c, Random& random, Totals* totals) {
         if (fastroi_roi_pool(&map.tensor, &table.boxes, &params, &out.tensor, &exec, &error))
             fail(error.message, c.text(isa));
         check_results<T>(c, isa, map, boxes, out, argmax, i == 0, totals);
-        if (!out.gaps_untouched() || !argmax.gaps_untouched()) fail("bytes between the elements were written", c.text(isa));
+        if (!out.gaps_untouched() || !argmax.gaps_untouched())
+            fail("bytes between the elements were written", c.text(isa));
         totals->calls++;
     }
     totals->cases++;
@@ -422,12 +432,12 @@ struct Operator {
                            const fastroi_exec*, fastroi_error*);
 };
 
-#define FASTROI_OPERATOR(function, params_type, ...)                                                                   \
-    [](const fastroi_tensor* map, const fastroi_boxes* boxes, const Case& c, int variant, const fastroi_tensor* out,     \
-       const fastroi_exec* exec, fastroi_error* error) {                                                               \
-        (void)c, (void)variant;                                                                                        \
-        const params_type params = {sizeof params, __VA_ARGS__};                                                       \
-        return function(map, boxes, &params, out, exec, error);                                                        \
+#define FASTROI_OPERATOR(function, params_type, ...)                                                                 \
+    [](const fastroi_tensor* map, const fastroi_boxes* boxes, const Case& c, int variant, const fastroi_tensor* out, \
+       const fastroi_exec* exec, fastroi_error* error) {                                                             \
+        (void)c, (void)variant;                                                                                      \
+        const params_type params = {sizeof params, __VA_ARGS__};                                                     \
+        return function(map, boxes, &params, out, exec, error);                                                      \
     }
 
 const Operator operators[] = {
@@ -435,14 +445,15 @@ const Operator operators[] = {
      FASTROI_OPERATOR(fastroi_roi_align, fastroi_roi_align_params, variant % 4, variant / 4 % 5, variant / 20 % 2,
                       variant / 40 % 4, variant / 80 % 3, c.scale_h, c.scale_w)},
     {"ps_roi_pool", true,
-     FASTROI_OPERATOR(fastroi_ps_roi_pool, fastroi_ps_roi_pool_params, variant % 4, variant / 4 % 2, variant / 8 % 2, 0, 0,
-                      c.scale_h, c.scale_w)},
+     FASTROI_OPERATOR(fastroi_ps_roi_pool, fastroi_ps_roi_pool_params, variant % 4, variant / 4 % 2, variant / 8 % 2, 0,
+                      0, c.scale_h, c.scale_w)},
     {"ps_roi_align", true,
-     FASTROI_OPERATOR(fastroi_ps_roi_align, fastroi_ps_roi_align_params, variant % 2, variant / 2 % 2, variant / 4 % 2, 0, 0,
-                      variant / 8 % 4, variant / 32 % 3, c.scale_h, c.scale_w)},
+     FASTROI_OPERATOR(fastroi_ps_roi_align, fastroi_ps_roi_align_params, variant % 2, variant / 2 % 2, variant / 4 % 2,
+                      0, 0, variant / 8 % 4, variant / 32 % 3, c.scale_h, c.scale_w)},
     {"roi_warp", false, FASTROI_OPERATOR(fastroi_roi_warp, fastroi_roi_warp_params, c.scale_h, c.scale_w)},
     {"prroi_pool", false, FASTROI_OPERATOR(fastroi_prroi_pool, fastroi_prroi_pool_params, c.scale_h, c.scale_w)},
-    {"crop_and_resize", false, FASTROI_OPERATOR(fastroi_crop_and_resize, fastroi_crop_and_resize_params, variant % 2, -1.5)},
+    {"crop_and_resize", false,
+     FASTROI_OPERATOR(fastroi_crop_and_resize, fastroi_crop_and_resize_params, variant % 2, -1.5)},
 };
 
 template <class T>
@@ -463,7 +474,8 @@ std::vector<Box> ordinary_boxes(const Case& c, bool normalised, Random& random) 
     for (Box& box : boxes) {
         for (int i = 0; i < 4; i++) {
             const int64_t extent = i % 2 ? c.rows : c.columns;
-            const double x = (random.uniform() * 1.6 - 0.3) * (normalised ? 1 : (double)extent / (i % 2 ? c.scale_h : c.scale_w));
+            const double x =
+                (random.uniform() * 1.6 - 0.3) * (normalised ? 1 : (double)extent / (i % 2 ? c.scale_h : c.scale_w));
             box.corner[i] = random.one_in(3) ? std::floor(x) : x;
         }
         box.image = random.below(c.images);
@@ -473,7 +485,8 @@ std::vector<Box> ordinary_boxes(const Case& c, bool normalised, Random& random) 
 
 template <class T>
 void run_operator(const Operator& op, Case c, int variant, Random& random, int64_t* calls) {
-    if (op.grouped) c.channels = 1 + c.channels / 16, c.bin_rows = 1 + c.bin_rows % 4, c.bin_columns = 1 + c.bin_columns % 4;
+    if (op.grouped)
+        c.channels = 1 + c.channels / 16, c.bin_rows = 1 + c.bin_rows % 4, c.bin_columns = 1 + c.bin_columns % 4;
     const int64_t map_channels = op.grouped ? c.channels * c.bin_rows * c.bin_columns : c.channels;
     const Array map = Array::make(c.dtype, {c.images, map_channels, c.rows, c.columns}, c.map_layout, c.at_end, random);
     for (int64_t a = 0; a < c.images; a++)
@@ -494,7 +507,8 @@ void run_operator(const Operator& op, Case c, int variant, Random& random, int64
         const Array& result = i < 0 ? baseline : out;
         exec.simd = i < 0 ? "baseline" : fastroi_simd_supported(i);
         exec.num_threads = i < 0 ? 1 : c.threads;
-        const std::string where = std::string(op.name) + " variant " + std::to_string(variant) + ": " + c.text(exec.simd);
+        const std::string where =
+            std::string(op.name) + " variant " + std::to_string(variant) + ": " + c.text(exec.simd);
         fastroi_error error;
         result.fill_pattern();
         if (op.call(&map.tensor, &table.boxes, c, variant, &result.tensor, &exec, &error)) fail(error.message, where);
@@ -556,7 +570,8 @@ int main(int count, char** arguments) {
     for (int64_t channels = 1; channels <= widest; channels++)
         for (int32_t dtype : {FASTROI_FLOAT32, FASTROI_FLOAT64})
             for (Layout layout : {nchw, nhwc, strided})
-                for (bool at_end : {true, false}) run_case(random_case(channels, dtype, layout, at_end, random), random, &totals);
+                for (bool at_end : {true, false})
+                    run_case(random_case(channels, dtype, layout, at_end, random), random, &totals);
     for (int64_t i = 0; i < random_cases; i++) {
         // One draw a statement: the order in which arguments are evaluated is the compiler's.
         const int64_t channels = 1 + random.below(80);
@@ -568,8 +583,8 @@ int main(int count, char** arguments) {
     const int64_t operator_calls = run_operators(totals.cases / 3, random);
     printf("isas");
     for (int i = 0; const char* isa = fastroi_simd_supported(i); i++) printf(" %s", isa);
-    printf("\ncases %lld\ncalls %lld\nvalues %lld\nfailed_allocations %lld\noperator_calls %lld\ndigest %016llx\n", (long long)totals.cases,
-           (long long)totals.calls, (long long)totals.values, (long long)failed_allocations,
+    printf("\ncases %lld\ncalls %lld\nvalues %lld\nfailed_allocations %lld\noperator_calls %lld\ndigest %016llx\n",
+           (long long)totals.cases, (long long)totals.calls, (long long)totals.values, (long long)failed_allocations,
            (long long)operator_calls, (unsigned long long)totals.digest);
     return 0;
 }

@@ -8,12 +8,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define EXPECT(condition)                                                         \
-    do {                                                                          \
-        if (!(condition)) {                                                       \
+#define EXPECT(condition)                                                                \
+    do {                                                                                 \
+        if (!(condition)) {                                                              \
             printf("line %d: %s\n  message: %s\n", __LINE__, #condition, error.message); \
-            exit(1);                                                              \
-        }                                                                         \
+            exit(1);                                                                     \
+        }                                                                                \
     } while (0)
 
 enum { C = 5, H = 9, W = 11, K = 4, P = 3, OUT = K * C * P * P };
@@ -22,12 +22,13 @@ static fastroi_error error;
 static float map[C * H * W], pooled[OUT], reference[OUT];
 static double rows[K][4] = {{0, 0, 60, 40}, {8, 8, 30, 70}, {-20, 5, 500, 9}, {40, 40, 41, 41}};
 
-static const fastroi_tensor features = {map, FASTROI_FLOAT32, {1, C, H, W}, {sizeof map, H *W * 4, W * 4, 4}};
-static const fastroi_tensor out = {pooled, FASTROI_FLOAT32, {K, C, P, P}, {C * P *P * 4, P *P * 4, P * 4, 4}};
+static const fastroi_tensor features = {map, FASTROI_FLOAT32, {1, C, H, W}, {sizeof map, H* W * 4, W * 4, 4}};
+static const fastroi_tensor out = {pooled, FASTROI_FLOAT32, {K, C, P, P}, {C * P * P * 4, P* P * 4, P * 4, 4}};
 static const fastroi_boxes boxes = {rows, FASTROI_FLOAT64, 4, K, {32, 8}, NULL, 0, 0};
-static const fastroi_roi_pool_params params = {sizeof params, FASTROI_RULE_FAST_RCNN, FASTROI_REDUCE_MAX, 0.125, 0.125, NULL};
+static const fastroi_roi_pool_params params = {sizeof params, FASTROI_RULE_FAST_RCNN, FASTROI_REDUCE_MAX, 0.125, 0.125,
+                                               NULL};
 
-static fastroi_status pool(const fastroi_boxes *b, const fastroi_roi_pool_params *p, const fastroi_exec *exec) {
+static fastroi_status pool(const fastroi_boxes* b, const fastroi_roi_pool_params* p, const fastroi_exec* exec) {
     return fastroi_roi_pool(&features, b, p, &out, exec, &error);
 }
 
@@ -42,15 +43,15 @@ static void forget_results(void) {
 }
 
 /* `size` bytes that end where a page without any access begins. */
-static void *before_the_edge(const void *from, size_t size) {
+static void* before_the_edge(const void* from, size_t size) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    unsigned char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char* pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED || mprotect(pages + page, page, PROT_NONE)) exit(2);
     return memcpy(pages + page - size, from, size);
 }
 
-static int cancel_now(void *context) {
-    ++*(int *)context;
+static int cancel_now(void* context) {
+    ++*(int*)context;
     return 1;
 }
 
@@ -60,7 +61,7 @@ static void structs_are_versioned(void) {
     fastroi_roi_pool_params later = params;
 
     exec.struct_size = before_cancel; /* an older header, whose struct ended before the callback */
-    const fastroi_exec *older = before_the_edge(&exec, before_cancel);
+    const fastroi_exec* older = before_the_edge(&exec, before_cancel);
     EXPECT(pool(&boxes, &params, older) == FASTROI_OK);
     EXPECT(memcmp(pooled, reference, sizeof pooled) == 0);
 
@@ -137,7 +138,8 @@ static void codes_are_checked(void) {
     EXPECT(fastroi_simd_activate("sse9", &error) == FASTROI_INVALID_VALUE && strstr(error.message, "sse9"));
     EXPECT(fastroi_simd_activate(NULL, &error) == FASTROI_INVALID_VALUE);
     EXPECT(fastroi_operator_at(-1) == NULL && fastroi_operator_at(99) == NULL);
-    EXPECT(fastroi_run(99, &features, &boxes, &params, &out, NULL, &error) == FASTROI_INVALID_VALUE && strstr(error.message, "99"));
+    EXPECT(fastroi_run(99, &features, &boxes, &params, &out, NULL, &error) == FASTROI_INVALID_VALUE &&
+           strstr(error.message, "99"));
     exec.num_threads = 0;
     exec.flow = 9;
     EXPECT(pool(&boxes, &params, &exec) == FASTROI_INVALID_VALUE && strstr(error.message, "flow"));
@@ -165,12 +167,15 @@ static void a_plan_is_listed(void) {
     EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &boxes, &params, &out, NULL, &plan, &error) ==
            FASTROI_INVALID_VALUE);
     one.count = one_out.shape[0] = 1;
-    EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &one, &params, &one_out, NULL, &plan, &error) == FASTROI_OK);
+    EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &one, &params, &one_out, NULL, &plan, &error) ==
+           FASTROI_OK);
     EXPECT(plan.count == 2 * P && plan.reduce == FASTROI_PLAN_MAX);
     plan.capacity = 2 * P;
     plan.entries = entries;
-    EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &one, &params, &one_out, NULL, &plan, &error) == FASTROI_OK);
-    EXPECT(entries[0].axis == FASTROI_AXIS_ROW && entries[0].bin == 0 && entries[0].first == 0 && entries[0].weight == 1);
+    EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &one, &params, &one_out, NULL, &plan, &error) ==
+           FASTROI_OK);
+    EXPECT(entries[0].axis == FASTROI_AXIS_ROW && entries[0].bin == 0 && entries[0].first == 0 &&
+           entries[0].weight == 1);
     EXPECT(entries[P].axis == FASTROI_AXIS_COLUMN && entries[2 * P - 1].bin == P - 1);
     plan.capacity = -1;
     EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &one, &params, &one_out, NULL, &plan, &error) ==
@@ -181,7 +186,7 @@ static void a_long_call_can_be_cancelled(void) {
     enum { side = 300, count = 3000, channels = 64 };
     const size_t map_bytes = (size_t)side * side * channels * 4, out_bytes = (size_t)count * channels * P * P * 4;
     float *large = calloc(map_bytes, 1), *result = calloc(out_bytes, 1);
-    double *whole = calloc(count, 4 * sizeof *whole);
+    double* whole = calloc(count, 4 * sizeof *whole);
     int calls = 0;
     fastroi_exec exec = {sizeof exec, 1, NULL, cancel_now, &calls, FASTROI_POOL};
     const fastroi_tensor big = {large, FASTROI_FLOAT32, {1, channels, side, side}, {0, side * side * 4, side * 4, 4}};

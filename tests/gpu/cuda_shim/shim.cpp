@@ -235,8 +235,8 @@ Status run_block(size_t shared_bytes, bool reversed) {
 }  // namespace
 
 // Runs every `step`-th block from `first` on. Returns a Status.
-extern "C" int shim_launch(const char* name, unsigned blocks, unsigned threads, size_t shared_bytes, int reversed, unsigned first,
-                           unsigned step, const void* launch) {
+extern "C" int shim_launch(const char* name, unsigned blocks, unsigned threads, size_t shared_bytes, int reversed,
+                           unsigned first, unsigned step, const void* launch) {
     for (const Named& entry : table) {
         if (std::strcmp(entry.name, name) != 0) continue;
         running = entry.kernel;

@@ -10,7 +10,8 @@
 
 using namespace fastroi;
 
-static_assert((int)Element::f32 == FASTROI_FLOAT32 && (int)Element::f64 == FASTROI_FLOAT64 && (int)Element::f16 == FASTROI_FLOAT16);
+static_assert((int)Element::f32 == FASTROI_FLOAT32 && (int)Element::f64 == FASTROI_FLOAT64 &&
+              (int)Element::f16 == FASTROI_FLOAT16);
 static_assert((int)Element::i8 == FASTROI_INT8 && (int)Element::i16 == FASTROI_INT16);
 static_assert((int)Element::u8 == FASTROI_UINT8 && (int)Element::u16 == FASTROI_UINT16);
 
@@ -97,13 +98,16 @@ void set_environment(int unusual) {
 
 int64_t lanes(const char* isa, int width) { return find_kernels(isa)->f32[width].lanes; }
 
-bool has_port(const char* isa, int width, int element) { return find_kernels(isa)->f32[width].port((Element)element).pack; }
+bool has_port(const char* isa, int width, int element) {
+    return find_kernels(isa)->f32[width].port((Element)element).pack;
+}
 
 void pack(const char* isa, int width, int element, const PlanarBlock* map, int rows, int columns, float* to) {
     find_kernels(isa)->f32[width].port((Element)element).pack(*map, {0, rows}, {0, columns}, to);
 }
 
-void unpack(const char* isa, int width, int element, const BinTile* bins, int64_t rows, int64_t columns, const PlanarBins* out) {
+void unpack(const char* isa, int width, int element, const BinTile* bins, int64_t rows, int64_t columns,
+            const PlanarBins* out) {
     const BlockKernels<float>& kernels = find_kernels(isa)->f32[width];
     std::vector<float> staging((rows * columns + 1) * kernels.lanes);
     kernels.port((Element)element).unpack(*bins, rows, columns, *out, staging.data());
@@ -116,8 +120,8 @@ void stream(const char* isa, int element, const float* from, unsigned char* to, 
 }
 
 // Maxima over ranges, or means of bilinear samples; an element of -1 is the default. Returns the ways taken.
-int pool(const char* isa, int mean, int threads, int map_element, const fastroi_tensor* map, int out_element, const fastroi_tensor* out,
-         const double* boxes, int64_t count) {
+int pool(const char* isa, int mean, int threads, int map_element, const fastroi_tensor* map, int out_element,
+         const fastroi_tensor* out, const double* boxes, int64_t count) {
     StopSign stop(nullptr, nullptr);
     Job job{{read_tensor(map, "map")}, read_tensor(out, "out"), {}, {threads, find_kernels(isa), FASTROI_POOL, &stop}};
     job.windows = whole_window(job.out);
