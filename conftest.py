@@ -15,7 +15,14 @@ import fastroi
 LAYOUTS = ("NCHW", "NHWC")
 DTYPES = ("float32", "float64")
 
-LONG_FILES = ("test_embedding.py", "test_gpu_emulated.py", "test_native.py", "test_paths.py", "test_kernels.py", "test_plans.py")
+LONG_FILES = (
+    "test_embedding.py",
+    "test_gpu_emulated.py",
+    "test_native.py",
+    "test_paths.py",
+    "test_kernels.py",
+    "test_plans.py",
+)
 
 _covered = {"instruction sets": set(), "layouts": set(), "dtypes": set()}
 _possible = {
@@ -73,8 +80,7 @@ def pytest_configure(config):
     missing = [name for name in wanted if name not in fastroi.simd.supported()]
     if missing:
         raise pytest.UsageError(
-            f"FASTROI_REQUIRE_ISAS asks for {', '.join(missing)}; "
-            f"supported here: {', '.join(fastroi.simd.supported())}"
+            f"FASTROI_REQUIRE_ISAS asks for {', '.join(missing)}; supported here: {', '.join(fastroi.simd.supported())}"
         )
 
 
@@ -96,10 +102,7 @@ def _is_full_run(config):
 
 
 def _gaps():
-    return {
-        what: [name for name in names if name not in _covered[what]]
-        for what, names in _possible.items()
-    }
+    return {what: [name for name in names if name not in _covered[what]] for what, names in _possible.items()}
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -34,13 +34,7 @@ X86_ISAS = {
     ],
 }  # fmt: skip
 ARM_ISAS = {"baseline": [], "neon": []}
-ISAS = (
-    X86_ISAS
-    if MACHINE in ("x86_64", "amd64")
-    else ARM_ISAS
-    if MACHINE in ("aarch64", "arm64")
-    else {"baseline": []}
-)
+ISAS = X86_ISAS if MACHINE in ("x86_64", "amd64") else ARM_ISAS if MACHINE in ("aarch64", "arm64") else {"baseline": []}
 
 # Contraction would move bin edges and break bit-identity; fast-math would break NaN and change the caller's float mode.
 COMMON_FLAGS = [
@@ -53,7 +47,14 @@ OPENMP_FLAGS = [] if os.environ.get("FASTROI_NO_OPENMP") else ["-fopenmp"]
 CORE_SOURCES = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.cpp") if not path.name.startswith("isa_")
 )
-RULE_HEADERS = ("axis_plan.h", "rules.h", "tap_rules.h", "ps_rules.h", "gather_rules.h", "mask_rules.h")  # the GPU kernels include them
+RULE_HEADERS = (
+    "axis_plan.h",
+    "rules.h",
+    "tap_rules.h",
+    "ps_rules.h",
+    "gather_rules.h",
+    "mask_rules.h",
+)  # the GPU kernels include them
 
 OBJECTS = ROOT / "build" / "objects" / f"{MACHINE}-{sys.implementation.cache_tag}"
 
@@ -99,7 +100,12 @@ def ninja_path(path):
 
 def ninja_file(parts, objects, cxx):
     """What ninja needs to know: a compilation for each part, and that the compiler tells which headers it read."""
-    lines = ["rule compile", "  command = $compile -MMD -MF $out.d -c $in -o $out", "  depfile = $out.d", "  deps = gcc"]
+    lines = [
+        "rule compile",
+        "  command = $compile -MMD -MF $out.d -c $in -o $out",
+        "  depfile = $out.d",
+        "  deps = gcc",
+    ]
     for part, (source, flags) in parts.items():
         command = shlex.join([*shlex.split(cxx), *flags, *shlex.split(os.environ.get("CXXFLAGS", ""))])
         lines.append(f"build {ninja_path(objects[part])}: compile {ninja_path(ROOT / source)}")

@@ -281,7 +281,15 @@ OPERATORS = (
     Case("C", "deform_roi_pool", _C_MAP, 1 / 4, 1000, _C_SIDES, (7, 7), params={"sampling_ratio": 2}),
     Case("G", "deform_ps_roi_pool", (1, 1029, 38, 63), 1 / 16, 300, _B_SIDES, (7, 7), params={"group_size": 7}),
     Case(
-        "Hnearest", "crop_and_resize", _C_MAP, 1 / 4, 1000, _C_SIDES, (14, 14), layout="NHWC", params={"method": "nearest"}
+        "Hnearest",
+        "crop_and_resize",
+        _C_MAP,
+        1 / 4,
+        1000,
+        _C_SIDES,
+        (14, 14),
+        layout="NHWC",
+        params={"method": "nearest"},
     ),
     Case("M", "paste_masks", (100, 1, 28, 28), 1.0, 1, _MASK_SIDES, (480, 640)),
     Case("M", "crop_masks", (50, 1, 480, 640), 1.0, 1, _MASK_SIDES, (28, 28)),

@@ -29,7 +29,14 @@ def _like(op, workload, name, **params):
     """Map, boxes and bins of another case under an operator that MAIN does not have."""
     case = find(op, workload)
     return Case(
-        case.workload, name, case.map_shape, case.scale, case.rois_per_image, case.sides, case.output_size, params=params
+        case.workload,
+        name,
+        case.map_shape,
+        case.scale,
+        case.rois_per_image,
+        case.sides,
+        case.output_size,
+        params=params,
     )
 
 
@@ -164,7 +171,12 @@ def variants(cupy, case, layouts, dtypes):
         return
     for dtype in dtypes:
         for layout in layouts:
-            yield layout, dtype, partial(fastroi_call, cupy, case, layout, dtype), partial(torchvision_call, cupy, case, dtype)
+            yield (
+                layout,
+                dtype,
+                partial(fastroi_call, cupy, case, layout, dtype),
+                partial(torchvision_call, cupy, case, dtype),
+            )
 
 
 def torchvision_call(cupy, case, dtype):
@@ -223,7 +235,9 @@ def main(argv=None):
     bandwidth = copy_bandwidth(cupy)
     print(versions(cupy))
     print(f"copy: {bandwidth / 1e9:.0f} GB/s, read plus written\n")
-    print("| case | layout | dtype | floor us | torchvision us | fastroi us | torchvision / fastroi | fastroi / floor | host us |")
+    print(
+        "| case | layout | dtype | floor us | torchvision us | fastroi us | torchvision / fastroi | fastroi / floor | host us |"
+    )
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
     for case in (case for case in CASES if case.name in (options.names or [case.name])):
         peers = {}

@@ -68,7 +68,9 @@ def _counting_kernels(element):
         folder = Path(name)
         flags = "-fsanitize=thread", "-DFASTROI_COUNTS_TRAFFIC", f"-I{HERE}", "-O1"
         gpu_emulation.compile_kernels(element, folder, *flags, "-c", "-o", folder / "counted.o")
-        gpu_emulation.compile_cpp("-shared", HERE / "gpu_traffic.cpp", folder / "counted.o", "-o", folder / "counted.so")
+        gpu_emulation.compile_cpp(
+            "-shared", HERE / "gpu_traffic.cpp", folder / "counted.o", "-o", folder / "counted.so"
+        )
         return ctypes.CDLL(str(folder / "counted.so"))
 
 

@@ -71,7 +71,9 @@ class Point:
 
 def grid() -> list[Case]:
     return [
-        Case("paths", "roi_pool", shape, scale, count, ("square", side, side), (BINS, BINS), params={"rule": "fast_rcnn"})
+        Case(
+            "paths", "roi_pool", shape, scale, count, ("square", side, side), (BINS, BINS), params={"rule": "fast_rcnn"}
+        )
         for shape, scale in MAPS
         for count in COUNTS
         for side in (share * shape[3] / scale for share in SHARES)
@@ -148,7 +150,9 @@ def print_table(layouts: list[str], rounds: int) -> None:
     import fastroi
 
     core = dictated_core()
-    print(f"roi_pool {BINS}x{BINS}, 256 channels, float32, {fastroi.simd.active()}, 1 thread, minimum of {rounds} calls\n")
+    print(
+        f"roi_pool {BINS}x{BINS}, 256 channels, float32, {fastroi.simd.active()}, 1 thread, minimum of {rounds} calls\n"
+    )
     print("| map | RoIs | side, cells | scan, ms | best tables | chosen | chosen / best |")
     print("|---|---|---|---|---|---|---|")
     points = []
@@ -163,7 +167,9 @@ def print_table(layouts: list[str], rounds: int) -> None:
 
 
 def run(*command, **options) -> str:
-    return subprocess.run([str(part) for part in command], check=True, text=True, stdout=subprocess.PIPE, **options).stdout
+    return subprocess.run(
+        [str(part) for part in command], check=True, text=True, stdout=subprocess.PIPE, **options
+    ).stdout
 
 
 def symbol(object_file: Path, kind: str, name: str) -> str:
@@ -178,7 +184,11 @@ def link_dictated_package(folder: Path) -> Path:
     """Build a copy of the package whose core obeys `dictate`; return the folder that holds it."""
     compiler = os.environ.get("CXX", "c++")
     package, dictator, dictated = folder / "package", folder / "paths.o", folder / "run.o"
-    objects = [Path(line) for line in run(sys.executable, "setup.py", "--objects", cwd=ROOT).splitlines() if line.endswith(".o")]
+    objects = [
+        Path(line)
+        for line in run(sys.executable, "setup.py", "--objects", cwd=ROOT).splitlines()
+        if line.endswith(".o")
+    ]
     flags = ["-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-I", ROOT / "src", "-I", ROOT / "fastroi/include"]
     run(compiler, *flags, "-c", Path(__file__).with_suffix(".cpp"), "-o", dictator)
     runs = next(path for path in objects if path.name == "src_run_run.o")

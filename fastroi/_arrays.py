@@ -10,7 +10,12 @@ if TYPE_CHECKING:
     from ._types import Array
 
 _GPU_DEVICE_TYPES = (2, 13)  # of DLPack: CUDA, CUDA managed
-_UNSIGNED: dict[int, np.dtype[Any]] = {1: np.dtype(np.uint8), 2: np.dtype(np.uint16), 4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+_UNSIGNED: dict[int, np.dtype[Any]] = {
+    1: np.dtype(np.uint8),
+    2: np.dtype(np.uint16),
+    4: np.dtype(np.uint32),
+    8: np.dtype(np.uint64),
+}
 _SHARING_EFFORT: Any = 100_000  # NumPy's own types know of no effort but 0 and -1
 _TooHardError: type[Exception] = getattr(np, "exceptions", np).TooHardError
 

@@ -173,7 +173,10 @@ _MESSAGES = {
     7: "levels[{row}]: outside the pyramid",
     8: "rois[{row}]: too many taps for one RoI",
     9: "batch_indices[{row}]: the batch index is outside the images",
-    **{10 + i: f"rois[{{row}}]: {name} is not finite; box coordinates must be" for i, name in enumerate(_ROTATED_NUMBERS)},
+    **{
+        10 + i: f"rois[{{row}}]: {name} is not finite; box coordinates must be"
+        for i, name in enumerate(_ROTATED_NUMBERS)
+    },
     15: "offset[{row}]: not finite; offsets must be",
     16: "trans[{row}]: not finite; offsets must be",
 }

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["crop_masks", "paste_masks"]
 
-_MASK_CODES: dict[np.dtype[Any], int] = {np.dtype(np.bool_): 7, np.dtype(np.uint8): 7, np.dtype(np.float32): 0, np.dtype(np.float64): 1}
+_MASK_CODES: dict[np.dtype[Any], int] = {
+    np.dtype(np.bool_): 7,
+    np.dtype(np.uint8): 7,
+    np.dtype(np.float32): 0,
+    np.dtype(np.float64): 1,
+}
 _BOOL, _FLOAT32, _FLOAT64 = np.dtype(np.bool_), np.dtype(np.float32), np.dtype(np.float64)
 
 

@@ -241,7 +241,9 @@ def _pyramid(feature_pyramid: Sequence[ArrayLike], layout: Layout) -> Levels:
         if level.device is not maps[0].device:
             raise TypeError(f"feature_pyramid[{i}]: on the GPU or not, but level 0 otherwise")
         if level.array.dtype != maps[0].array.dtype:
-            raise TypeError(f"feature_pyramid[{i}]: dtype {level.array.dtype}; {maps[0].array.dtype} as in level 0 required")
+            raise TypeError(
+                f"feature_pyramid[{i}]: dtype {level.array.dtype}; {maps[0].array.dtype} as in level 0 required"
+            )
         if level.array.shape[:2] != maps[0].array.shape[:2]:
             raise ValueError(
                 f"feature_pyramid[{i}]: {level.images} images of {level.channels} channels; "

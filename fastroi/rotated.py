@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["riroi_align_rotated", "roi_align_rotated"]
 
+
 def roi_align_rotated(
     features: ArrayLike,
     rois: Rois,

@@ -41,10 +41,14 @@ def _statements(plain):
 def _declared(statement):
     enumeration = re.fullmatch(r"typedef enum (\w+) ?{ ?(.*?),? ?} \w+", statement)
     if enumeration:
-        return _block(f"ctypedef enum {enumeration[1]}:", [item.split("=")[0].strip() for item in enumeration[2].split(",")])
+        return _block(
+            f"ctypedef enum {enumeration[1]}:", [item.split("=")[0].strip() for item in enumeration[2].split(",")]
+        )
     struct = re.fullmatch(r"typedef struct (\w+) ?{ ?(.*?) ?} \w+", statement)
     if struct:
-        return _block(f"ctypedef struct {struct[1]}:", [_member(item.strip()) for item in struct[2].split(";") if item.strip()])
+        return _block(
+            f"ctypedef struct {struct[1]}:", [_member(item.strip()) for item in struct[2].split(";") if item.strip()]
+        )
     return f"    {statement.replace('(void)', '()').replace('*exec,', '*exec_,')} noexcept nogil"
 
 

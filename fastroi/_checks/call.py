@@ -83,7 +83,9 @@ class Output:
         size = math.prod(shape) * dtype.itemsize
         if size > sys.maxsize:
             raise OverflowError(f"output_size: an array of shape {shape} exceeds the address space ({name})")
-        self.array = device.empty(shape, dtype, size) if out is None else device.checked_out(out, shape, dtype, inputs, name)
+        self.array = (
+            device.empty(shape, dtype, size) if out is None else device.checked_out(out, shape, dtype, inputs, name)
+        )
         self.view = self.array.transpose(0, 3, 1, 2) if channels_last else self.array
 
 
@@ -120,7 +122,9 @@ class Call:
         maps = self.maps
         count, channels = len(self.boxes.array), maps.channels // channels_per_output
         inputs = () if out is None else (*(level.source for level in self.levels), *self.boxes.sources, *sources)
-        self.output = Output(out, count, channels, self.extents, maps.array.dtype, maps.channels_last, inputs, self.device)
+        self.output = Output(
+            out, count, channels, self.extents, maps.array.dtype, maps.channels_last, inputs, self.device
+        )
 
     def extra_output(self, dtype: np.dtype[Any], name: str) -> Output:
         """Another fresh array of the result's shape."""

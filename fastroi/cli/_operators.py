@@ -238,7 +238,9 @@ _OPTIONS = {
     "part_size": dict(type=pair_of(positive_int, "x"), metavar="N", help="parts of a box (default: as bins)"),
     "sample_per_part": dict(type=positive_int, metavar="N", help="points per bin and axis (default: 4)"),
     "threshold": dict(
-        type=threshold, metavar="V", help="what a pixel of a mask must reach (default: 0.5); none: write the values themselves"
+        type=threshold,
+        metavar="V",
+        help="what a pixel of a mask must reach (default: 0.5); none: write the values themselves",
     ),
     "arithmetic": dict(metavar="TYPE", help="of the coordinates (default: float64)"),
 }

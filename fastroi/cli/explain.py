@@ -49,7 +49,11 @@ def add_arguments(parser):
     box.add_argument("--box", type=number, nargs=4, metavar=("X1", "Y1", "X2", "Y2"), help="in image pixels")
     box.add_argument("--xywh", type=number, nargs=4, metavar=("X", "Y", "W", "H"), help="in image pixels")
     box.add_argument(
-        "--turned", type=number, nargs=5, metavar=("CX", "CY", "W", "H", "ANGLE"), help="of a rotated operator, in image pixels"
+        "--turned",
+        type=number,
+        nargs=5,
+        metavar=("CX", "CY", "W", "H", "ANGLE"),
+        help="of a rotated operator, in image pixels",
     )
     add_scale(parser, required=False)
     add_output_size(parser, required=True)
@@ -70,7 +74,9 @@ def add_arguments(parser):
         f"repeat it to compare (default: floor). With --op: {users('rule')}",
     )
     add_operator(parser, without=("rule", "level"))
-    parser.add_argument("--channels", type=positive_int, metavar="N", help="of the map, with --op (default: the fewest)")
+    parser.add_argument(
+        "--channels", type=positive_int, metavar="N", help="of the map, with --op (default: the fewest)"
+    )
     parser.add_argument("--levels", type=positive_int, metavar="N", help="maps of multiscale_roi_align (default: 4)")
     parser.add_argument("--image", metavar="FILE", help="draw this image beside the rules")
     parser.add_argument("--whole-map", action="store_true", help="draw all of the map")
@@ -208,7 +214,9 @@ def _scale(arguments, needed=True):
 
 def _box(arguments, operator):
     if (operator.coordinates == 5) != (arguments.turned is not None):
-        raise UsageError(f"argument --op: {arguments.op} {'needs --turned' if operator.coordinates == 5 else 'has upright boxes'}")
+        raise UsageError(
+            f"argument --op: {arguments.op} {'needs --turned' if operator.coordinates == 5 else 'has upright boxes'}"
+        )
     if arguments.turned is not None:
         return tuple(arguments.turned)
     x1, y1, x2, y2 = _corners(arguments)

@@ -70,8 +70,7 @@ def with_zero_rows(pool, boxes, index, known):
 def check_channels(features, name, classes, group):
     """Refuse a map whose channels are not classes x group x group."""
     if features.shape[1] != classes * group * group:
-        raise ValueError(f"{name}: {features.shape[1]} channels; {classes} x {group} x {group} "
-                         "required")
+        raise ValueError(f"{name}: {features.shape[1]} channels; {classes} x {group} x {group} required")
 
 
 def areas(boxes):

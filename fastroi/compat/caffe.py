@@ -45,8 +45,7 @@ def roi_pooling(bottom_data, bottom_rois, *, pooled_h, pooled_w, spatial_scale=1
     """
     features = _boxes.array(bottom_data, "bottom_data", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(bottom_rois, "bottom_rois", 5))
-    return ops.roi_pool(features, boxes, (pooled_h, pooled_w), spatial_scale,
-                        rule="fast_rcnn_f32", batch_indices=index)
+    return ops.roi_pool(features, boxes, (pooled_h, pooled_w), spatial_scale, rule="fast_rcnn_f32", batch_indices=index)
 
 
 def psroi_pooling(bottom_data, bottom_rois, *, spatial_scale, output_dim, group_size):

@@ -86,8 +86,17 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
     if len(negative):
         row = int(negative[0])
         raise ValueError(f"rois[{row}]: size {boxes[row, 2:4].tolist()} is negative")
-    return _calls.turned(features, boxes, index, output_size, _boxes.c_float(spatial_scale),
-                         sampling_ratio, aligned=True, clockwise=False, degrees=True)
+    return _calls.turned(
+        features,
+        boxes,
+        index,
+        output_size,
+        _boxes.c_float(spatial_scale),
+        sampling_ratio,
+        aligned=True,
+        clockwise=False,
+        degrees=True,
+    )
 
 
 class ROIAlignRotated:
@@ -115,8 +124,7 @@ class ROIAlignRotated:
 
     def __call__(self, input, rois):
         """Pool as `roi_align_rotated` does."""
-        return roi_align_rotated(input, rois, self.output_size, self.spatial_scale,
-                                 self.sampling_ratio)
+        return roi_align_rotated(input, rois, self.output_size, self.spatial_scale, self.sampling_ratio)
 
 
 class ROIPooler:
@@ -155,8 +163,7 @@ class ROIPooler:
     array([[[[2.5]]]], dtype=float32)
     """
 
-    def __init__(self, output_size, scales, sampling_ratio, pooler_type, canonical_box_size=224,
-                 canonical_level=4):
+    def __init__(self, output_size, scales, sampling_ratio, pooler_type, canonical_box_size=224, canonical_level=4):
         if pooler_type not in ("ROIAlign", "ROIAlignV2"):
             raise ValueError(f"pooler_type: {pooler_type!r} is not 'ROIAlign' or 'ROIAlignV2'")
         levels = [-math.log2(scale) for scale in scales]
@@ -199,11 +206,11 @@ class ROIPooler:
         if len(maps) > 1:
             first = -round(math.log2(self.scales[0]))
             boxes = rows[:, 1:]
-            levels = _calls.levels(boxes, first, len(maps), "detectron2", self.canonical_box_size,
-                                   self.canonical_level)
+            levels = _calls.levels(boxes, first, len(maps), "detectron2", self.canonical_box_size, self.canonical_level)
             levels = np.where(_boxes.areas(boxes) < 0, -1, levels)
-        return _calls.multiscale(maps, rows, self.output_size, self.scales, self.sampling_ratio,
-                                 self.pooler_type == "ROIAlignV2", levels)
+        return _calls.multiscale(
+            maps, rows, self.output_size, self.scales, self.sampling_ratio, self.pooler_type == "ROIAlignV2", levels
+        )
 
 
 def paste_masks_in_image(masks, boxes, image_shape, threshold=0.5):

@@ -55,12 +55,10 @@ def roi_pool(input, rois, output_size, spatial_scale=1.0):
     """
     features = _boxes.array(input, "input", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
-    return ops.roi_pool(features, boxes, output_size, _boxes.c_float(spatial_scale), rule="mmcv",
-                        batch_indices=index)
+    return ops.roi_pool(features, boxes, output_size, _boxes.c_float(spatial_scale), rule="mmcv", batch_indices=index)
 
 
-def roi_align(input, rois, output_size, spatial_scale=1.0, sampling_ratio=0, pool_mode="avg",
-              aligned=True):
+def roi_align(input, rois, output_size, spatial_scale=1.0, sampling_ratio=0, pool_mode="avg", aligned=True):
     """Mean or maximum of bilinear samples: ``mmcv.ops.roi_align``.
 
     Parameters
@@ -103,12 +101,19 @@ def roi_align(input, rois, output_size, spatial_scale=1.0, sampling_ratio=0, poo
         raise ValueError(f"pool_mode: {pool_mode!r} is not 'avg' or 'max'")
     features = _boxes.array(input, "input", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
-    return _calls.align(features, boxes, index, output_size, _boxes.c_float(spatial_scale),
-                        sampling_ratio, aligned, "mean" if pool_mode == "avg" else "max")
+    return _calls.align(
+        features,
+        boxes,
+        index,
+        output_size,
+        _boxes.c_float(spatial_scale),
+        sampling_ratio,
+        aligned,
+        "mean" if pool_mode == "avg" else "max",
+    )
 
 
-def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio=0, aligned=True,
-                      clockwise=False):
+def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio=0, aligned=True, clockwise=False):
     """Mean of bilinear samples of a turned grid: ``mmcv.ops.roi_align_rotated``.
 
     Parameters
@@ -148,12 +153,20 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio=0,
     """
     features = _boxes.array(input, "input", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 6))
-    return _calls.turned(features, boxes, index, output_size, _boxes.c_float(spatial_scale),
-                         sampling_ratio, aligned=aligned, clockwise=clockwise, degrees=False)
+    return _calls.turned(
+        features,
+        boxes,
+        index,
+        output_size,
+        _boxes.c_float(spatial_scale),
+        sampling_ratio,
+        aligned=aligned,
+        clockwise=clockwise,
+        degrees=False,
+    )
 
 
-def riroi_align_rotated(features, rois, out_size, spatial_scale, num_samples=0, num_orientations=8,
-                        clockwise=False):
+def riroi_align_rotated(features, rois, out_size, spatial_scale, num_samples=0, num_orientations=8, clockwise=False):
     """Rotation-invariant RoIAlign of ReDet: ``mmcv.ops.riroi_align_rotated``.
 
     Parameters
@@ -193,8 +206,9 @@ def riroi_align_rotated(features, rois, out_size, spatial_scale, num_samples=0, 
     """
     features = _boxes.array(features, "features", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 6))
-    return _calls.turned_with_orientations(features, boxes, index, out_size, _boxes.c_float(spatial_scale),
-                                           num_samples, num_orientations, clockwise)
+    return _calls.turned_with_orientations(
+        features, boxes, index, out_size, _boxes.c_float(spatial_scale), num_samples, num_orientations, clockwise
+    )
 
 
 def prroi_pool(features, rois, output_size, spatial_scale=1.0):
@@ -234,8 +248,7 @@ def prroi_pool(features, rois, output_size, spatial_scale=1.0):
     return ops.prroi_pool(features, boxes, output_size, _boxes.c_float(spatial_scale), batch_indices=index)
 
 
-def deform_roi_pool(input, rois, offset=None, output_size=None, spatial_scale=1.0, sampling_ratio=0,
-                    gamma=0.1):
+def deform_roi_pool(input, rois, offset=None, output_size=None, spatial_scale=1.0, sampling_ratio=0, gamma=0.1):
     """RoIAlign whose bins move: ``mmcv.ops.deform_roi_pool``.
 
     Parameters
@@ -277,5 +290,13 @@ def deform_roi_pool(input, rois, offset=None, output_size=None, spatial_scale=1.
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
     if offset is not None and np.size(offset) == 0:
         offset = None
-    return _calls.deform(features, boxes, index, offset, output_size, _boxes.c_float(spatial_scale),
-                         sampling_ratio, _boxes.c_float(gamma))
+    return _calls.deform(
+        features,
+        boxes,
+        index,
+        offset,
+        output_size,
+        _boxes.c_float(spatial_scale),
+        sampling_ratio,
+        _boxes.c_float(gamma),
+    )

@@ -51,14 +51,12 @@ def ROIPooling(data, rois, pooled_size, spatial_scale):
     rule = "fast_rcnn_f32" if features.dtype == np.float32 else "fast_rcnn_f64"
 
     def pool(boxes, index):
-        return ops.roi_pool(features, boxes, pooled_size, spatial_scale, rule=rule,
-                            batch_indices=index)
+        return ops.roi_pool(features, boxes, pooled_size, spatial_scale, rule=rule, batch_indices=index)
 
     return _boxes.with_zero_rows(pool, boxes, index, known)
 
 
-def ROIAlign(data, rois, pooled_size, spatial_scale, sample_ratio=-1, position_sensitive=False,
-             aligned=False):
+def ROIAlign(data, rois, pooled_size, spatial_scale, sample_ratio=-1, position_sensitive=False, aligned=False):
     """Mean of bilinear samples: ``mx.nd.contrib.ROIAlign``.
 
     Parameters
@@ -105,10 +103,8 @@ def ROIAlign(data, rois, pooled_size, spatial_scale, sample_ratio=-1, position_s
 
     def pool(boxes, index):
         if position_sensitive:
-            return _calls.ps_align(features, boxes, index, pooled_size, spatial_scale, sample_ratio,
-                                   aligned)
-        return _calls.align(features, boxes, index, pooled_size, spatial_scale, sample_ratio,
-                            aligned)
+            return _calls.ps_align(features, boxes, index, pooled_size, spatial_scale, sample_ratio, aligned)
+        return _calls.align(features, boxes, index, pooled_size, spatial_scale, sample_ratio, aligned)
 
     return _boxes.with_zero_rows(pool, boxes, index, known)
 
@@ -157,9 +153,20 @@ def PSROIPooling(data, rois, spatial_scale, output_dim, pooled_size, group_size=
     return _calls.ps_pool(features, boxes, index, pooled_size, spatial_scale, "rfcn", group)
 
 
-def DeformablePSROIPooling(data, rois, trans=None, *, spatial_scale, output_dim, group_size,
-                           pooled_size, part_size=0, sample_per_part=1, trans_std=0.0,
-                           no_trans=False):
+def DeformablePSROIPooling(
+    data,
+    rois,
+    trans=None,
+    *,
+    spatial_scale,
+    output_dim,
+    group_size,
+    pooled_size,
+    part_size=0,
+    sample_per_part=1,
+    trans_std=0.0,
+    no_trans=False,
+):
     """Position-sensitive pooling with offsets: ``mx.nd.contrib.DeformablePSROIPooling``.
 
     Parameters
@@ -214,9 +221,18 @@ def DeformablePSROIPooling(data, rois, trans=None, *, spatial_scale, output_dim,
     if trans is None and not no_trans:
         raise ValueError("trans: required unless no_trans")
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
-    return _calls.deform_ps(features, boxes, index, None if no_trans else trans, pooled_size,
-                            group_size, part_size or pooled_size, sample_per_part, trans_std,
-                            spatial_scale)
+    return _calls.deform_ps(
+        features,
+        boxes,
+        index,
+        None if no_trans else trans,
+        pooled_size,
+        group_size,
+        part_size or pooled_size,
+        sample_per_part,
+        trans_std,
+        spatial_scale,
+    )
 
 
 def RROIAlign(data, rois, pooled_size, spatial_scale, sampling_ratio=-1):
@@ -258,5 +274,6 @@ def RROIAlign(data, rois, pooled_size, spatial_scale, sampling_ratio=-1):
     """
     features = _boxes.array(data, "data", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 6))
-    return _calls.turned(features, boxes, index, pooled_size, spatial_scale, sampling_ratio,
-                          aligned=False, clockwise=False, degrees=True)
+    return _calls.turned(
+        features, boxes, index, pooled_size, spatial_scale, sampling_ratio, aligned=False, clockwise=False, degrees=True
+    )

@@ -49,12 +49,21 @@ def max_roi_pool(X, rois, pooled_shape, spatial_scale=1.0):
     features = _boxes.array(X, "X", 4, np.float32)
     rois = _boxes.array(_boxes.columns(rois, "rois", 5), "rois", 2, np.float32)
     boxes, index = _boxes.truncated_index(rois)
-    return ops.roi_pool(features, boxes, pooled_shape, spatial_scale, rule="fast_rcnn_f32",
-                        batch_indices=index)
+    return ops.roi_pool(features, boxes, pooled_shape, spatial_scale, rule="fast_rcnn_f32", batch_indices=index)
 
 
-def roi_align(X, rois, batch_indices, *, coordinate_transformation_mode="half_pixel", mode="avg",
-              output_height=1, output_width=1, sampling_ratio=0, spatial_scale=1.0):
+def roi_align(
+    X,
+    rois,
+    batch_indices,
+    *,
+    coordinate_transformation_mode="half_pixel",
+    mode="avg",
+    output_height=1,
+    output_width=1,
+    sampling_ratio=0,
+    spatial_scale=1.0,
+):
     """Operator ``RoiAlign`` (opset 16; opset 10 is ``coordinate_transformation_mode="output_half_pixel"``).
 
     ``mode="max"`` takes the maximum over the four *weighted* corners of every sample and does not
@@ -106,15 +115,24 @@ def roi_align(X, rois, batch_indices, *, coordinate_transformation_mode="half_pi
     if mode not in ("avg", "max"):
         raise ValueError(f"mode: {mode!r} is not 'avg' or 'max'")
     if coordinate_transformation_mode not in ("half_pixel", "output_half_pixel"):
-        raise ValueError(f"coordinate_transformation_mode: {coordinate_transformation_mode!r} is not "
-                         "'half_pixel' or 'output_half_pixel'")
+        raise ValueError(
+            f"coordinate_transformation_mode: {coordinate_transformation_mode!r} is not "
+            "'half_pixel' or 'output_half_pixel'"
+        )
     if sampling_ratio < 0:
         raise ValueError(f"sampling_ratio: {sampling_ratio} is negative")
     features = _boxes.array(X, "X", 4)
     boxes = _boxes.same_dtype(_boxes.columns(rois, "rois", 4), features, "rois", "X")
-    return _calls.align(features, boxes, batch_indices, (output_height, output_width), spatial_scale,
-                        sampling_ratio, coordinate_transformation_mode == "half_pixel",
-                        "mean" if mode == "avg" else _calls.MAX_OF_CORNERS)
+    return _calls.align(
+        features,
+        boxes,
+        batch_indices,
+        (output_height, output_width),
+        spatial_scale,
+        sampling_ratio,
+        coordinate_transformation_mode == "half_pixel",
+        "mean" if mode == "avg" else _calls.MAX_OF_CORNERS,
+    )
 
 
 def crop_and_resize(X, rois, batch_indices, crop_size, *, mode="bilinear", extrapolation_value=0.0):
@@ -162,5 +180,6 @@ def crop_and_resize(X, rois, batch_indices, crop_size, *, mode="bilinear", extra
     """
     features = _boxes.array(X, "X", 4, np.float32)
     boxes = _boxes.array(_boxes.columns(rois, "rois", 4), "rois", 2, np.float32)
-    return _calls.crop(features, boxes, batch_indices, tuple(int(n) for n in crop_size), mode,
-                       extrapolation_value, exact_end=True)
+    return _calls.crop(
+        features, boxes, batch_indices, tuple(int(n) for n in crop_size), mode, extrapolation_value, exact_end=True
+    )

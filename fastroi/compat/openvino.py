@@ -82,8 +82,9 @@ def roi_pooling(input, coords, output_roi, spatial_scale, method="max"):
     listed = _before_end_marker(coords)
     boxes, index = _boxes.truncated_index(coords[:listed])
     if method == "max":
-        result = ops.roi_pool(features, _boxes.scaled_float32(boxes, spatial_scale), output_roi,
-                              rule="fast_rcnn", batch_indices=index)
+        result = ops.roi_pool(
+            features, _boxes.scaled_float32(boxes, spatial_scale), output_roi, rule="fast_rcnn", batch_indices=index
+        )
     else:
         result = _bilinear_pooling(features, boxes, index, output_roi)
     return _padded(result, len(coords))
@@ -95,8 +96,9 @@ def _bilinear_pooling(features, boxes, index, extents):
     return _calls.crop(features, unit, index, extents, "bilinear", 0.0, exact_end=True)
 
 
-def roi_align(data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale, mode,
-              aligned_mode="asymmetric"):
+def roi_align(
+    data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale, mode, aligned_mode="asymmetric"
+):
     """Operation ``ROIAlign``.
 
     ``mode="max"`` interpolates and takes the maximum, from 0 upwards: a bin of negative samples
@@ -143,19 +145,24 @@ def roi_align(data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spa
     if mode not in ("avg", "max"):
         raise ValueError(f"mode: {mode!r} is not 'avg' or 'max'")
     if aligned_mode not in ("asymmetric", "half_pixel_for_nn", "half_pixel"):
-        raise ValueError(f"aligned_mode: {aligned_mode!r} is not 'asymmetric', 'half_pixel_for_nn' "
-                         "or 'half_pixel'")
+        raise ValueError(f"aligned_mode: {aligned_mode!r} is not 'asymmetric', 'half_pixel_for_nn' or 'half_pixel'")
     features = _boxes.array(data, "data", 4)
     boxes = np.asarray(_boxes.columns(rois, "rois", 4), np.float32)
     if aligned_mode == "half_pixel":
         boxes = boxes + np.float32(0.5)
-    return _calls.align(features, boxes, batch_indices, (pooled_h, pooled_w), spatial_scale,
-                        sampling_ratio, aligned_mode != "asymmetric",
-                        "mean" if mode == "avg" else _calls.MAX_FROM_ZERO)
+    return _calls.align(
+        features,
+        boxes,
+        batch_indices,
+        (pooled_h, pooled_w),
+        spatial_scale,
+        sampling_ratio,
+        aligned_mode != "asymmetric",
+        "mean" if mode == "avg" else _calls.MAX_FROM_ZERO,
+    )
 
 
-def psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_bins_x,
-                  spatial_bins_y, mode):
+def psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_bins_x, spatial_bins_y, mode):
     """Operation ``PSROIPooling``: R-FCN's mean of each bin, or bilinear parts.
 
     With ``mode="average"`` the corners are round(x1) and round(x2 + 1), rounded before scaling, and
@@ -212,8 +219,7 @@ def psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_
     boxes = np.asarray(boxes, np.float32)
     if mode == "average":
         return _calls.ps_pool(features, boxes, index, group_size, spatial_scale, "openvino")
-    return _mean_of_parts(features, boxes, index, output_dim, group_size, spatial_bins_x,
-                          spatial_bins_y)
+    return _mean_of_parts(features, boxes, index, output_dim, group_size, spatial_bins_x, spatial_bins_y)
 
 
 def _mean_of_parts(features, boxes, index, classes, group, columns, rows):
@@ -224,14 +230,23 @@ def _mean_of_parts(features, boxes, index, classes, group, columns, rows):
     for part in range(columns * rows):
         corner = first + np.asarray([part % columns, part // columns], np.float32) * step
         own = features[:, part * classes : (part + 1) * classes]
-        total = total + _bilinear_pooling(own, np.hstack([corner, corner + step]), index,
-                                          (group, group))
+        total = total + _bilinear_pooling(own, np.hstack([corner, corner + step]), index, (group, group))
     return total / features.dtype.type(columns * rows)
 
 
-def deformable_psroi_pooling(feature_maps, coords, output_dim, spatial_scale, group_size=1,
-                             mode="bilinear_deformable", spatial_bins_x=1, spatial_bins_y=1,
-                             trans_std=1.0, part_size=1, offsets=None):
+def deformable_psroi_pooling(
+    feature_maps,
+    coords,
+    output_dim,
+    spatial_scale,
+    group_size=1,
+    mode="bilinear_deformable",
+    spatial_bins_x=1,
+    spatial_bins_y=1,
+    trans_std=1.0,
+    part_size=1,
+    offsets=None,
+):
     """Operation ``DeformablePSROIPooling``.
 
     Corners are round(x1) * scale - 0.5 and (round(x2) + 1) * scale - 0.5; every bin moves by
@@ -287,12 +302,12 @@ def deformable_psroi_pooling(feature_maps, coords, output_dim, spatial_scale, gr
     features = _boxes.array(feature_maps, "feature_maps", 4)
     _boxes.check_channels(features, "feature_maps", output_dim, group_size)
     boxes, index = _boxes.truncated_index(_boxes.columns(coords, "coords", 5))
-    return _calls.deform_ps(features, boxes, index, offsets, group_size, group_size, part_size,
-                            spatial_bins_x, trans_std, spatial_scale)
+    return _calls.deform_ps(
+        features, boxes, index, offsets, group_size, group_size, part_size, spatial_bins_x, trans_std, spatial_scale
+    )
 
 
-def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale,
-                      clockwise_mode):
+def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale, clockwise_mode):
     """Operation ``ROIAlignRotated``: mean of bilinear samples of a turned grid.
 
     Half a cell is always subtracted from the scaled centre; extents are not widened.
@@ -335,12 +350,20 @@ def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ra
     """
     features = _boxes.array(data, "data", 4)
     boxes = _boxes.columns(rois, "rois", 5)
-    return _calls.turned(features, boxes, batch_indices, (pooled_h, pooled_w), spatial_scale,
-                          sampling_ratio, aligned=True, clockwise=clockwise_mode, degrees=False)
+    return _calls.turned(
+        features,
+        boxes,
+        batch_indices,
+        (pooled_h, pooled_w),
+        spatial_scale,
+        sampling_ratio,
+        aligned=True,
+        clockwise=clockwise_mode,
+        degrees=False,
+    )
 
 
-def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_ratio,
-                                                 pyramid_scales, aligned=False):
+def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_ratio, pyramid_scales, aligned=False):
     """Operation ``ExperimentalDetectronROIFeatureExtractor``: RoIAlign over one image's pyramid.
 
     The level of a box is floor(2 + log2(sqrt(area) / 224 + 1e-6)), held between the first and the
@@ -391,6 +414,7 @@ def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_r
     rows = _boxes.indexed(boxes, np.zeros(len(boxes)))
     levels = _calls.levels(boxes, 0, len(maps), "epsilon_1e-6", 224, 2)
     levels = np.where(_boxes.areas(boxes) > 0, levels, -1)
-    pooled = _calls.multiscale(maps, rows, output_size, scales, sampling_ratio,
-                               "least_one" if aligned else False, levels)
+    pooled = _calls.multiscale(
+        maps, rows, output_size, scales, sampling_ratio, "least_one" if aligned else False, levels
+    )
     return pooled, boxes.copy()

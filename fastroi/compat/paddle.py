@@ -76,12 +76,10 @@ def roi_pool(x, boxes, boxes_num, output_size, spatial_scale=1.0, name=None):
     features, boxes, index = _inputs(x, boxes, boxes_num)
     if features.dtype == np.float64:
         boxes, spatial_scale = _rounded_corners(boxes, spatial_scale), 1.0
-    return ops.roi_pool(features, boxes, output_size, spatial_scale, rule="fast_rcnn_f32",
-                        batch_indices=index)
+    return ops.roi_pool(features, boxes, output_size, spatial_scale, rule="fast_rcnn_f32", batch_indices=index)
 
 
-def roi_align(x, boxes, boxes_num, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=True,
-              name=None):
+def roi_align(x, boxes, boxes_num, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=True, name=None):
     """Mean of bilinear samples: ``paddle.vision.ops.roi_align``.
 
     Parameters
@@ -173,8 +171,9 @@ def psroi_pool(x, boxes, boxes_num, output_size, spatial_scale=1.0, name=None):
     return _calls.ps_pool(features, boxes, index, output_size, spatial_scale, "rfcn")
 
 
-def distribute_fpn_proposals(fpn_rois, min_level, max_level, refer_level, refer_scale,
-                             pixel_offset=False, rois_num=None, name=None):
+def distribute_fpn_proposals(
+    fpn_rois, min_level, max_level, refer_level, refer_scale, pixel_offset=False, rois_num=None, name=None
+):
     """Sort boxes by pyramid level: ``paddle.vision.ops.distribute_fpn_proposals``.
 
     The level of a box is floor(log2(sqrt(area) / refer_scale + 1e-6) + refer_level) in the dtype of
@@ -233,8 +232,7 @@ def distribute_fpn_proposals(fpn_rois, min_level, max_level, refer_level, refer_
         if (rois_num < 0).any() or rois_num.sum() != len(boxes):
             raise ValueError(f"rois_num: {rois_num.tolist()} does not add up to {len(boxes)} boxes")
         image = np.repeat(np.arange(len(rois_num)), rois_num)
-        counts = [np.bincount(image[rows], minlength=len(rois_num)).astype(np.int32)
-                  for rows in members]
+        counts = [np.bincount(image[rows], minlength=len(rois_num)).astype(np.int32) for rows in members]
     return [boxes[rows] for rows in members], restore, counts
 
 

@@ -10,8 +10,7 @@ from . import _boxes, _calls
 __all__ = ["crop_and_resize"]
 
 
-def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear",
-                    extrapolation_value=0.0, name=None):
+def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", extrapolation_value=0.0, name=None):
     """Samples of a regular grid from corner to corner of each box.
 
     Sample i of n on an axis lies at y1 (H - 1) + i (y2 - y1) (H - 1) / (n - 1), in float32; a single
@@ -60,5 +59,13 @@ def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear",
     if features.dtype.kind not in "fiu":
         raise TypeError(f"image: dtype {features.dtype} is not a real number type")
     boxes = np.asarray(_boxes.columns(boxes, "boxes", 4), np.float32)
-    return _calls.crop(np.asarray(features, np.float32), boxes, box_indices, tuple(crop_size),
-                       method, extrapolation_value, exact_end=False, layout="NHWC")
+    return _calls.crop(
+        np.asarray(features, np.float32),
+        boxes,
+        box_indices,
+        tuple(crop_size),
+        method,
+        extrapolation_value,
+        exact_end=False,
+        layout="NHWC",
+    )

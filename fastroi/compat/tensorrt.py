@@ -13,14 +13,23 @@ from . import _boxes, _calls
 __all__ = ["crop_and_resize", "multilevel_crop_and_resize", "pyramid_roi_align", "roi_align"]
 
 #: By ``roi_coords_transform``: the convention of `fastroi.roi_align`.
-_CONVENTIONS = {-1: "clamp_align_corners", 0: "clamp_asymmetric", 1: "clamp_output_half_pixel",
-                2: "clamp_half_pixel"}
+_CONVENTIONS = {-1: "clamp_align_corners", 0: "clamp_asymmetric", 1: "clamp_output_half_pixel", 2: "clamp_half_pixel"}
 #: The image that the legacy mode's thresholds belong to, whatever ``image_size`` says.
 _LEGACY_IMAGE = (1024, 1024)
 
 
-def roi_align(X, rois, batch_indices, *, coordinate_transformation_mode=1, mode=1, output_height=1,
-              output_width=1, sampling_ratio=0, spatial_scale=1.0):
+def roi_align(
+    X,
+    rois,
+    batch_indices,
+    *,
+    coordinate_transformation_mode=1,
+    mode=1,
+    output_height=1,
+    output_width=1,
+    sampling_ratio=0,
+    spatial_scale=1.0,
+):
     """Plugin ``ROIAlign_TRT``: ONNX's RoiAlign with numbers for the modes.
 
     Parameters
@@ -61,15 +70,21 @@ def roi_align(X, rois, batch_indices, *, coordinate_transformation_mode=1, mode=
     >>> tensorrt.roi_align(X, box, np.array([0]), sampling_ratio=2)
     array([[[[2.5]]]], dtype=float32)
     """
-    for name, value in (("mode", mode),
-                        ("coordinate_transformation_mode", coordinate_transformation_mode)):
+    for name, value in (("mode", mode), ("coordinate_transformation_mode", coordinate_transformation_mode)):
         if value not in (0, 1):
             raise ValueError(f"{name}: {value!r} is not 0 or 1")
     features = _boxes.array(X, "X", 4)
     boxes = _boxes.columns(rois, "rois", 4)
-    return _calls.align(features, boxes, batch_indices, (output_height, output_width), spatial_scale,
-                        sampling_ratio, bool(coordinate_transformation_mode),
-                        "mean" if mode else _calls.MAX_OF_CORNERS)
+    return _calls.align(
+        features,
+        boxes,
+        batch_indices,
+        (output_height, output_width),
+        spatial_scale,
+        sampling_ratio,
+        bool(coordinate_transformation_mode),
+        "mean" if mode else _calls.MAX_OF_CORNERS,
+    )
 
 
 def crop_and_resize(feature_maps, rois, *, crop_height, crop_width):
@@ -111,14 +126,35 @@ def crop_and_resize(feature_maps, rois, *, crop_height, crop_width):
     if rois.shape[2:] != (4, 1) or images != len(features):
         raise ValueError(f"rois: shape {rois.shape}; ({len(features)}, B, 4, 1) required")
     boxes = np.asarray(rois, np.float32).reshape(-1, 4)
-    pooled = _calls.crop(features, boxes, np.repeat(np.arange(images), count),
-                         (crop_height, crop_width), "bilinear", 0.0, exact_end=False)
+    pooled = _calls.crop(
+        features,
+        boxes,
+        np.repeat(np.arange(images), count),
+        (crop_height, crop_width),
+        "bilinear",
+        0.0,
+        exact_end=False,
+    )
     return pooled.reshape(images, count, *pooled.shape[1:])
 
 
-def pyramid_roi_align(rois, p2, p3, p4, p5, *, pooled_size=7, image_size=_LEGACY_IMAGE, fpn_scale=224,
-                      roi_coords_absolute=True, roi_coords_swap=False, roi_coords_plusone=False,
-                      roi_coords_transform=2, sampling_ratio=0, legacy=False):
+def pyramid_roi_align(
+    rois,
+    p2,
+    p3,
+    p4,
+    p5,
+    *,
+    pooled_size=7,
+    image_size=_LEGACY_IMAGE,
+    fpn_scale=224,
+    roi_coords_absolute=True,
+    roi_coords_swap=False,
+    roi_coords_plusone=False,
+    roi_coords_transform=2,
+    sampling_ratio=0,
+    legacy=False,
+):
     """Plugin ``PyramidROIAlign_TRT``: RoIAlign from the pyramid level of each box, clamped.
 
     Corners are sorted and moved into the image, sample points into [0, L - 1]: a box off the image
@@ -202,8 +238,9 @@ def pyramid_roi_align(rois, p2, p3, p4, p5, *, pooled_size=7, image_size=_LEGACY
         return max(extent - 1, 1) if roi_coords_transform == -1 else extent
 
     scales = [(scale(level.shape[2]), scale(level.shape[3])) for level in maps]
-    pooled = _from_levels(maps, corners, levels, scales, pooled_size, sampling_ratio,
-                          _CONVENTIONS[roi_coords_transform])
+    pooled = _from_levels(
+        maps, corners, levels, scales, pooled_size, sampling_ratio, _CONVENTIONS[roi_coords_transform]
+    )
     return pooled.reshape(*np.shape(rois)[:2], *pooled.shape[1:])
 
 
@@ -255,8 +292,7 @@ def multilevel_crop_and_resize(rois, p2, p3, p4, p5, p6, *, pooled_size, image_s
     areas = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
     levels = _exceeded(areas, np.float32(224 * 224 / 4), 4)
     scales = [(0.5 ** (level + 2),) * 2 for level in range(5)]
-    pooled = _from_levels(maps, corners, np.where(known, levels, -1), scales, pooled_size, 1,
-                          "clamp_output_half_pixel")
+    pooled = _from_levels(maps, corners, np.where(known, levels, -1), scales, pooled_size, 1, "clamp_output_half_pixel")
     return pooled.reshape(*np.shape(rois)[:2], *pooled.shape[1:])
 
 
@@ -265,8 +301,10 @@ def _pyramid(maps, names):
     maps = [_boxes.array(level, name, 4, np.float32) for level, name in zip(maps, names, strict=True)]
     for level, name in zip(maps, names, strict=True):
         if level.shape[:2] != maps[0].shape[:2]:
-            raise ValueError(f"{name}: {level.shape[0]} images of {level.shape[1]} channels; "
-                             f"{maps[0].shape[0]} of {maps[0].shape[1]} as in {names[0]} required")
+            raise ValueError(
+                f"{name}: {level.shape[0]} images of {level.shape[1]} channels; "
+                f"{maps[0].shape[0]} of {maps[0].shape[1]} as in {names[0]} required"
+            )
     return maps
 
 
@@ -312,6 +350,14 @@ def _from_levels(maps, corners, levels, scales, size, ratio, convention):
     pooled = np.zeros((len(corners), channels, size, size), np.float32)
     for number, (level, scale) in enumerate(zip(maps, scales, strict=True)):
         rows = np.flatnonzero(levels == number)
-        pooled[rows] = ops.roi_align(level, corners[rows][:, [1, 0, 3, 2]], size, scale, ratio, convention,
-                                     batch_indices=image[rows], arithmetic="float32")
+        pooled[rows] = ops.roi_align(
+            level,
+            corners[rows][:, [1, 0, 3, 2]],
+            size,
+            scale,
+            ratio,
+            convention,
+            batch_indices=image[rows],
+            arithmetic="float32",
+        )
     return pooled

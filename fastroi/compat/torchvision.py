@@ -32,8 +32,7 @@ def _rows(boxes, features):
         tables = [_boxes.columns(table, f"boxes[{i}]", 4) for i, table in enumerate(boxes)]
         if not tables:
             return np.empty((0, 5), features.dtype)
-        boxes = np.concatenate([_boxes.indexed(table, np.full(len(table), i))
-                                for i, table in enumerate(tables)])
+        boxes = np.concatenate([_boxes.indexed(table, np.full(len(table), i)) for i, table in enumerate(tables)])
     boxes = _boxes.columns(boxes, "boxes", 5)
     return _boxes.same_dtype(boxes, features, "boxes", "input")
 
@@ -126,8 +125,7 @@ def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, a
     array([[[[2.5]]]], dtype=float32)
     """
     features = _boxes.array(input, "input", 4)
-    return _calls.align(features, _rows(boxes, features), None, output_size, spatial_scale,
-                        sampling_ratio, aligned)
+    return _calls.align(features, _rows(boxes, features), None, output_size, spatial_scale, sampling_ratio, aligned)
 
 
 def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
@@ -170,8 +168,7 @@ def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
            [2., 3.]], dtype=float32)
     """
     features = _boxes.array(input, "input", 4)
-    return _calls.ps_pool(features, _rows(boxes, features), None, output_size, spatial_scale,
-                          "torchvision")
+    return _calls.ps_pool(features, _rows(boxes, features), None, output_size, spatial_scale, "torchvision")
 
 
 def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1):
@@ -215,8 +212,7 @@ def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1
            [2., 3.]], dtype=float32)
     """
     features = _boxes.array(input, "input", 4)
-    return _calls.ps_align(features, _rows(boxes, features), None, output_size, spatial_scale,
-                           sampling_ratio, True)
+    return _calls.ps_align(features, _rows(boxes, features), None, output_size, spatial_scale, sampling_ratio, True)
 
 
 class _Layer:
@@ -275,8 +271,9 @@ class RoIAlign(_Layer):
     """
 
     def __init__(self, output_size, spatial_scale, sampling_ratio, aligned=False):
-        super().__init__(output_size=output_size, spatial_scale=spatial_scale,
-                         sampling_ratio=sampling_ratio, aligned=aligned)
+        super().__init__(
+            output_size=output_size, spatial_scale=spatial_scale, sampling_ratio=sampling_ratio, aligned=aligned
+        )
 
     def __call__(self, input, rois):
         """Pool as `roi_align` does."""
@@ -328,8 +325,7 @@ class PSRoIAlign(_Layer):
     """
 
     def __init__(self, output_size, spatial_scale, sampling_ratio):
-        super().__init__(output_size=output_size, spatial_scale=spatial_scale,
-                         sampling_ratio=sampling_ratio)
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale, sampling_ratio=sampling_ratio)
 
     def __call__(self, input, rois):
         """Pool as `ps_roi_align` does."""
@@ -370,8 +366,7 @@ class MultiScaleRoIAlign:
     array([[[[5.]]]], dtype=float32)
     """
 
-    def __init__(self, featmap_names, output_size, sampling_ratio, *, canonical_scale=224,
-                 canonical_level=4):
+    def __init__(self, featmap_names, output_size, sampling_ratio, *, canonical_scale=224, canonical_level=4):
         self.featmap_names = list(featmap_names)
         self.output_size = output_size
         self.sampling_ratio = sampling_ratio
@@ -407,16 +402,18 @@ class MultiScaleRoIAlign:
         rows = _rows(list(boxes), maps[0])
         if self.scales is None:
             self.scales = _inferred_scales(maps, image_shapes)
-        return _calls.multiscale(maps, rows, self.output_size, self.scales, self.sampling_ratio,
-                                 False, self._levels(rows[:, 1:]))
+        return _calls.multiscale(
+            maps, rows, self.output_size, self.scales, self.sampling_ratio, False, self._levels(rows[:, 1:])
+        )
 
     def _levels(self, boxes):
         """Level of each box, -1 for the negative areas that torchvision leaves at zero."""
         if len(self.scales) == 1:
             return np.zeros(len(boxes), np.int64)
         first = -round(math.log2(self.scales[0]))
-        levels = _calls.levels(boxes, first, len(self.scales), "torchvision", self.canonical_scale,
-                               self.canonical_level)
+        levels = _calls.levels(
+            boxes, first, len(self.scales), "torchvision", self.canonical_scale, self.canonical_level
+        )
         return np.where(_boxes.areas(boxes) < 0, -1, levels)
 
 
@@ -427,11 +424,12 @@ def _inferred_scales(maps, image_shapes):
     largest = [max(shape[axis] for shape in image_shapes) for axis in (0, 1)]
     scales = []
     for level, feature in enumerate(maps):
-        powers = {round(math.log2(size / whole))
-                  for size, whole in zip(feature.shape[2:], largest, strict=True)}
+        powers = {round(math.log2(size / whole)) for size, whole in zip(feature.shape[2:], largest, strict=True)}
         if len(powers) != 1:
-            raise ValueError(f"x: map {level} of shape {feature.shape[2:]} is not the image of shape "
-                             f"{tuple(largest)} scaled by one power of two")
+            raise ValueError(
+                f"x: map {level} of shape {feature.shape[2:]} is not the image of shape "
+                f"{tuple(largest)} scaled by one power of two"
+            )
         scales.append(2.0 ** powers.pop())
     return scales
 

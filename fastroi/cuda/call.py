@@ -124,7 +124,9 @@ class Call:
     def _has_short_offsets(self, channels):
         """Whether 32 bits hold every offset inside `channels` channels of an image of any level."""
         return all(
-            channels * abs(level.channel_stride) + level.rows * abs(level.row_stride) + level.columns * abs(level.column_stride)
+            channels * abs(level.channel_stride)
+            + level.rows * abs(level.row_stride)
+            + level.columns * abs(level.column_stride)
             < 2**31
             for level in self.levels
         )
@@ -282,7 +284,9 @@ class Call:
             name, threads, packings = self._prepare(kernel)
             if not resident:
                 self._pack(packings)
-        step = max(1, min(self.count, _PLAN_BYTES // sum([size for _, size in plan]), _MAX_AXIS // (launch.slices or 1)))
+        step = max(
+            1, min(self.count, _PLAN_BYTES // sum([size for _, size in plan]), _MAX_AXIS // (launch.slices or 1))
+        )
         sizes = [_aligned(step * size) for _, size in plan]
         workspace = device.empty(sum(sizes) + _aligned(1), np.uint8)
         address = device.pointer(workspace)
@@ -351,7 +355,9 @@ class Call:
             width = 16 // self.item_size
         else:
             if self.bins > _MAX_BINS:
-                raise OverflowError(f"output_size: {launch.bins_h} x {launch.bins_w} bins; at most 2^31 - 1 here on a GPU")
+                raise OverflowError(
+                    f"output_size: {launch.bins_h} x {launch.bins_w} bins; at most 2^31 - 1 here on a GPU"
+                )
             launch.planned_bins = min(launch.planned_bins, _MAX_ITEMS // launch.channels)
         outputs, threads = launch.channels // width * launch.planned_bins, self.device.threads
         blocks = self.count * -(-outputs // threads)

@@ -69,7 +69,9 @@ def _sum_kernels(call, kind, tap_bytes):
     launch = call.launch
     columns = call.largest_extents[1]
     plan_bytes = tap_bytes * (launch.y_capacity + launch.x_capacity) + 4 * (launch.bins_h + launch.bins_w + 2)
-    of_any_size = kind in ("range_means", "precise", "area") or (kind == "align" and min(launch.sampling_h, launch.sampling_w) <= 0)
+    of_any_size = kind in ("range_means", "precise", "area") or (
+        kind == "align" and min(launch.sampling_h, launch.sampling_w) <= 0
+    )
     resident = call.resident_kernel("sum") if of_any_size else None
     if staged := call.stage_bytes(plan_bytes):
         return Kernel("sum_staged", staged), resident
@@ -150,6 +152,7 @@ def _run_moved(call, plan_name, sampling_h, sampling_w):
 
 
 # --- the operators -------------------------------------------------------------------------------------------------------
+
 
 def _set(launch, p, *names):
     """Fields of a launch that are called as the parameters are."""
@@ -312,7 +315,9 @@ def _run_align(call, p, reduce, kernel=None):
 
 
 _OPERATORS = {
-    name.removeprefix("_"): function for name, function in list(globals().items()) if name.removeprefix("_") in OPERATORS
+    name.removeprefix("_"): function
+    for name, function in list(globals().items())
+    if name.removeprefix("_") in OPERATORS
 }
 
 

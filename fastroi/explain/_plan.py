@@ -160,7 +160,9 @@ class Plan:
         return PlanAxis(name, self._exact(axis), self.map_size[axis], tuple(map(tuple, taps)))
 
     def _exact(self, axis) -> tuple[float, float]:
-        if _core.OPERATORS[self.operator].flags & _core.TAKES_NORMALISED_BOXES:  # 0 and 1 are the centres of the outer cells
+        if (
+            _core.OPERATORS[self.operator].flags & _core.TAKES_NORMALISED_BOXES
+        ):  # 0 and 1 are the centres of the outer cells
             return tuple(self.box[end] * (self.map_size[axis] - 1) + 0.5 for end in (axis, axis + 2))
         scale = 1.0 if self.spatial_scale is None else self.spatial_scale[axis]
         return self.box[1 - axis] * scale, self.box[3 - axis] * scale

@@ -18,14 +18,28 @@ import fastroi
 from fastroi._core import OPERATORS
 
 EXAMPLES = ROOT / "examples"
-UNOPTIMISED = {**os.environ, "CXXFLAGS": "-O0"}  # what is tested is what belongs to a build: this one takes a quarter of the time
+UNOPTIMISED = {
+    **os.environ,
+    "CXXFLAGS": "-O0",
+}  # what is tested is what belongs to a build: this one takes a quarter of the time
 
 
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory):
     # A manifest of its own: one left in the tree by an editable install would hide what MANIFEST.in forgets.
     directory = tmp_path_factory.mktemp("sdist")
-    run(sys.executable, "setup.py", "-q", "egg_info", "--egg-base", directory, "sdist", "--dist-dir", directory, cwd=ROOT)
+    run(
+        sys.executable,
+        "setup.py",
+        "-q",
+        "egg_info",
+        "--egg-base",
+        directory,
+        "sdist",
+        "--dist-dir",
+        directory,
+        cwd=ROOT,
+    )
     (archive,) = directory.glob("*.tar.gz")
     return archive
 
@@ -82,7 +96,12 @@ def test_sdist_holds_sources_tests_and_examples(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
     tracked = {"setup.py", "pyproject.toml", "LICENSE", "README.md", "src/run/run.cpp", "src/kernels/kernels.inl"}
-    tracked |= {"fastroi/_core.pyx", "tools/cython_declarations.py", "tests/abi/test_embedding.py", "examples/plain_c/Makefile"}
+    tracked |= {
+        "fastroi/_core.pyx",
+        "tools/cython_declarations.py",
+        "tests/abi/test_embedding.py",
+        "examples/plain_c/Makefile",
+    }
     assert tracked <= names
     assert not [name for name in names if re.search(r"_core\.cpp$|\.so$|\.o$|__pycache__", name)]
 
@@ -180,7 +199,9 @@ def test_every_function_is_in_the_table_and_in_the_pxd():
     assert sorted(entries) == sorted(functions), "FASTROI_FUNCTIONS of fastroi_capsule.h"
     assert macros == {name: name.removeprefix("fastroi_") for name in functions}, "macros of fastroi_capsule.h"
     for name in (*functions, *(f"fastroi_{operator}" for operator in OPERATORS)):
-        assert re.search(rf"\b{name}\([^)]*?\)[^)]*? noexcept nogil$", pxd, flags=re.MULTILINE), f"capi.pxd lacks {name}"
+        assert re.search(rf"\b{name}\([^)]*?\)[^)]*? noexcept nogil$", pxd, flags=re.MULTILINE), (
+            f"capi.pxd lacks {name}"
+        )
 
 
 def test_table_keeps_its_order():

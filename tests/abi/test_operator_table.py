@@ -19,7 +19,9 @@ ARRAYS_OF_THE_CALL = {"argmax", "scales", "level_of_roi"}  # results, or inputs 
 def table():
     """{operator: [[field, type, offset, of, choices], ...]} of the library."""
     return {
-        name: [[f.name, f.type, f.offset, f.of, list(f.choices) if f.choices else None] for f in operator.fields.values()]
+        name: [
+            [f.name, f.type, f.offset, f.of, list(f.choices) if f.choices else None] for f in operator.fields.values()
+        ]
         for name, operator in _core.OPERATORS.items()
     }
 

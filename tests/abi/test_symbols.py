@@ -21,7 +21,9 @@ def symbols(path, *options):
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_kernel_file_exports_one_symbol_and_nothing_weak(isa):
-    exported = [(kind, name) for kind, name in symbols(compiled()[isa], "--defined-only") if kind.isupper() or kind in "uvw"]
+    exported = [
+        (kind, name) for kind, name in symbols(compiled()[isa], "--defined-only") if kind.isupper() or kind in "uvw"
+    ]
     assert [kind for kind, _ in exported] == ["T"]
     assert f"kernels_{isa}" in exported[0][1]
 

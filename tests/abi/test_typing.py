@@ -55,7 +55,9 @@ def test_only_compiled_modules_have_a_stub():
 def test_public_functions_are_annotated(name):
     """Each parameter and the result; of a class those of its methods."""
     item = PUBLIC[name]
-    functions = [value for value in vars(item).values() if inspect.isfunction(value)] if inspect.isclass(item) else [item]
+    functions = (
+        [value for value in vars(item).values() if inspect.isfunction(value)] if inspect.isclass(item) else [item]
+    )
     assert functions
     for function in functions:
         signature = inspect.signature(function)
@@ -67,7 +69,9 @@ def test_public_functions_are_annotated(name):
 def test_types_are_not_imported():
     """What annotations are made of costs `import fastroi` nothing."""
     program = "import sys, numpy; before = set(sys.modules); import fastroi; print(*set(sys.modules) - before)"
-    imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    imported = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert "fastroi.ops" in imported
     assert not {"fastroi._types", "fastroi.gpu", "numpy.typing"} & set(imported)
 

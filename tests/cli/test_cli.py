@@ -399,9 +399,7 @@ def test_pool_unknown_box_format(files, capsys, boxes):
 def test_pool_progress(files, bar):
     folder, _, _ = files
     code = "import sys; sys.modules.update(dict.fromkeys(sys.argv[1].split()));"
-    code += (
-        "from fastroi.cli import main, pool; pool._CHUNK_BYTES = 1; sys.exit(main(sys.argv[2:]))"
-    )
+    code += "from fastroi.cli import main, pool; pool._CHUNK_BYTES = 1; sys.exit(main(sys.argv[2:]))"
     blocked = "" if bar == "tqdm" else "tqdm"
     arguments = pool_arguments(folder, "boxes.npy", "--progress", "always")
     done = child(blocked, *arguments, code=code)
@@ -475,7 +473,9 @@ def test_pool_deformable(files, monkeypatch, chunk):
     np.save(folder / "trans.npy", trans)
     found = pool_as(folder, "deform_roi_pool", "--offset", folder / "offset.npy", "--gamma", "0.3")
     assert np.array_equal(found, fastroi.deform_roi_pool(features, rois, offset, (3, 5), SCALE, gamma=0.3))
-    assert np.array_equal(pool_as(folder, "deform_roi_pool"), fastroi.deform_roi_pool(features, rois, None, (3, 5), SCALE))
+    assert np.array_equal(
+        pool_as(folder, "deform_roi_pool"), fastroi.deform_roi_pool(features, rois, None, (3, 5), SCALE)
+    )
     options = "deform_ps_roi_pool --group-size 2 --part-size 2 --sample-per-part 3 --trans-std 0.2 --trans".split()
     found = pool_as(folder, *options, folder / "trans.npy")
     expected = fastroi.deform_ps_roi_pool(
@@ -501,7 +501,14 @@ def test_pool_from_a_pyramid(files, layout):
     np.save(folder / "features.npy", maps[0])
     np.save(folder / "coarse.npy", maps[1])
     found = pool_as(
-        folder, "multiscale_roi_align", "--level", folder / "coarse.npy", "--level-rule", "detectron2", "--layout", layout
+        folder,
+        "multiscale_roi_align",
+        "--level",
+        folder / "coarse.npy",
+        "--level-rule",
+        "detectron2",
+        "--layout",
+        layout,
     )
     expected = fastroi.multiscale_roi_align(
         maps, rois, (3, 5), [SCALE, SCALE / 2], level_rule="detectron2", layout=layout
@@ -523,9 +530,7 @@ def test_pool_crop_and_resize(files):
     np.save(folder / "features.npy", features[0])
     np.save(folder / "boxes.npy", boxes[:, 1:])
     found = pool_as(folder, "crop_and_resize", scale=False)
-    expected = fastroi.crop_and_resize(
-        features[:1], boxes[:, [2, 1, 4, 3]], np.zeros(40, int), (3, 5), layout="NCHW"
-    )
+    expected = fastroi.crop_and_resize(features[:1], boxes[:, [2, 1, 4, 3]], np.zeros(40, int), (3, 5), layout="NCHW")
     assert np.array_equal(found, expected)
 
 
@@ -597,7 +602,10 @@ def test_pool_pastes_masks(mask_files, monkeypatch, options, keywords, chunk):
     ("options", "keywords"),
     [
         ("", {}),
-        ("--threshold none --sampling-ratio 2 --aligned false", {"threshold": None, "sampling_ratio": 2, "aligned": False}),
+        (
+            "--threshold none --sampling-ratio 2 --aligned false",
+            {"threshold": None, "sampling_ratio": 2, "aligned": False},
+        ),
     ],
 )
 @pytest.mark.parametrize("chunk", [1, pool._CHUNK_BYTES])
@@ -943,9 +951,7 @@ def test_explain_without_matplotlib(tmp_path):
     code += "from fastroi.cli import main; sys.exit(main(sys.argv[1:]))"
     done = child(*ARTICLE, "-o", tmp_path / "figure.png", code=code)
     assert done.returncode == 1
-    assert done.stderr == (
-        "fastroi: error: drawing needs matplotlib: pip install 'fastroi[plot]'\n"
-    )
+    assert done.stderr == ("fastroi: error: drawing needs matplotlib: pip install 'fastroi[plot]'\n")
 
 
 @pytest.mark.parametrize(
@@ -975,9 +981,15 @@ def test_explain_without_matplotlib(tmp_path):
         ("roi_warp has no such option", [*ARTICLE, "--op", "roi_warp", "--rule", "floor"]),
         ("has one map", [*ARTICLE, "--op", "roi_warp", "--levels", "2"]),
         ("roi_align_rotated needs --turned", [*ARTICLE, "--op", "roi_align_rotated"]),
-        ("roi_warp has upright boxes", "explain --op roi_warp --turned 1 1 2 2 0 --map-size 4 4 --stride 1 --output-size 3".split()),
+        (
+            "roi_warp has upright boxes",
+            "explain --op roi_warp --turned 1 1 2 2 0 --map-size 4 4 --stride 1 --output-size 3".split(),
+        ),
         ("crop_masks has none", [*ARTICLE, "--op", "crop_masks"]),
-        ("takes one number", "explain --op multiscale_roi_align --box 0 0 9 9 --map-size 4 4 --scale 1,2 --output-size 3".split()),
+        (
+            "takes one number",
+            "explain --op multiscale_roi_align --box 0 0 9 9 --map-size 4 4 --scale 1,2 --output-size 3".split(),
+        ),
         ("needs --image-size", "explain --op roi_warp --box 0 0 9 9 --stride 1 --output-size 3".split()),
         ("--scale --stride is required", "explain --box 0 0 9 9 --output-size 3".split()),
         ("not finite", ["explain", "--box", "nan", "0", "1", "1", "--stride", "1"]),

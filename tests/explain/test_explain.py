@@ -323,7 +323,9 @@ def test_taps_are_the_points_interpolated(aligned, ratio):
     random = np.random.default_rng(5)
     for _ in range(20):
         box = np.concatenate([corner := random.uniform(-20, 90, 2), corner + random.uniform(0.5, 60, 2)])
-        e = fastroi.explain(box, (2, 3), 1 / 8, rule="roi_align", map_size=(7, 9), sampling_ratio=ratio, aligned=aligned)
+        e = fastroi.explain(
+            box, (2, 3), 1 / 8, rule="roi_align", map_size=(7, 9), sampling_ratio=ratio, aligned=aligned
+        )
         for axis in (e.x, e.y):
             assert all(len(points) <= axis.grid for points in axis.points)
             for points, taps in zip(axis.points, axis.taps):
@@ -380,7 +382,9 @@ def test_article_under_every_convention(aligned):
 
 def test_align_corners_begins_its_last_bin_at_the_end():
     """A grid of one point a bin: the corners of the box on the centres of the outer points."""
-    e = fastroi.explain((2, 1, 10, 7), (4, 5), 1.0, rule="roi_align", map_size=16, sampling_ratio=1, aligned="clamp_align_corners")
+    e = fastroi.explain(
+        (2, 1, 10, 7), (4, 5), 1.0, rule="roi_align", map_size=16, sampling_ratio=1, aligned="clamp_align_corners"
+    )
     assert [of_bin[0][0] - 0.5 for of_bin in e.x.points] == [2, 4, 6, 8, 10]
     assert [of_bin[0][0] - 0.5 for of_bin in e.y.points] == [1, 3, 5, 7]
     single = fastroi.explain((2, 1, 10, 7), 1, 1.0, rule="roi_align", map_size=16, aligned="clamp_align_corners")
@@ -394,7 +398,9 @@ def test_clamped_points_off_the_map_count_in_its_outer_cells(aligned, ratio):
     beyond = 0
     for _ in range(20):
         box = np.concatenate([corner := random.uniform(-90, 90, 2), corner + random.uniform(0.5, 60, 2)])
-        e = fastroi.explain(box, (2, 3), 1 / 8, rule="roi_align", map_size=(7, 9), sampling_ratio=ratio, aligned=aligned)
+        e = fastroi.explain(
+            box, (2, 3), 1 / 8, rule="roi_align", map_size=(7, 9), sampling_ratio=ratio, aligned=aligned
+        )
         for axis in (e.x, e.y):
             for points, taps in zip(axis.points, axis.taps):
                 assert [share for _, share in points] == [1 / axis.grid] * axis.grid
@@ -707,10 +713,14 @@ def test_importing_fastroi_loads_no_explanation():
     assert python(code).stdout == "[]\n"
 
 
-@pytest.mark.parametrize("first", ["import fastroi.explain", "from fastroi.explain import Plan", "from fastroi import explain"])
+@pytest.mark.parametrize(
+    "first", ["import fastroi.explain", "from fastroi.explain import Plan", "from fastroi import explain"]
+)
 def test_explain_is_a_function_and_a_package(first):
     code = "import fastroi; from fastroi.explain import Explanation; e = fastroi.explain((0, 0, 9, 9), 3, 1.0); "
-    done = python(f"{first}; {code}assert type(e) is Explanation; from fastroi.explain import *; print(len(explain.__doc__))")
+    done = python(
+        f"{first}; {code}assert type(e) is Explanation; from fastroi.explain import *; print(len(explain.__doc__))"
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 1000
 

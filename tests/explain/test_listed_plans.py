@@ -205,7 +205,9 @@ def test_article_box():
 def test_an_operator_has_its_own_defaults():
     assert article("roi_pool") == dataclasses.replace(article("roi_pool", rule="fast_rcnn"), options=())
     taps = article("roi_align", aligned="clamp_align_corners", sampling_ratio=2)
-    expected = fastroi.explain(BOX, 3, 1 / 32, rule="roi_align", map_size=16, aligned="clamp_align_corners", sampling_ratio=2)
+    expected = fastroi.explain(
+        BOX, 3, 1 / 32, rule="roi_align", map_size=16, aligned="clamp_align_corners", sampling_ratio=2
+    )
     assert (taps.rows, taps.columns) == (expected.y.taps, expected.x.taps)
 
 
@@ -382,7 +384,10 @@ def test_other_plans_are_not_drawn(operator):
 
 
 def test_plans_beside_rules():
-    parts = [article("ps_roi_pool"), *(fastroi.explain(BOX, 3, 1 / 32, rule=r, map_size=16) for r in ("floor", "roi_align"))]
+    parts = [
+        article("ps_roi_pool"),
+        *(fastroi.explain(BOX, 3, 1 / 32, rule=r, map_size=16) for r in ("floor", "roi_align")),
+    ]
     figure = plot_rules(parts, image=np.zeros((512, 512, 3), np.uint8))
     assert [ax.get_gid() for ax in figure.axes[1:]] == ["operator:ps_roi_pool", "rule:floor", "rule:roi_align"]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]

@@ -1,6 +1,6 @@
 """Every kernel once, for compute-sanitizer (memcheck, or racecheck):
 
-    PYTHONPATH=tests/support compute-sanitizer --tool memcheck python tests/gpu/gpu_sanitizer.py
+PYTHONPATH=tests/support compute-sanitizer --tool memcheck python tests/gpu/gpu_sanitizer.py
 """
 
 import cupy

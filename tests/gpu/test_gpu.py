@@ -163,7 +163,9 @@ def test_bins_of_many_cells(cupy):
     for size, ratio in ((1, 0), ((2, 1), 70), ((3, 2), 0)):
         expected = fastroi.roi_align_rotated(features, rois, size, 1.0, ratio)
         for layout in LAYOUTS:
-            pooled = fastroi.roi_align_rotated(cupy.asarray(to_layout(features, layout)), rois, size, 1.0, ratio, layout=layout)
+            pooled = fastroi.roi_align_rotated(
+                cupy.asarray(to_layout(features, layout)), rois, size, 1.0, ratio, layout=layout
+            )
             np.testing.assert_allclose(from_layout(pooled.get(), layout), expected, rtol=1e-4, atol=1e-5)
     covered.add("bins in scratch memory")
 

@@ -74,7 +74,9 @@ def test_nvrtc_compiles_every_kernel(element, architecture):
     spills = dict(re.findall(r"entry function 'fastroi_(\w+)'.*?(\d+) bytes spill loads", program.log, re.DOTALL))
     assert {"max_wide", "sum_wide", "max_resident", "sum_resident", "pack", "points_wide"} <= set(spills)
     assert max(int(loads) for loads in spills.values()) <= MOST_SPILLED_BYTES, spills
-    assert not any(int(spills[name]) for name in ("max_wide", "max_resident", "sum_resident", "pack", "points_wide")), spills
+    assert not any(int(spills[name]) for name in ("max_wide", "max_resident", "sum_resident", "pack", "points_wide")), (
+        spills
+    )
 
 
 @pytest.mark.parametrize("element", ELEMENTS)

@@ -145,7 +145,9 @@ def test_every_kernel_has_been_run(device):
     rois = moderate_rois(rng, 6, (1, 8, 5, 20000), 1 / 2)
     features = feature_map(rng, (1, 8, 5, 20000))
     for op in (fastroi.roi_pool, fastroi.prroi_pool):
-        assert_same(from_device(op(to_device(features), to_device(rois), 3, 1 / 2)), cpu_fused(op, features, rois, 3, 1 / 2))
+        assert_same(
+            from_device(op(to_device(features), to_device(rois), 3, 1 / 2)), cpu_fused(op, features, rois, 3, 1 / 2)
+        )
     assert device.launched[-3:] == ["max_direct", "plan_precise", "sum_direct"]
     small = feature_map(rng, (1, 6, 7, 8))
     for channels in (8, 6):
@@ -202,7 +204,11 @@ def test_rows_that_only_the_device_sees(device):
 
 def check_rows_that_only_gathering_operators_see(features):
     good = [0, 4, 4, 2, 2, 0.3]
-    for bad, name in (([0, 4, 4, 2, 2, np.nan], "angle"), ([0, 4, 4, np.inf, 2, 0], "w"), ([5, 4, 4, 2, 2, 0], "the batch index")):
+    for bad, name in (
+        ([0, 4, 4, 2, 2, np.nan], "angle"),
+        ([0, 4, 4, np.inf, 2, 0], "w"),
+        ([5, 4, 4, 2, 2, 0], "the batch index"),
+    ):
         rois = to_device(np.array([good, good, bad, good]))
         for ratio in (2, 0):
             pooled = from_device(fastroi.riroi_align_rotated(features, rois, 2, 1.0, ratio, orientations=3))
@@ -320,12 +326,16 @@ def test_planes_kept_in_shared_memory(kilobytes, dtype, device, monkeypatch):
 
 
 def check_refused_box(device):
-    rois = np.array([[0, 0, 0, 25, 25], [0, np.nan, 0, 25, 25], [7, 0, 0, 25, 25], [1, 0, 0, 25, 25], [0, 90, 90, 95, 95.0]])
+    rois = np.array(
+        [[0, 0, 0, 25, 25], [0, np.nan, 0, 25, 25], [7, 0, 0, 25, 25], [1, 0, 0, 25, 25], [0, 90, 90, 95, 95.0]]
+    )
     features = to_device(np.ones((2, 3, 28, 28), np.float32))
     device.launched = []
     for pool in (fastroi.roi_pool, fastroi.roi_align):
         pooled = from_device(pool(features, to_device(np.repeat(rois, 20, axis=0)), 1))
-        np.testing.assert_allclose(pooled.reshape(5, 60), np.broadcast_to([[1], [0], [0], [1], [0]], (5, 60)), rtol=1e-6)
+        np.testing.assert_allclose(
+            pooled.reshape(5, 60), np.broadcast_to([[1], [0], [0], [1], [0]], (5, 60)), rtol=1e-6
+        )
         with pytest.raises(ValueError, match=r"rois\[20\]: x1"):
             fastroi.gpu.check()
     assert device.launched == ["plan_ranges", "max_resident", "plan_align", "sum_resident"]
@@ -339,7 +349,9 @@ def test_half_types_in_planes_kept_in_shared_memory(device):
             wide = features.astype(np.float32)
             for pool in (fastroi.roi_pool, fastroi.roi_align):
                 pooled = from_device(pool(to_device(features), to_device(rois), size, scale))
-                assert_same(pooled.astype(np.float32), cpu_fused(pool, wide, rois, size, scale).astype(kind).astype(np.float32))
+                assert_same(
+                    pooled.astype(np.float32), cpu_fused(pool, wide, rois, size, scale).astype(kind).astype(np.float32)
+                )
     assert [name for name in device.launched if not name.startswith("plan")] == ["max_resident", "sum_resident"] * 8
 
 
@@ -391,7 +403,9 @@ def test_many_rois_are_taken_in_turns(device, monkeypatch):
     rng = np.random.default_rng(57)
     features, rois = feature_map(rng, (2, 3, 12, 12)), moderate_rois(rng, 50, (2, 3, 12, 12), 1 / 2)
     for op in (fastroi.roi_pool, fastroi.roi_align):
-        assert_same(from_device(op(to_device(features), to_device(rois), 3, 1 / 2)), cpu_fused(op, features, rois, 3, 1 / 2))
+        assert_same(
+            from_device(op(to_device(features), to_device(rois), 3, 1 / 2)), cpu_fused(op, features, rois, 3, 1 / 2)
+        )
     assert device.launched.count("plan_ranges") > 1
 
 
@@ -414,7 +428,9 @@ def test_bins_of_many_cells(layout, device):
     """Rows of points longer than those tried whole, and bins that only scratch memory holds beside bins that need none."""
     rng = np.random.default_rng(72)
     features = feature_map(rng, (2, 5, 70, 64))
-    rois = np.array([[0, 32, 35, 90, 80, 0.4], [1, 30, 30, 3, 2, 1.0], [1, 20, 30, 2000, 130, -2.5], [0, 32, 30, 0, 5, 1]])
+    rois = np.array(
+        [[0, 32, 35, 90, 80, 0.4], [1, 30, 30, 3, 2, 1.0], [1, 20, 30, 2000, 130, -2.5], [0, 32, 30, 0, 5, 1]]
+    )
     for size, ratio in ((1, 0), ((2, 1), 70), (1, (3, 100)), ((3, 2), 0)):
         arguments = to_device(to_layout(features, layout)), to_device(rois), size, 1.0, ratio
         pooled = from_layout(from_device(fastroi.roi_align_rotated(*arguments, layout=layout)), layout)
@@ -427,7 +443,11 @@ def test_gathering_kernels_by_layout(device):
     rng = np.random.default_rng(73)
     maps = feature_map(rng, (1, 8, 9, 10))
     rois = moderate_rois(rng, 20, maps.shape, 1.0)
-    for layout, channels, kinds in (("NCHW", 8, ("wide", "wide")), ("NHWC", 8, ("wide", "wide")), ("NHWC", 6, ("direct", "direct"))):
+    for layout, channels, kinds in (
+        ("NCHW", 8, ("wide", "wide")),
+        ("NHWC", 8, ("wide", "wide")),
+        ("NHWC", 6, ("direct", "direct")),
+    ):
         for name, number, family in (("roi_align_rotated", 2, "cells"), ("deform_roi_pool", 2, "products")):
             run_operator(name, OPERATORS[name][number], maps[:, :channels], rois, (3, 2), 1.0, layout, to_device)
             assert device.launched[-1] == f"{family}_{kinds[0]}", (layout, channels, name)
@@ -458,7 +478,9 @@ def test_half_types_of_gathering_operators(device):
         ):  # fmt: skip
             if operator != "deform_ps_roi_pool":
                 keywords = {"sampling_ratio": 2, **keywords}
-            pooled = getattr(fastroi, operator)(to_device(features), to_device(rois), *map(to_device, more), size, scale, **keywords)
+            pooled = getattr(fastroi, operator)(
+                to_device(features), to_device(rois), *map(to_device, more), size, scale, **keywords
+            )
             assert pooled.dtype == kind
             mean, magnitude = expected
             taps = np.full((len(rois), 1, 1), 64)
@@ -501,14 +523,18 @@ def test_what_masks_refuse(device):
     assert fastroi.paste_masks(to_device(masks[:0]), boxes[:0], (6, 6)).shape == (0, 6, 6)
 
 
-@pytest.mark.parametrize("case", [case for case in benchmarks.CASES if case not in cases.MAIN], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [case for case in benchmarks.CASES if case not in cases.MAIN], ids=lambda case: case.name
+)
 def test_cases_of_the_gpu_benchmark_run(case, device):
     """With a few boxes; their floor counts the bytes of what comes back."""
     draw = np.random.default_rng(68).standard_normal
     rng = SimpleNamespace(standard_normal=lambda *args, **kwargs: to_device(draw(*args, **kwargs)))
     attributes = SimpleNamespace(attributes={"L2CacheSize": 0})
     stand_in = SimpleNamespace(
-        asarray=to_device, random=SimpleNamespace(default_rng=lambda seed: rng), cuda=SimpleNamespace(Device=lambda: attributes)
+        asarray=to_device,
+        random=SimpleNamespace(default_rng=lambda seed: rng),
+        cuda=SimpleNamespace(Device=lambda: attributes),
     )
     is_mask = isinstance(case, benchmarks.MaskCase)
     case = replace(case, boxes_count=3, mask_shape=(3, *case.mask_shape[1:])) if is_mask else case.reduced(3)
@@ -519,7 +545,12 @@ def test_cases_of_the_gpu_benchmark_run(case, device):
 def test_threads_side_by_side_move_bytes_side_by_side():
     """Wide kernels use every byte of a sector that they move, planes in shared memory every bank."""
     counted = {}
-    for name, layout in (("C/roi_align", "NCHW"), ("C/roi_align", "NHWC"), ("A7/roi_pool", "NCHW"), ("C/riroi_align_rotated", "NHWC")):
+    for name, layout in (
+        ("C/roi_align", "NCHW"),
+        ("C/roi_align", "NHWC"),
+        ("A7/roi_pool", "NCHW"),
+        ("C/riroi_align_rotated", "NHWC"),
+    ):
         case = next(case for case in benchmarks.CASES if case.name == name).reduced(300)
         for kernel, _, _, counts, _ in gpu_traffic.count(case, layout, blocks_run=4):
             counted[kernel, layout] = counts

@@ -122,6 +122,4 @@ def test_out_that_overlaps_itself(axis, rng):
 def test_features_and_rois_may_share_memory():
     buffer = np.arange(40, dtype=np.float32)
     features, rois = buffer.reshape(1, 1, 5, 8), buffer[:5].reshape(1, 5)
-    assert_same(
-        fastroi.roi_pool(features, rois, 2), fastroi.roi_pool(features.copy(), rois.copy(), 2)
-    )
+    assert_same(fastroi.roi_pool(features, rois, 2), fastroi.roi_pool(features.copy(), rois.copy(), 2))

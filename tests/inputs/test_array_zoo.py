@@ -10,9 +10,7 @@ from helpers import assert_same, digest, expected_max
 import fastroi
 
 SHAPE = (3, 6, 7, 9)
-ROIS = np.array(
-    [[0, 0, 0, 8, 6], [1, 2.5, 1.5, 5.5, 4], [2, -3, -2, 20, 3], [1, 4, 4, 4, 4], [2, 6, 5, 1, 2]]
-)
+ROIS = np.array([[0, 0, 0, 8, 6], [1, 2.5, 1.5, 5.5, 4], [2, -3, -2, 20, 3], [1, 4, 4, 4, 4], [2, 6, 5, 1, 2]])
 BOXES, BATCH = ROIS[:, 1:], ROIS[:, 0].astype(int)
 
 
@@ -100,10 +98,7 @@ def window(base, _):
 ZOO = {
     "c-order": lambda base, _: base.copy(),
     "f-order": lambda base, _: np.asfortranarray(base),
-    **{
-        "axes-" + "".join(map(str, order)): permuted(order)
-        for order in itertools.permutations(range(4))
-    },
+    **{"axes-" + "".join(map(str, order)): permuted(order) for order in itertools.permutations(range(4))},
     **{
         f"step-{step}-axis-{axis}": stepped(*(step if i == axis else 1 for i in range(4)))
         for axis in range(4)
@@ -121,8 +116,7 @@ ZOO = {
     "subclass": lambda base, _: base.copy().view(Subclass),
     "array-interface": lambda base, _: Interface(base.copy()),
     "memoryview": lambda base, _: memoryview(base.copy()),
-    "read-only-memoryview": lambda base, _: memoryview(base.tobytes()).cast(
-        "B").cast(base.dtype.char, base.shape),
+    "read-only-memoryview": lambda base, _: memoryview(base.tobytes()).cast("B").cast(base.dtype.char, base.shape),
 }
 
 
@@ -145,9 +139,7 @@ def test_features(kind, layout, dtype, tmp_path, rng):
     expected, expected_argmax = expected_max(plain, ROIS, (2, 3), 1.0, "fast_rcnn")
     for reduce in ("max", "mean"):
         pooled = fastroi.roi_pool(features, ROIS, (2, 3), layout=layout, reduce=reduce)
-        contiguous = fastroi.roi_pool(
-            np.array(features), ROIS, (2, 3), layout=layout, reduce=reduce
-        )
+        contiguous = fastroi.roi_pool(np.array(features), ROIS, (2, 3), layout=layout, reduce=reduce)
         assert type(pooled) is np.ndarray
         assert pooled.tobytes() == contiguous.tobytes()
     pooled, argmax = fastroi.roi_pool(features, ROIS, (2, 3), layout=layout, return_argmax=True)

@@ -47,12 +47,10 @@ def case(id, error, *words, **arguments):
 
 REFUSED = [
     # boxes that are not finite
-    case("B01-inf-from-float32", ValueError, "rois", 0, "inf",
-         rois=np.array([[0, INF, 0, 0, 0]], np.float32)),
+    case("B01-inf-from-float32", ValueError, "rois", 0, "inf", rois=np.array([[0, INF, 0, 0, 0]], np.float32)),
     case("B04-nan-in-a-box", ValueError, "rois", 2, "nan", rois=rois(2, 3, NAN)),
     case("B13-minus-inf", ValueError, "rois", 3, "-inf", rois=rois(3, 1, -INF)),
-    case("B18-nan-x1-x2", ValueError, "rois", 1, "nan",
-         features=ONE_IMAGE, rois=boxes(1, [0, 2], NAN)),
+    case("B18-nan-x1-x2", ValueError, "rois", 1, "nan", features=ONE_IMAGE, rois=boxes(1, [0, 2], NAN)),
     case("B18-all-nan", ValueError, "rois", 1, "nan", rois=rois(1, slice(1, 5), NAN)),
     case("B18-nan-float32", ValueError, "rois", 1, "nan", rois=rois(1, 4, NAN, np.float32)),
     case("B18-inf-minus-inf", ValueError, "rois", 0, "inf", rois=rois(0, [1, 3], INF)),
@@ -60,25 +58,47 @@ REFUSED = [
     case("B34-nan-every-rule", ValueError, "rois", 3, "nan", rois=rois(3, 2, NAN), rule="mmcv"),
     # batch indices
     case("B12-index-equals-n", ValueError, "rois", 2, "2", rois=rois(2, 0, 2)),
-    case("B12-index-array", ValueError, "batch_indices", 3, "2",
-         rois=BOXES, batch_indices=np.array([0, 1, 1, 2])),
-    case("B12-huge-index", ValueError, "batch_indices", 1, str(2**40),
-         rois=BOXES, batch_indices=np.array([0, 2**40, 1, 0])),
-    case("B12-uint64-index", ValueError, "batch_indices", 1, str(2**63 + 5),
-         rois=BOXES, batch_indices=np.array([0, 2**63 + 5, 1, 0], np.uint64)),
-    case("B17-not-a-batch-column", ValueError, "rois", 0,
-         rois=np.abs(np.random.default_rng(4828).standard_normal((25, 5)))),
+    case("B12-index-array", ValueError, "batch_indices", 3, "2", rois=BOXES, batch_indices=np.array([0, 1, 1, 2])),
+    case(
+        "B12-huge-index",
+        ValueError,
+        "batch_indices",
+        1,
+        str(2**40),
+        rois=BOXES,
+        batch_indices=np.array([0, 2**40, 1, 0]),
+    ),
+    case(
+        "B12-uint64-index",
+        ValueError,
+        "batch_indices",
+        1,
+        str(2**63 + 5),
+        rois=BOXES,
+        batch_indices=np.array([0, 2**63 + 5, 1, 0], np.uint64),
+    ),
+    case(
+        "B17-not-a-batch-column",
+        ValueError,
+        "rois",
+        0,
+        rois=np.abs(np.random.default_rng(4828).standard_normal((25, 5))),
+    ),
     case("B18-nan-index", ValueError, "rois", 1, "nan", rois=rois(1, 0, NAN)),
     case("B18-inf-index", ValueError, "rois", 1, "inf", rois=rois(1, 0, INF)),
     case("B30-minus-one", ValueError, "rois", 2, "-1", rois=rois(2, 0, -1)),
-    case("B30-minus-one-array", ValueError, "batch_indices", 0, "-1",
-         rois=BOXES, batch_indices=[-1, 0, 1, 0]),
+    case("B30-minus-one-array", ValueError, "batch_indices", 0, "-1", rois=BOXES, batch_indices=[-1, 0, 1, 0]),
     case("B31-beyond-int64", ValueError, "rois", 0, "1e+30", rois=rois(0, 0, 1e30)),
     case("B31-int-rois", ValueError, "rois", 3, "9", rois=rois(3, 0, 9, np.int64)),
     case("B38-index-0.9", ValueError, "rois", 1, "0.9", rois=rois(1, 0, 0.9)),
     case("B38-index-minus-0.5", ValueError, "rois", 1, "-0.5", rois=rois(1, 0, -0.5)),
-    case("B38-float-batch-indices", (TypeError, ValueError), "batch_indices",
-         rois=BOXES, batch_indices=np.array([0, 0.5, 1, 0])),
+    case(
+        "B38-float-batch-indices",
+        (TypeError, ValueError),
+        "batch_indices",
+        rois=BOXES,
+        batch_indices=np.array([0, 0.5, 1, 0]),
+    ),
     case("B39-no-index-several-images", ValueError, "batch_indices", rois=BOXES),
     case("B40-no-images", ValueError, "features", features=FEATURES[:0], rois=rois()),
     case("batch-length", ValueError, "batch_indices", rois=BOXES, batch_indices=[0, 1, 1]),
@@ -96,29 +116,41 @@ REFUSED = [
     case("B27-list-too-long", ValueError, "rois", rois=[BOXES] * 3),
     case("B27-list-of-five-columns", ValueError, "rois", rois=[rois(), rois()]),
     case("B27-list-of-rows", ValueError, "rois", rois=[BOXES[0], BOXES[1]]),
-    case("B27-list-and-batch", ValueError, "batch_indices",
-         rois=[BOXES, BOXES], batch_indices=[0] * 8),
+    case("B27-list-and-batch", ValueError, "batch_indices", rois=[BOXES, BOXES], batch_indices=[0] * 8),
     # shapes of features
     case("B09-rank-two", ValueError, "features", features=FEATURES[0, 0], rois=rois()),
     case("B09-rank-five", ValueError, "features", features=FEATURES[None], rois=rois()),
     case("B26-no-rows", ValueError, "features", features=np.zeros((2, 3, 0, 6), "f4"), rois=rois()),
-    case("B26-no-columns", ValueError, "features",
-         features=np.zeros((2, 3, 5, 0), "f4"), rois=rois()),
-    case("B26-no-rows-nhwc", ValueError, "features",
-         features=np.zeros((2, 0, 5, 3), "f4"), rois=rois(), layout="NHWC"),
+    case("B26-no-columns", ValueError, "features", features=np.zeros((2, 3, 5, 0), "f4"), rois=rois()),
+    case("B26-no-rows-nhwc", ValueError, "features", features=np.zeros((2, 0, 5, 3), "f4"), rois=rois(), layout="NHWC"),
     case("B47-zero-dimensional", ValueError, "features", features=np.zeros((), "f4"), rois=rois()),
     # output sizes
     case("B02-overflow", OverflowError, "output_size", output_size=(22719123801, 1145309325)),
-    case("B03-overflow", OverflowError, "output_size", output_size=(2065374891, 1145309325),
-         features=np.zeros((2, 5, 2, 2), "f4")),
+    case(
+        "B03-overflow",
+        OverflowError,
+        "output_size",
+        output_size=(2065374891, 1145309325),
+        features=np.zeros((2, 5, 2, 2), "f4"),
+    ),
     case("B35-beyond-int64", OverflowError, "output_size", output_size=2**70),
     case("B35-beyond-uint64", OverflowError, "output_size", output_size=(1, 2**64 + 1)),
-    case("B42-int64-product", OverflowError, "output_size", output_size=2**12,
-         features=np.broadcast_to(np.float32(0), (1, 2**20, 1, 1)),
-         rois=np.broadcast_to(BOXES[0], (2**20, 4))),
-    case("B42-address-space", OverflowError, "output_size", output_size=2**11,
-         features=np.broadcast_to(np.float32(0), (1, 2**20, 1, 1)),
-         rois=np.broadcast_to(BOXES[0], (2**20, 4))),
+    case(
+        "B42-int64-product",
+        OverflowError,
+        "output_size",
+        output_size=2**12,
+        features=np.broadcast_to(np.float32(0), (1, 2**20, 1, 1)),
+        rois=np.broadcast_to(BOXES[0], (2**20, 4)),
+    ),
+    case(
+        "B42-address-space",
+        OverflowError,
+        "output_size",
+        output_size=2**11,
+        features=np.broadcast_to(np.float32(0), (1, 2**20, 1, 1)),
+        rois=np.broadcast_to(BOXES[0], (2**20, 4)),
+    ),
     case("B41-beyond-int32", OverflowError, "output_size", output_size=(2**31, 1), rois=rois()[:0]),
     case("B08-negative", ValueError, "output_size", "-1", output_size=-1),
     case("B08-negative-width", ValueError, "output_size", "-3", output_size=(2, -3)),
@@ -145,28 +177,39 @@ REFUSED = [
     # dtypes
     *(
         case(f"B46-{name}", TypeError, "features", name, features=np.zeros((2, 3, 5, 6), name))
-        for name in ("int8", "int16", "int32", "int64", "uint8", "uint64", "bool", "complex64",
-                     "complex128", "float16", "object")
+        for name in (
+            "int8",
+            "int16",
+            "int32",
+            "int64",
+            "uint8",
+            "uint64",
+            "bool",
+            "complex64",
+            "complex128",
+            "float16",
+            "object",
+        )
     ),
-    case("B46-longdouble", TypeError, "features", str(np.dtype(np.longdouble)),
-         features=np.zeros((2, 3, 5, 6), np.longdouble)),
+    case(
+        "B46-longdouble",
+        TypeError,
+        "features",
+        str(np.dtype(np.longdouble)),
+        features=np.zeros((2, 3, 5, 6), np.longdouble),
+    ),
     case("B46-structured", TypeError, "features", features=structured()),
-    case("B46-datetime", TypeError, "features", "datetime64",
-         features=np.zeros((2, 3, 5, 6), "M8[s]")),
+    case("B46-datetime", TypeError, "features", "datetime64", features=np.zeros((2, 3, 5, 6), "M8[s]")),
     case("B46-string", TypeError, "features", features=np.zeros((2, 3, 5, 6), "U1")),
-    case("B46-byte-swapped", TypeError, "features", ">f4", "astype",
-         features=FEATURES.astype(">f4")),
-    case("B46-byte-swapped-double", TypeError, "features", ">f8", "astype",
-         features=FEATURES.astype(">f8")),
+    case("B46-byte-swapped", TypeError, "features", ">f4", "astype", features=FEATURES.astype(">f4")),
+    case("B46-byte-swapped-double", TypeError, "features", ">f8", "astype", features=FEATURES.astype(">f8")),
     case("B46-complex-rois", TypeError, "rois", rois=rois().astype(complex)),
     case("B46-object-rois", TypeError, "rois", rois=rois().astype(object)),
     case("B46-string-rois", TypeError, "rois", rois=rois().astype("U8")),
     case("B46-bool-rois", TypeError, "rois", rois=rois().astype(bool)),
     case("B46-datetime-rois", TypeError, "rois", rois=rois().astype("M8[s]")),
-    case("B46-complex-batch", TypeError, "batch_indices",
-         rois=BOXES, batch_indices=BATCH.astype(complex)),
-    case("B46-bool-batch", TypeError, "batch_indices",
-         rois=BOXES, batch_indices=BATCH.astype(bool)),
+    case("B46-complex-batch", TypeError, "batch_indices", rois=BOXES, batch_indices=BATCH.astype(complex)),
+    case("B46-bool-batch", TypeError, "batch_indices", rois=BOXES, batch_indices=BATCH.astype(bool)),
     # things that are not plain arrays
     case("B47-masked", TypeError, "features", features=np.ma.masked_array(FEATURES, FEATURES > 9)),
     case("B47-masked-rois", TypeError, "rois", rois=np.ma.masked_array(rois())),
@@ -192,18 +235,14 @@ REFUSED = [
     case("out-byte-swapped", (TypeError, ValueError), "out", out=np.zeros((4, 3, 2, 3), ">f4")),
     case("out-list", TypeError, "out", out=[0.0]),
     case("out-masked", TypeError, "out", out=np.ma.zeros((4, 3, 2, 3), "f4")),
-    case("out-read-only", ValueError, "out",
-         out=np.broadcast_to(np.float32(0), (4, 3, 2, 3))),
+    case("out-read-only", ValueError, "out", out=np.broadcast_to(np.float32(0), (4, 3, 2, 3))),
 ]
 
 
 def plain_arrays(values):
     """Every array among `values` and their lists that is small enough to hash."""
     parts = itertools.chain.from_iterable(v if isinstance(v, list) else [v] for v in values)
-    return [
-        part for part in parts
-        if isinstance(part, np.ndarray) and part.dtype != object and part.nbytes < 1e6
-    ]
+    return [part for part in parts if isinstance(part, np.ndarray) and part.dtype != object and part.nbytes < 1e6]
 
 
 @pytest.mark.filterwarnings("ignore:.*matrix.*:PendingDeprecationWarning")
@@ -284,8 +323,7 @@ def test_extreme_boxes_are_defined(rule, name, scale):
 @pytest.mark.parametrize("value", (INF, -INF, NAN, 3.4e38, -3.4e38, 1e-45, -0.0))
 def test_b06_pixel_values_steer_nothing(value, layout):
     features = np.full((1, 5, 4, 4), value, np.float32)
-    pooled = roi_pool(features, np.array([[0, 0, 3, 3], [-9, -9, 90, 90]]), (2, 3), 1.0,
-                      layout=layout)
+    pooled = roi_pool(features, np.array([[0, 0, 3, 3], [-9, -9, 90, 90]]), (2, 3), 1.0, layout=layout)
     assert pooled.shape == (2, 5, 2, 3)
 
 

@@ -47,7 +47,9 @@ def test_whole_cells_are_plain_sums_and_means():
         zone = raster[0, 0, y1:y2, x1:x2]
         box = [[x1, y1, x2, y2]]
         assert fastroi.area_pool(raster, box, 1, reduce="sum")[0, 0, 0, 0] == pytest.approx(zone.sum(), abs=1e-11)
-        assert fastroi.area_pool(raster, box, 1)[0, 0, 0, 0] == pytest.approx(zone.mean() if zone.size else 0, abs=1e-12)
+        assert fastroi.area_pool(raster, box, 1)[0, 0, 0, 0] == pytest.approx(
+            zone.mean() if zone.size else 0, abs=1e-12
+        )
 
 
 def test_parts_add_up_to_the_whole():
@@ -55,7 +57,9 @@ def test_parts_add_up_to_the_whole():
     features = rng.standard_normal((1, 3, 21, 34))
     rois = np.sort(rng.uniform(-5, 40, (30, 2, 2)), axis=1).reshape(30, 4)
     parts = fastroi.area_pool(features, rois, (5, 7), reduce="sum").sum((2, 3))
-    np.testing.assert_allclose(parts, fastroi.area_pool(features, rois, 1, reduce="sum")[:, :, 0, 0], rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(
+        parts, fastroi.area_pool(features, rois, 1, reduce="sum")[:, :, 0, 0], rtol=1e-10, atol=1e-10
+    )
 
 
 @pytest.mark.parametrize("side", (1e-3, 1e-6, 1e-9, 1e-12))

@@ -18,16 +18,24 @@ OTHER_RULES = {
     "floor": ((9, 15), COLUMNS, (6, 10), ROWS),
     "fast_rcnn": ((9, 17), ((9, 12), (11, 15), (14, 16)), (6, 12), ((6, 8), (8, 10), (10, 12))),
     "fast_rcnn_f32": (
-        (9, 17), ((9, 12), (11, 15), (14, 16)), (6, 12), ((6, 8), (8, 10), (10, 12)),
+        (9, 17),
+        ((9, 12), (11, 15), (14, 16)),
+        (6, 12),
+        ((6, 8), (8, 10), (10, 12)),
     ),
     "fast_rcnn_f64": (
-        (9, 17), ((9, 12), (11, 15), (14, 16)), (6, 12), ((6, 8), (8, 10), (10, 12)),
+        (9, 17),
+        ((9, 12), (11, 15), (14, 16)),
+        (6, 12),
+        ((6, 8), (8, 10), (10, 12)),
     ),
     "chainer": ((9, 16), ((9, 12), (11, 14), (13, 16)), (6, 11), ((6, 8), (7, 10), (9, 11))),
     "acl": ((9, 15), COLUMNS, (6, 11), ((6, 7), (7, 9), (9, 11))),
     "mmcv": (
-        (9.25, 15.53125), ((9, 12), (11, 14), (13, 16)),
-        (6, 10.5625), ((6, 8), (7, 10), (9, 11)),
+        (9.25, 15.53125),
+        ((9, 12), (11, 14), (13, 16)),
+        (6, 10.5625),
+        ((6, 8), (7, 10), (9, 11)),
     ),
     "mnn": ((9, 17), ((9, 12), (11, 15), (14, 16)), (6, 12), ((6, 8), (8, 10), (10, 12))),
     "opencv": ((9, 17), ((9, 12), (11, 15), (14, 16)), (6, 12), ((6, 8), (8, 10), (10, 12))),
@@ -44,8 +52,13 @@ def test_coordinates_on_the_map():
 def test_pooled_values(isa, layout, dtype, num_threads):
     features = np.random.default_rng(512).standard_normal((1, 512, 16, 16)).astype(dtype)
     pooled = fastroi.roi_pool(
-        to_layout(features, layout), np.array([BOX]), 3, SCALE,
-        rule="floor", layout=layout, num_threads=num_threads,
+        to_layout(features, layout),
+        np.array([BOX]),
+        3,
+        SCALE,
+        rule="floor",
+        layout=layout,
+        num_threads=num_threads,
     )
     assert pooled.dtype == dtype
     assert pooled.shape == ((1, 512, 3, 3) if layout == "NCHW" else (1, 3, 3, 512))
@@ -59,9 +72,7 @@ def test_pooled_values(isa, layout, dtype, num_threads):
 def test_row_nine_is_lost(isa, layout):
     features = np.zeros((1, 512, 16, 16), np.float32)
     features[:, :, 9] = 1e9
-    pooled = fastroi.roi_pool(
-        to_layout(features, layout), np.array([BOX]), 3, SCALE, rule="floor", layout=layout
-    )
+    pooled = fastroi.roi_pool(to_layout(features, layout), np.array([BOX]), 3, SCALE, rule="floor", layout=layout)
     assert (pooled == 0).all()
 
 
@@ -82,8 +93,13 @@ def test_pooled_values_under_each_rule(rule, isa, layout, dtype):
     _, x_bins, _, y_bins = OTHER_RULES[rule]
     features = np.random.default_rng(9).standard_normal((1, 512, 16, 16)).astype(dtype)
     pooled, argmax = fastroi.roi_pool(
-        to_layout(features, layout), np.array([BOX]), 3, SCALE,
-        rule=rule, layout=layout, return_argmax=True,
+        to_layout(features, layout),
+        np.array([BOX]),
+        3,
+        SCALE,
+        rule=rule,
+        layout=layout,
+        return_argmax=True,
     )
     pooled, argmax = from_layout(pooled, layout), from_layout(argmax, layout)
     for i, (top, bottom) in enumerate(y_bins):

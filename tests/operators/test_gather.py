@@ -120,9 +120,7 @@ def check_deform_ps(seed, count, dtype):
         features = feature_map(rng, shape, dtype)
         trans = rng.standard_normal((count, 2 * classes, *oracle.pair(part))).astype(dtype)
         trans = None if seed % 5 == 4 else trans
-        expected = oracle.deform_ps_roi_pool(
-            features, rois, trans, size, scale, outputs, group, part, samples, 0.25
-        )
+        expected = oracle.deform_ps_roi_pool(features, rois, trans, size, scale, outputs, group, part, samples, 0.25)
 
         def operator(features, rois, *arguments, trans=trans, **options):
             return fastroi.deform_ps_roi_pool(features, rois, trans, *arguments, **options)
@@ -157,9 +155,7 @@ def test_rotated_in_float32_arithmetic(aligned, isa, rng):
         features = np.full(shape, np.float32(0.7))
         features += rng.standard_normal(shape).astype(np.float32) * np.float32(0.01)
         expected = oracle.roi_align_rotated(features, rois, size, scale, 2, aligned, dtype=np.float32)
-        pooled = fastroi.roi_align_rotated(
-            features, rois, size, scale, 2, aligned=aligned, arithmetic="float32"
-        )
+        pooled = fastroi.roi_align_rotated(features, rois, size, scale, 2, aligned=aligned, arithmetic="float32")
         # A point within a roundoff of the zone's edge may fall on either side of it.
         close = np.abs(pooled - expected[0]) <= 1e-4 * (1 + expected[1])
         assert close.mean() > 0.995
@@ -206,9 +202,7 @@ def test_tails(channels, isa, dtype, rng):
             one = features[:, c : c + 1]
             alone = fastroi.roi_align_rotated(one, rois, (2, 3))
             assert np.array_equal(pooled[:, c : c + 1], alone)
-            assert np.array_equal(
-                moved[:, c : c + 1], fastroi.deform_roi_pool(one, corners, offsets, (2, 3))
-            )
+            assert np.array_equal(moved[:, c : c + 1], fastroi.deform_roi_pool(one, corners, offsets, (2, 3)))
 
 
 def test_strided_features_and_out(dtype, rng):
@@ -228,9 +222,7 @@ def test_images_are_told_apart(rng):
     rois = centred_rois(rng, 50, features.shape, 1.0)
     pooled = fastroi.roi_align_rotated(features, rois, 2)
     indices = rois[:, 0].astype(np.int32)
-    assert np.array_equal(
-        pooled, fastroi.roi_align_rotated(features, rois[:, 1:], 2, batch_indices=indices)
-    )
+    assert np.array_equal(pooled, fastroi.roi_align_rotated(features, rois[:, 1:], 2, batch_indices=indices))
     order = np.argsort(indices, kind="stable")
     tables = [rois[indices == image, 1:] for image in range(3)]
     assert np.array_equal(pooled[order], fastroi.roi_align_rotated(features, tables, 2))

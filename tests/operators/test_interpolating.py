@@ -68,9 +68,7 @@ def test_roi_align_mean(aligned, ratio, isa, layout, dtype):
         rois = moderate_rois(rng, 12, shape, scale)
         for features in maps_of(rng, shape, dtype)[:: 2 if ratio == 3 else 1]:
             expected = oracle.roi_align(features, rois, size, scale, ratio, aligned)
-            pooled = run(
-                fastroi.roi_align, features, rois, size, scale, ratio, aligned, layout=layout
-            )
+            pooled = run(fastroi.roi_align, features, rois, size, scale, ratio, aligned, layout=layout)
             slack = 64 if dtype == np.float64 else 0
             assert_within(pooled, *expected, slack)
 
@@ -82,12 +80,17 @@ def test_roi_align_in_float32_arithmetic(aligned, isa, layout):
         rois = moderate_rois(rng, 60, shape, scale)
         features = feature_map(rng, shape)
         for ratio in (-1, 2):
-            expected = oracle.roi_align(
-                features, rois, size, scale, ratio, aligned, dtype=np.float32
-            )
+            expected = oracle.roi_align(features, rois, size, scale, ratio, aligned, dtype=np.float32)
             pooled = run(
-                fastroi.roi_align, features, rois, size, scale, ratio, aligned,
-                arithmetic="float32", layout=layout,
+                fastroi.roi_align,
+                features,
+                rois,
+                size,
+                scale,
+                ratio,
+                aligned,
+                arithmetic="float32",
+                layout=layout,
             )
             assert_within(pooled, *expected)
 
@@ -104,7 +107,13 @@ def check_means(seed, count):
             with fastroi.simd.use(isa):
                 for layout in LAYOUTS:
                     pooled = run(
-                        fastroi.roi_align, features, rois, size, scale, ratio, aligned,
+                        fastroi.roi_align,
+                        features,
+                        rois,
+                        size,
+                        scale,
+                        ratio,
+                        aligned,
                         layout=layout,
                     )
                     assert_within(pooled, *expected)
@@ -130,14 +139,19 @@ def test_roi_align_max(reduce, ratio, layout, dtype):
         rois = moderate_rois(rng, 12, shape, scale, cells=30)
         for aligned in (True, False, "clamp_half_pixel"):
             for features in maps_of(rng, shape, dtype)[:2]:
-                expected = oracle.roi_align(
-                    features, rois, size, scale, ratio, aligned, reduce
-                )
+                expected = oracle.roi_align(features, rois, size, scale, ratio, aligned, reduce)
                 for isa in fastroi.simd.supported():
                     with fastroi.simd.use(isa):
                         pooled = run(
-                            fastroi.roi_align, features, rois, size, scale, ratio, aligned,
-                            reduce=reduce, layout=layout,
+                            fastroi.roi_align,
+                            features,
+                            rois,
+                            size,
+                            scale,
+                            ratio,
+                            aligned,
+                            reduce=reduce,
+                            layout=layout,
                         )
                         assert_within(pooled, *expected)
 
@@ -174,7 +188,14 @@ def test_huge_adaptive_boxes(isa, layout):
         for arithmetic in ("float64", "float32"):
             started = time.thread_time()
             pooled = run(
-                fastroi.roi_align, features, roi, 1, 1.0, -1, True, layout=layout,
+                fastroi.roi_align,
+                features,
+                roi,
+                1,
+                1.0,
+                -1,
+                True,
+                layout=layout,
                 arithmetic=arithmetic,
             )
             assert time.thread_time() - started < 1
@@ -191,14 +212,14 @@ def test_points_far_off_the_map_lie_on_its_outer_cells(aligned, isa, layout):
     features = np.zeros((1, 9, 10, 20), np.float32)
     features[:, :, 0, 0], features[:, :, 0, -1], features[:, :, -1, 0], features[:, :, -1, -1] = 1, 2, 4, 8
     for side in (1e6, 1e9, 1e15, 1e30, 1e300):
-        rois = np.array([[-side, -side, side, side], [-3 * side, -3 * side, side, -2 * side], [side, -side, -side, side]])
+        rois = np.array(
+            [[-side, -side, side, side], [-3 * side, -3 * side, side, -2 * side], [side, -side, -side, side]]
+        )
         for arithmetic in ("float64", "float32"):
             if arithmetic == "float32" and side > 1e37:
                 continue  # not finite on the map: off it
             started = time.thread_time()
-            one = run(
-                fastroi.roi_align, features, rois, 1, 1.0, -1, aligned, layout=layout, arithmetic=arithmetic
-            )
+            one = run(fastroi.roi_align, features, rois, 1, 1.0, -1, aligned, layout=layout, arithmetic=arithmetic)
             four = run(
                 fastroi.roi_align, features, rois[:1], (2, 2), 1.0, 3, aligned, layout=layout, arithmetic=arithmetic
             )
@@ -229,7 +250,13 @@ def test_a_cell_elsewhere_never_leaks(isa, layout, dtype):
     pooled = run(fastroi.roi_align, features, rois, 2, 1.0, 1, True, layout=layout)
     assert np.isfinite(pooled).all()
     touching = run(
-        fastroi.roi_align, features, np.array([[3.2, 3.2, 5.2, 5.2]]), 1, 1.0, 2, True,
+        fastroi.roi_align,
+        features,
+        np.array([[3.2, 3.2, 5.2, 5.2]]),
+        1,
+        1.0,
+        2,
+        True,
         layout=layout,
     )
     assert np.isinf(touching).all()
@@ -245,12 +272,17 @@ def test_ps_roi_pool(rule, order, isa, layout, dtype):
             shape = (images, channels * groups[0] * groups[1], height, width)
             features = feature_map(rng, shape, dtype)
             rois = awkward_rois(rng, 12, shape, scale)
-            expected = oracle.ps_roi_pool(
-                features, rois, size, scale, channels, group, rule, order
-            )
+            expected = oracle.ps_roi_pool(features, rois, size, scale, channels, group, rule, order)
             pooled = run(
-                fastroi.ps_roi_pool, features, rois, size, scale, rule=rule, group_size=group,
-                channel_order=order, layout=layout,
+                fastroi.ps_roi_pool,
+                features,
+                rois,
+                size,
+                scale,
+                rule=rule,
+                group_size=group,
+                channel_order=order,
+                layout=layout,
             )
             assert_within(pooled, *expected)
 
@@ -282,12 +314,17 @@ def test_ps_roi_align(ratio, order, isa, layout, dtype):
             shape = (images, channels * size[0] * size[1], height, width)
             features = feature_map(rng, shape, dtype)
             rois = moderate_rois(rng, 10, shape, scale)
-            expected = oracle.ps_roi_align(
-                features, rois, size, scale, channels, None, ratio, aligned, order
-            )
+            expected = oracle.ps_roi_align(features, rois, size, scale, channels, None, ratio, aligned, order)
             pooled = run(
-                fastroi.ps_roi_align, features, rois, size, scale, ratio, aligned=aligned,
-                channel_order=order, layout=layout,
+                fastroi.ps_roi_align,
+                features,
+                rois,
+                size,
+                scale,
+                ratio,
+                aligned=aligned,
+                channel_order=order,
+                layout=layout,
             )
             assert_within(pooled, *expected, 64)
 
@@ -339,9 +376,7 @@ def test_crop_and_resize(method, isa, layout, dtype):
             expected, magnitude = oracle.crop_and_resize(
                 image.transpose(0, 2, 3, 1), boxes, indices, size, method, -3.5, np.float32
             )
-            crops = fastroi.crop_and_resize(
-                to_layout(image, layout), boxes, indices, size, method, -3.5, layout=layout
-            )
+            crops = fastroi.crop_and_resize(to_layout(image, layout), boxes, indices, size, method, -3.5, layout=layout)
             crops = from_layout(crops, layout)
             expected, magnitude = (np.moveaxis(v, -1, 1) for v in (expected, magnitude))
             assert_within(crops, expected, magnitude, np.full((80, *size), 4))
@@ -363,10 +398,12 @@ LEVEL_RULES = {
 @pytest.mark.parametrize("rule", sorted(LEVEL_RULES))
 @pytest.mark.parametrize("dtype", (np.float32, np.float64))
 def test_pyramid_levels(rule, dtype, rng):
-    sides = np.concatenate([
-        [112, 224, 448, 223.9999, 223.99995, 111.9997, 111.9999, 224.0001, 447.9999, 0.5, 1e4],
-        np.exp(rng.uniform(1, 8, 200)),
-    ])
+    sides = np.concatenate(
+        [
+            [112, 224, 448, 223.9999, 223.99995, 111.9997, 111.9999, 224.0001, 447.9999, 0.5, 1e4],
+            np.exp(rng.uniform(1, 8, 200)),
+        ]
+    )
     boxes = np.stack([np.zeros_like(sides), np.zeros_like(sides), sides, sides], 1).astype(dtype)
     levels = fastroi.fpn_levels(boxes, 2, 5, rule=rule)
     expected = [oracle.pyramid_level(LEVEL_RULES[rule], box, 2, 5, dtype) for box in boxes]
@@ -384,14 +421,16 @@ def test_multiscale_equals_its_levels(isa, layout, dtype, rng):
     levels = fastroi.fpn_levels(rois[:, 1:], 2, 5)
     pyramid = [to_layout(level, layout) for level in maps]
     pooled = fastroi.multiscale_roi_align(pyramid, rois, (3, 2), scales, 2, layout=layout)
-    by_hand = fastroi.multiscale_roi_align(
-        pyramid, rois, (3, 2), scales, 2, layout=layout, levels=levels - 2
-    )
+    by_hand = fastroi.multiscale_roi_align(pyramid, rois, (3, 2), scales, 2, layout=layout, levels=levels - 2)
     assert pooled.tobytes() == by_hand.tobytes()
     assert len(set(levels.tolist())) == 4
     for k in range(120):
         alone = fastroi.roi_align(
-            pyramid[levels[k] - 2], rois[k : k + 1], (3, 2), scales[levels[k] - 2], 2,
+            pyramid[levels[k] - 2],
+            rois[k : k + 1],
+            (3, 2),
+            scales[levels[k] - 2],
+            2,
             layout=layout,
         )
         assert alone.tobytes() == pooled[k : k + 1].tobytes()

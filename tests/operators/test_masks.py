@@ -15,7 +15,10 @@ def detectron(mask, box, size):
     padded = np.pad(mask.astype(np.float64), 1)
     out = np.zeros(size)
     axes = []
-    for low, high, cells, pixels in ((box[1], box[3], mask.shape[0], size[0]), (box[0], box[2], mask.shape[1], size[1])):
+    for low, high, cells, pixels in (
+        (box[1], box[3], mask.shape[0], size[0]),
+        (box[0], box[2], mask.shape[1], size[1]),
+    ):
         half, middle = (high - low) * 0.5 * ((cells + 2) / cells), (high + low) * 0.5
         first, last = math.trunc(middle - half), math.trunc(middle + half)
         taps = {}
@@ -38,7 +41,13 @@ def test_paste(seed):
     """5,000 boxes in all."""
     rng = np.random.default_rng(seed)
     dtype = MASK_DTYPES[seed % 4]
-    for shape, size in (((7, 7), (15, 21)), ((1, 1), (9, 5)), ((28, 28), (12, 17)), ((3, 5), (20, 8)), ((4, 2), (1, 11))):
+    for shape, size in (
+        ((7, 7), (15, 21)),
+        ((1, 1), (9, 5)),
+        ((28, 28), (12, 17)),
+        ((3, 5), (20, 8)),
+        ((4, 2), (1, 11)),
+    ):
         masks, boxes = random_masks(rng, (100, *shape), dtype), random_boxes(rng, 100, size)
         straight = (boxes[:, 0] != boxes[:, 2]) & (boxes[:, 1] != boxes[:, 3])
         masks, boxes = masks[straight], boxes[straight]

@@ -20,9 +20,7 @@ def test_one_special_value_at_every_position(isa, layout, channels, value):
     rois = np.array([[n, 0, 0, 2, 2] for n in range(18)], float)
     for output_size in ((1, 1), (2, 3)):
         expected, expected_argmax = expected_max(features, rois, output_size, 1.0, "fast_rcnn")
-        pooled, argmax = roi_pool(
-            features, rois, output_size, 1.0, layout=layout, return_argmax=True
-        )
+        pooled, argmax = roi_pool(features, rois, output_size, 1.0, layout=layout, return_argmax=True)
         assert_same(pooled, expected, rois)
         assert_same(argmax, expected_argmax, rois)
         assert_same(roi_pool(features, rois, output_size, 1.0, layout=layout), expected, rois)
@@ -32,9 +30,7 @@ def test_one_special_value_at_every_position(isa, layout, channels, value):
 def test_special_value_stays_in_its_lane(isa, layout, dtype, lane):
     features = np.ones((1, 67, 4, 4), dtype)
     features[0, lane] = NAN
-    pooled, argmax = roi_pool(
-        features, np.array([[0, 0, 3, 3]]), 1, 1.0, layout=layout, return_argmax=True
-    )
+    pooled, argmax = roi_pool(features, np.array([[0, 0, 3, 3]]), 1, 1.0, layout=layout, return_argmax=True)
     assert pooled[0, lane, 0, 0] == -INF
     assert argmax[0, lane, 0, 0] == -1
     others = np.arange(67) != lane
@@ -43,14 +39,13 @@ def test_special_value_stays_in_its_lane(isa, layout, dtype, lane):
 
 
 def test_random_mixtures(isa, layout, dtype, rule, rng):
-    features = rng.choice([NAN, INF, -INF, 0.0, 1.0, -1.0], (2, 33, 9, 10),
-                          p=[0.5, 0.05, 0.3, 0.05, 0.05, 0.05]).astype(dtype)
+    features = rng.choice(
+        [NAN, INF, -INF, 0.0, 1.0, -1.0], (2, 33, 9, 10), p=[0.5, 0.05, 0.3, 0.05, 0.05, 0.05]
+    ).astype(dtype)
     low = rng.integers(-2, 9, (60, 2))
     rois = np.c_[rng.integers(0, 2, 60), low, low + rng.integers(0, 6, (60, 2))].astype(float)
     expected, expected_argmax = expected_max(features, rois, (2, 3), 1.0, rule)
-    pooled, argmax = roi_pool(
-        features, rois, (2, 3), 1.0, rule=rule, layout=layout, return_argmax=True
-    )
+    pooled, argmax = roi_pool(features, rois, (2, 3), 1.0, rule=rule, layout=layout, return_argmax=True)
     assert_same(pooled, expected, rois)
     assert_same(argmax, expected_argmax, rois)
     assert_same(roi_pool(features, rois, (2, 3), 1.0, rule=rule, layout=layout), expected, rois)
@@ -85,9 +80,7 @@ def test_large_boxes_with_nan(isa, layout):
 def test_mean_spreads_to_its_own_bins_only(isa, layout, dtype, value):
     features = np.arange(35 * 36, dtype=dtype).reshape(1, 35, 6, 6)
     features[0, 17, 2, 4] = value
-    pooled = roi_pool(
-        features, np.array([[0, 0, 5, 5]]), (3, 2), 1.0, layout=layout, reduce="mean"
-    )
+    pooled = roi_pool(features, np.array([[0, 0, 5, 5]]), (3, 2), 1.0, layout=layout, reduce="mean")
     assert_same(pooled[0, 17, 1, 1], np.asarray(value, dtype))
     pooled[0, 17, 1, 1] = 0
     assert np.isfinite(pooled).all()
@@ -106,8 +99,6 @@ def test_mean_ignores_what_lies_outside(isa, layout, dtype, rule):
 def test_negative_zero_equals_zero(isa, layout, dtype):
     features = np.zeros((1, 33, 2, 2), dtype)
     features[0, :, 0, 0] = -0.0
-    pooled, argmax = roi_pool(
-        features, np.array([[0, 0, 1, 1]]), 1, 1.0, layout=layout, return_argmax=True
-    )
+    pooled, argmax = roi_pool(features, np.array([[0, 0, 1, 1]]), 1, 1.0, layout=layout, return_argmax=True)
     assert (pooled == 0).all()
     assert (argmax == 0).all()

@@ -45,8 +45,7 @@ def test_known_numbers_of_an_aligned_box():
     features = np.arange(25.0).reshape(1, 1, 5, 5)
     roi = np.array([[0.0, 1, 1, 3, 3]])
     expected = [[4.5, 5, 5.5, 6], [7, 7.5, 8, 8.5], [9.5, 10, 10.5, 11], [12, 12.5, 13, 13.5]]
-    assert oracle.roi_align(features, roi, 4, 1.0, 0, False)[0][0, 0].tolist() == (
-        np.array(expected) + 3.0).tolist()
+    assert oracle.roi_align(features, roi, 4, 1.0, 0, False)[0][0, 0].tolist() == (np.array(expected) + 3.0).tolist()
     assert np.allclose(oracle.roi_align(features, roi, 4, 1.0, 0, True)[0][0, 0], expected)
 
 
@@ -175,12 +174,16 @@ def test_crop_and_resize():
 @pytest.mark.parametrize(
     ("rule", "side", "level"),
     [
-        ("torchvision", 223.9999, 4), ("detectron2", 223.9999, 3), ("mmdet", 223.99995, 4),
-        ("tensorflow", 223.9999, 3), ("torchvision_old", 111.9999, 3),
+        ("torchvision", 223.9999, 4),
+        ("detectron2", 223.9999, 3),
+        ("mmdet", 223.99995, 4),
+        ("tensorflow", 223.9999, 3),
+        ("torchvision_old", 111.9999, 3),
         ("torchvision", 111.9999, 2),
-        *((rule, 224, 4) for rule in
-          ("torchvision", "torchvision_old", "detectron2", "mmdet", "tensorflow", "fpn")),
-        ("tensorrt", 224, 3), ("tensorrt", 225, 4), ("torchvision", 0, 2),
+        *((rule, 224, 4) for rule in ("torchvision", "torchvision_old", "detectron2", "mmdet", "tensorflow", "fpn")),
+        ("tensorrt", 224, 3),
+        ("tensorrt", 225, 4),
+        ("torchvision", 0, 2),
     ],
 )
 def test_pyramid_levels(rule, side, level):
@@ -215,8 +218,7 @@ def test_riroi_shifts_orientations():
     features = np.broadcast_to(np.arange(8.0)[None, :, None, None], (1, 8, 9, 9))
     for steps in range(8):
         angle = 2 * np.pi * (steps + 1e-9) / 8
-        out = oracle.riroi_align_rotated(
-            features, np.array([[0, 4, 4, 3, 3, angle]]), 1, 1.0, 1, 8)[0]
+        out = oracle.riroi_align_rotated(features, np.array([[0, 4, 4, 3, 3, angle]]), 1, 1.0, 1, 8)[0]
         assert np.allclose(out.ravel(), (np.arange(8) - steps) % 8)
 
 

@@ -38,8 +38,7 @@ def cases(draw):
 
 
 def pool(features, rois, size, layout="NCHW", scale=1 / 8, **options):
-    pooled = fastroi.roi_pool(to_layout(features, layout), rois, size, scale, layout=layout,
-                              **options)
+    pooled = fastroi.roi_pool(to_layout(features, layout), rois, size, scale, layout=layout, **options)
     return from_layout(pooled, layout)
 
 
@@ -131,9 +130,7 @@ def test_powers_of_two_pass_through(case, rule, layout, reduce, size, power):
 TRANSLATABLE = ("floor", "fast_rcnn", "fast_rcnn_f32", "fast_rcnn_f64", "chainer", "acl", "mnn")
 
 
-@given(
-    cases(), st.sampled_from(TRANSLATABLE), LAYOUTS, SIZES, st.integers(0, 4), st.integers(0, 4)
-)
+@given(cases(), st.sampled_from(TRANSLATABLE), LAYOUTS, SIZES, st.integers(0, 4), st.integers(0, 4))
 def test_translation_by_whole_cells(case, rule, layout, size, down, right):
     """Moving map and boxes by an even number of cells moves nothing in the result.
 
@@ -143,22 +140,32 @@ def test_translation_by_whole_cells(case, rule, layout, size, down, right):
     down, right = 2 * down, 2 * right
     height, width = features.shape[2:]
     rng = np.random.default_rng(7)
-    boxes = np.c_[rng.integers(0, 8 * width, (9, 1)), rng.integers(0, 8 * height, (9, 1)),
-                  rng.integers(0, 8 * width, (9, 1)), rng.integers(0, 8 * height, (9, 1))] / 2
+    boxes = (
+        np.c_[
+            rng.integers(0, 8 * width, (9, 1)),
+            rng.integers(0, 8 * height, (9, 1)),
+            rng.integers(0, 8 * width, (9, 1)),
+            rng.integers(0, 8 * height, (9, 1)),
+        ]
+        / 2
+    )
     rois = np.c_[rng.integers(0, len(features), 9), boxes]
     wider = np.zeros((*features.shape[:2], height + down, width + right), features.dtype)
     wider[:, :, down:, right:] = features
     moved = rois + np.array([0, right, down, right, down]) * 8.0
-    assert_same(
-        pool(wider, moved, size, layout, rule=rule), pool(features, rois, size, layout, rule=rule)
-    )
+    assert_same(pool(wider, moved, size, layout, rule=rule), pool(features, rois, size, layout, rule=rule))
 
 
 @given(cases(), RULES, LAYOUTS, SIZES)
 def test_max_is_one_of_the_values(case, rule, layout, size):
     features, rois = case
     pooled, argmax = fastroi.roi_pool(
-        to_layout(features, layout), rois, size, 1 / 8, rule=rule, layout=layout,
+        to_layout(features, layout),
+        rois,
+        size,
+        1 / 8,
+        rule=rule,
+        layout=layout,
         return_argmax=True,
     )
     pooled, argmax = from_layout(pooled, layout), from_layout(argmax, layout)

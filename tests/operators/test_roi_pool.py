@@ -36,9 +36,7 @@ def check_random_rois(rule, isas, count, seed):
                 for layout in LAYOUTS:
                     options = {"rule": rule, "layout": layout}
                     plain = roi_pool(features, rois, output_size, scale, **options)
-                    pooled, argmax = roi_pool(
-                        features, rois, output_size, scale, return_argmax=True, **options
-                    )
+                    pooled, argmax = roi_pool(features, rois, output_size, scale, return_argmax=True, **options)
                     assert_same(plain, expected, rois)
                     assert_same(pooled, expected, rois)
                     assert_same(argmax, expected_argmax, rois)
@@ -60,9 +58,7 @@ def test_mean(rule, isa, layout, dtype, configuration, rng):
     features = feature_map(rng, shape, dtype)
     rois = awkward_rois(rng, 60, shape, scale)
     expected, magnitude, taps = oracle.roi_pool(features, rois, output_size, scale, rule, "mean")
-    pooled = roi_pool(
-        features, rois, output_size, scale, rule=rule, reduce="mean", layout=layout
-    )
+    pooled = roi_pool(features, rois, output_size, scale, rule=rule, reduce="mean", layout=layout)
     assert pooled.dtype == dtype
     assert_mean_close(pooled, expected, magnitude, taps)
 
@@ -71,8 +67,7 @@ def test_mean_of_integers_is_exact(isa, layout, dtype, rng):
     """Bins of a power of two cells over small integers have exact means."""
     features = rng.integers(-64, 64, (1, 19, 32, 32)).astype(dtype)
     boxes = np.array([[0, 0, 31, 31], [8, 16, 23, 31], [4, 4, 11, 19]])
-    pooled = roi_pool(features, boxes, (4, 2), rule="fast_rcnn", reduce="mean", layout=layout,
-                      scale=1.0)
+    pooled = roi_pool(features, boxes, (4, 2), rule="fast_rcnn", reduce="mean", layout=layout, scale=1.0)
     for k, (x1, y1, x2, y2) in enumerate(boxes):
         region = features[0, :, y1 : y2 + 1, x1 : x2 + 1]
         height, width = region.shape[1] // 4, region.shape[2] // 2
@@ -112,9 +107,7 @@ def test_odd_maps(isa, layout, size, output_size, rng):
     features = feature_map(rng, shape)
     rois = awkward_rois(rng, 40, shape, 1 / 4)
     expected, expected_argmax = expected_max(features, rois, output_size, 1 / 4, "fast_rcnn")
-    pooled, argmax = roi_pool(
-        features, rois, output_size, 1 / 4, layout=layout, return_argmax=True
-    )
+    pooled, argmax = roi_pool(features, rois, output_size, 1 / 4, layout=layout, return_argmax=True)
     assert_same(pooled, expected, rois)
     assert_same(argmax, expected_argmax, rois)
 
@@ -129,9 +122,7 @@ def test_large_bins_and_many_boxes(isa, layout, rule):
     high = low + rng.uniform(200, 900, (60, 2))
     rois = np.concatenate([np.zeros((60, 1)), low, high], axis=1)
     expected, expected_argmax = expected_max(features, rois, (2, 3), 1 / 8, rule)
-    pooled, argmax = roi_pool(
-        features, rois, (2, 3), 1 / 8, rule=rule, layout=layout, return_argmax=True
-    )
+    pooled, argmax = roi_pool(features, rois, (2, 3), 1 / 8, rule=rule, layout=layout, return_argmax=True)
     assert_same(pooled, expected, rois)
     assert_same(argmax, expected_argmax, rois)
     assert_same(roi_pool(features, rois, (2, 3), 1 / 8, rule=rule, layout=layout), expected)
@@ -139,9 +130,7 @@ def test_large_bins_and_many_boxes(isa, layout, rule):
 
 def test_all_negative_bins(isa, layout, dtype):
     features = -np.arange(1, 10).reshape(1, 1, 3, 3).astype(dtype)
-    pooled, argmax = roi_pool(
-        features, np.array([[0, 0, 2, 2]]), 1, 1.0, layout=layout, return_argmax=True
-    )
+    pooled, argmax = roi_pool(features, np.array([[0, 0, 2, 2]]), 1, 1.0, layout=layout, return_argmax=True)
     assert pooled.item() == -1
     assert argmax.item() == 0
 
@@ -149,9 +138,7 @@ def test_all_negative_bins(isa, layout, dtype):
 def test_values_below_float32_range(isa, layout):
     features = np.full((1, 3, 4, 4), -1e300)
     features[:, :, 2, 1] = -1e299
-    pooled, argmax = roi_pool(
-        features, np.array([[0, 0, 3, 3]]), 1, 1.0, layout=layout, return_argmax=True
-    )
+    pooled, argmax = roi_pool(features, np.array([[0, 0, 3, 3]]), 1, 1.0, layout=layout, return_argmax=True)
     assert (pooled == -1e299).all()
     assert (argmax == 9).all()
 
@@ -159,9 +146,7 @@ def test_values_below_float32_range(isa, layout):
 def test_first_of_equal_maxima(isa, layout, rule):
     features = np.zeros((1, 21, 8, 8), np.float32)
     boxes = np.array([[0, 0, 7, 7], [2, 3, 6, 7], [5, 1, 7, 2]])
-    _, argmax = roi_pool(
-        features, boxes, (2, 3), 1.0, rule=rule, layout=layout, return_argmax=True
-    )
+    _, argmax = roi_pool(features, boxes, (2, 3), 1.0, rule=rule, layout=layout, return_argmax=True)
     for k, (x1, y1, x2, y2) in enumerate(boxes):
         rows = oracle.axis_ranges(rule, y1, y2, 1.0, 2, 8)[1]
         columns = oracle.axis_ranges(rule, x1, x2, 1.0, 3, 8)[1]
@@ -174,14 +159,24 @@ def test_first_of_equal_maxima(isa, layout, rule):
 def test_empty_bins_are_zero_with_argmax_minus_one(isa, layout, dtype, rule):
     features = np.full((1, 20, 5, 5), -7, dtype)
     pooled, argmax = roi_pool(
-        features, np.array([[100, 100, 120, 130]]), (2, 3), 1.0,
-        rule=rule, layout=layout, return_argmax=True,
+        features,
+        np.array([[100, 100, 120, 130]]),
+        (2, 3),
+        1.0,
+        rule=rule,
+        layout=layout,
+        return_argmax=True,
     )
     assert (pooled == 0).all()
     assert (argmax == -1).all()
     mean = roi_pool(
-        features, np.array([[100, 100, 120, 130]]), (2, 3), 1.0,
-        rule=rule, layout=layout, reduce="mean",
+        features,
+        np.array([[100, 100, 120, 130]]),
+        (2, 3),
+        1.0,
+        rule=rule,
+        layout=layout,
+        reduce="mean",
     )
     assert (mean == 0).all()
 
@@ -196,9 +191,7 @@ def test_forms_of_rois(layout, reduce, rng):
     batch = rois[:, 0].astype(int)
     expected = fastroi.roi_pool(features, rois, (2, 3), 1 / 4, **options)
     for ids in (batch, batch.astype(np.int32), batch.astype(np.uint8), batch.tolist()):
-        pooled = fastroi.roi_pool(
-            features, rois[:, 1:], (2, 3), 1 / 4, batch_indices=ids, **options
-        )
+        pooled = fastroi.roi_pool(features, rois[:, 1:], (2, 3), 1 / 4, batch_indices=ids, **options)
         assert_same(pooled, expected)
     as_list = [rois[batch == image, 1:] for image in range(3)]
     assert_same(fastroi.roi_pool(features, as_list, (2, 3), 1 / 4, **options), expected)
@@ -221,15 +214,11 @@ def test_one_image_of_three_dimensions(isa, layout, rng):
     assert_same(three, four)
 
 
-@pytest.mark.parametrize(
-    "box_dtype", ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
-)
+@pytest.mark.parametrize("box_dtype", ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"))
 def test_box_dtypes(layout, box_dtype, rng):
     features = feature_map(rng, (1, 4, 20, 20))
     boxes = rng.integers(0, 100, (15, 4)).astype(box_dtype)
-    expected, _ = expected_max(
-        features, np.c_[np.zeros(15), boxes.astype("f8")], (3, 2), 1 / 8, "fast_rcnn"
-    )
+    expected, _ = expected_max(features, np.c_[np.zeros(15), boxes.astype("f8")], (3, 2), 1 / 8, "fast_rcnn")
     assert_same(roi_pool(features, boxes, (3, 2), 1 / 8, layout=layout), expected)
 
 
@@ -267,8 +256,11 @@ def test_nothing_to_pool(isa, layout, dtype):
         (np.zeros((2, 0, 4, 4)), np.zeros((6, 5)), shape(6, 0, 2, 5)),
     ]:
         pooled, argmax = fastroi.roi_pool(
-            to_layout(features.astype(dtype), layout), boxes, (2, 5),
-            layout=layout, return_argmax=True,
+            to_layout(features.astype(dtype), layout),
+            boxes,
+            (2, 5),
+            layout=layout,
+            return_argmax=True,
         )
         assert pooled.shape == argmax.shape == expected
         assert pooled.dtype == dtype
@@ -289,13 +281,9 @@ def test_out(isa, layout, dtype, reduce, rng):
 def test_out_with_argmax(layout, rng):
     features = to_layout(feature_map(rng, (1, 6, 9, 11)), layout)
     rois = awkward_rois(rng, 25, (1, 6, 9, 11), 1 / 2)
-    fresh, argmax = fastroi.roi_pool(
-        features, rois, (2, 3), 1 / 2, layout=layout, return_argmax=True
-    )
+    fresh, argmax = fastroi.roi_pool(features, rois, (2, 3), 1 / 2, layout=layout, return_argmax=True)
     out = np.empty_like(fresh)
-    pooled, again = fastroi.roi_pool(
-        features, rois, (2, 3), 1 / 2, layout=layout, return_argmax=True, out=out
-    )
+    pooled, again = fastroi.roi_pool(features, rois, (2, 3), 1 / 2, layout=layout, return_argmax=True, out=out)
     assert pooled is out
     assert_same(out, fresh)
     assert_same(again, argmax)

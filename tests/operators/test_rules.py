@@ -15,8 +15,7 @@ BINS = (1, 2, 3, 5, 7, 11, 13, 14)
 def same_ranges(actual, expected):
     """Equal, or both empty: where an empty bin stands is nobody's business."""
     return len(actual) == len(expected) and all(
-        a == b or (a[1] <= a[0] and b[1] <= b[0])
-        for a, b in zip(actual, expected, strict=True)
+        a == b or (a[1] <= a[0] and b[1] <= b[0]) for a, b in zip(actual, expected, strict=True)
     )
 
 
@@ -60,8 +59,20 @@ def test_every_short_length(rule, bins):
 
 TIES = [
     (lo, hi)
-    for lo in (-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, float(np.float32(0.49999997)),
-               0.49999999999999994, 8388608.0, 8388609.0, 4194304.5)
+    for lo in (
+        -2.5,
+        -1.5,
+        -0.5,
+        0.5,
+        1.5,
+        2.5,
+        3.5,
+        float(np.float32(0.49999997)),
+        0.49999999999999994,
+        8388608.0,
+        8388609.0,
+        4194304.5,
+    )
     for hi in (lo, lo + 1, lo + 2.5, lo + 7)
 ]
 
@@ -127,17 +138,15 @@ def test_rounding_of_corners(rule, lo, hi, expected):
 def test_lengths_whose_last_bin_leaves_the_box(rule, bins, lengths):
     """Float edges can end one cell beyond the box; integer edges never do."""
     last = 0 if rule == "acl" else 1
-    over = [
-        n for n in range(1, 201)
-        if _core.axis_ranges(rule, 0.0, float(n - last), 1.0, bins, -1)[1][-1][1] > n
-    ]
+    over = [n for n in range(1, 201) if _core.axis_ranges(rule, 0.0, float(n - last), 1.0, bins, -1)[1][-1][1] > n]
     assert tuple(over) == lengths
 
 
 @pytest.mark.parametrize(("bins", "count", "first"), [(7, 50, (5, 10, 20, 23)), (14, 98, (1, 2))])
 def test_mnn_adds_its_edges_up(bins, count, first):
     differing = [
-        n for n in range(1, 201)
+        n
+        for n in range(1, 201)
         if _core.axis_ranges("mnn", 0.0, n - 1.0, 1.0, bins, -1)[1]
         != _core.axis_ranges("fast_rcnn_f32", 0.0, n - 1.0, 1.0, bins, -1)[1]
     ]
@@ -147,9 +156,7 @@ def test_mnn_adds_its_edges_up(bins, count, first):
 
 
 def test_floor_rule_with_fewer_cells_than_bins():
-    assert _core.axis_ranges("floor", 4.0, 7.0, 1.0, 7, -1)[1] == tuple(
-        (4 + i, 5 + i) for i in (0, 0, 0, 1, 1, 2, 2)
-    )
+    assert _core.axis_ranges("floor", 4.0, 7.0, 1.0, 7, -1)[1] == tuple((4 + i, 5 + i) for i in (0, 0, 0, 1, 1, 2, 2))
     assert _core.axis_ranges("floor", 4.0, 4.0, 1.0, 2, -1) == ((4.0, 5.0), ((4, 5), (4, 5)))
     assert _core.axis_ranges("floor", 4.0, -9.0, 1.0, 2, -1) == ((4.0, 5.0), ((4, 5), (4, 5)))
 
@@ -168,8 +175,12 @@ def test_mmcv_skips_a_reversed_box(lo, hi):
 @pytest.mark.parametrize(
     ("lo", "hi", "scale"),
     [
-        (-1e308, 1e308, 10.0), (1e308, 1e308, 10.0), (0.0, 1e308, 1e10), (-1e308, 0.0, 1e10),
-        (-1.7e308, 1.7e308, 1e300), (1e300, 1.1e300, 1e30),
+        (-1e308, 1e308, 10.0),
+        (1e308, 1e308, 10.0),
+        (0.0, 1e308, 1e10),
+        (-1e308, 0.0, 1e10),
+        (-1.7e308, 1.7e308, 1e300),
+        (1e300, 1.1e300, 1e30),
     ],
 )
 def test_overflow_lies_outside_the_map(rule, lo, hi, scale):
@@ -179,9 +190,7 @@ def test_overflow_lies_outside_the_map(rule, lo, hi, scale):
         assert all(end <= start for start, end in ranges)
 
 
-@pytest.mark.parametrize(
-    "rule", ["fast_rcnn_f32", "acl", "mmcv", "mnn", "opencv"]
-)
+@pytest.mark.parametrize("rule", ["fast_rcnn_f32", "acl", "mmcv", "mnn", "opencv"])
 def test_float32_rules_overflow_where_float32_does(rule):
     ranges = _core.axis_ranges(rule, 0.0, 1e39, 1.0, 2, 10)[1]
     assert all(end <= start for start, end in ranges)

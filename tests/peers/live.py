@@ -33,16 +33,22 @@ def interpreter(package):
     python = ROOT / ".peers" / package / "bin" / "python"
     if python.exists():
         return str(python)
-    raise LookupError(f"no Python with {package}: run `python tools/golden/regenerate.py --setup "
-                      f"{package}`, or name one in {variable}")
+    raise LookupError(
+        f"no Python with {package}: run `python tools/golden/regenerate.py --setup "
+        f"{package}`, or name one in {variable}"
+    )
 
 
 def results(package, folder, **sizes):
     """Write random inputs and the package's answers into `folder`; return the input file's path."""
     inputs = folder / "inputs.npz"
     common.write_inputs(inputs, **sizes)
-    answer = subprocess.run([interpreter(package), TOOLS / f"make_{package}.py", inputs, folder],
-                            capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        [interpreter(package), TOOLS / f"make_{package}.py", inputs, folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if answer.returncode:
         raise RuntimeError(f"{package}: exit status {answer.returncode}\n{answer.stderr[-4000:]}")
     return inputs

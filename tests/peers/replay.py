@@ -56,6 +56,7 @@ def replays(package, op):
     def register(function):
         REPLAYS[package, op] = function
         return function
+
     return register
 
 
@@ -88,8 +89,12 @@ def _levels(inputs):
 @replays("torchvision", "multiscale_roi_align")
 def _torchvision_multiscale(op, inputs, args):
     pooler = torchvision.MultiScaleRoIAlign(
-        list(_levels(inputs)), args["output_size"], args["sampling_ratio"],
-        canonical_scale=args["canonical_scale"], canonical_level=args["canonical_level"])
+        list(_levels(inputs)),
+        args["output_size"],
+        args["sampling_ratio"],
+        canonical_scale=args["canonical_scale"],
+        canonical_level=args["canonical_level"],
+    )
     rows = inputs["boxes"]
     boxes = [rows[rows[:, 0] == n, 1:] for n in range(2)]
     return pooler(_levels(inputs), boxes, args["image_shapes"]), np.asarray(pooler.scales)
@@ -97,22 +102,21 @@ def _torchvision_multiscale(op, inputs, args):
 
 @replays("torchvision", "paste_masks_in_image")
 def _torchvision_paste(op, inputs, args):
-    return torchvision.paste_masks_in_image(inputs["masks"][:, None], inputs["boxes"],
-                                            args["img_shape"])
+    return torchvision.paste_masks_in_image(inputs["masks"][:, None], inputs["boxes"], args["img_shape"])
 
 
 @replays("torchvision", "grid_sample")
 def _detectron2_paste(op, inputs, args):
     """The soft values have no public function in detectron2; the boolean ones are tested apart."""
-    return fastroi.paste_masks(inputs["masks"], inputs["boxes"], args["img_shape"], None,
-                               arithmetic="float32")
+    return fastroi.paste_masks(inputs["masks"], inputs["boxes"], args["img_shape"], None, arithmetic="float32")
 
 
 @replays("torchvision", "project_masks_on_boxes")
 def _torchvision_project(op, inputs, args):
     count = len(inputs["boxes"])
-    return torchvision.project_masks_on_boxes(inputs["gt_masks"], inputs["boxes"],
-                                              np.arange(count)[::-1].copy(), args["M"])
+    return torchvision.project_masks_on_boxes(
+        inputs["gt_masks"], inputs["boxes"], np.arange(count)[::-1].copy(), args["M"]
+    )
 
 
 @replays("onnxruntime", "MaxRoiPool")
@@ -129,8 +133,7 @@ def _onnx_align(op, inputs, args):
         rest["coordinate_transformation_mode"] = "output_half_pixel"
     if "batch_indices" in inputs:
         return onnx.roi_align(features, boxes, inputs["batch_indices"], **rest)
-    return onnx.roi_align(features, np.ascontiguousarray(boxes[:, 1:]),
-                          boxes[:, 0].astype(np.int64), **rest)
+    return onnx.roi_align(features, np.ascontiguousarray(boxes[:, 1:]), boxes[:, 0].astype(np.int64), **rest)
 
 
 @replays("onnxruntime", "CropAndResize")
@@ -166,29 +169,31 @@ def _openvino_psroi(op, inputs, args):
 
 @replays("openvino", "DeformablePSROIPooling")
 def _openvino_deformable(op, inputs, args):
-    return openvino.deformable_psroi_pooling(inputs["feature_maps"], inputs["coords"],
-                                             offsets=inputs.get("offsets"), **args)
+    return openvino.deformable_psroi_pooling(
+        inputs["feature_maps"], inputs["coords"], offsets=inputs.get("offsets"), **args
+    )
 
 
 @replays("openvino", "ROIAlignRotated")
 def _openvino_rotated(op, inputs, args):
     rois = inputs["rois"]
-    return openvino.roi_align_rotated(inputs["data"], rois[:, 1:], rois[:, 0].astype(np.int32),
-                                      **args)
+    return openvino.roi_align_rotated(inputs["data"], rois[:, 1:], rois[:, 0].astype(np.int32), **args)
 
 
 @replays("openvino", "ExperimentalDetectronROIFeatureExtractor")
 def _openvino_extractor(op, inputs, args):
     levels = [level[:1] for level in _levels(inputs).values()]
     return openvino.experimental_detectron_roi_feature_extractor(
-        [inputs["rois"][:, 1:], *levels], **_without(args, "note"))
+        [inputs["rois"][:, 1:], *levels], **_without(args, "note")
+    )
 
 
 @replays("tensorflow", "crop_and_resize")
 def _tensorflow(op, inputs, args):
     image = inputs["image"].transpose(0, 2, 3, 1).astype(args["dtype"])
-    return tensorflow.crop_and_resize(image, inputs["boxes"], inputs["box_indices"],
-                                      **_without(args, "dtype", "layout"))
+    return tensorflow.crop_and_resize(
+        image, inputs["boxes"], inputs["box_indices"], **_without(args, "dtype", "layout")
+    )
 
 
 def _by_image(rois, images):
@@ -209,7 +214,8 @@ def _paddle(op, inputs, args):
 def _paddle_levels(op, inputs, args):
     boxes, count = _by_image(inputs["fpn_rois"], 2)
     levels, restore, counts = paddle.distribute_fpn_proposals(
-        boxes, rois_num=count, **_without(args, "rows", "results"))
+        boxes, rois_num=count, **_without(args, "rows", "results")
+    )
     return (*levels, restore, *counts)
 
 
@@ -231,27 +237,32 @@ def _mxnet_rotated(op, inputs, args):
 
 def native_pool(rule, feature, rois, size, reduce="max"):
     """A rule of `fastroi.roi_pool` whose package has no profile."""
+
     def run(op, inputs, args):
         extents = size(args) if callable(size) else tuple(args[size])
-        return fastroi.roi_pool(inputs[feature], inputs[rois], extents, args["spatial_scale"],
-                                rule=rule, reduce=reduce)
+        return fastroi.roi_pool(inputs[feature], inputs[rois], extents, args["spatial_scale"], rule=rule, reduce=reduce)
+
     return run
 
 
-REPLAYS["mnn", "roi_pooling"] = native_pool(
-    "mnn", "input", "roi", lambda a: pair(a, "pooled_height", "pooled_width"))
-REPLAYS["opencv", "ROIPooling"] = native_pool(
-    "opencv", "data", "rois", lambda a: pair(a, "pooled_h", "pooled_w"))
+REPLAYS["mnn", "roi_pooling"] = native_pool("mnn", "input", "roi", lambda a: pair(a, "pooled_height", "pooled_width"))
+REPLAYS["opencv", "ROIPooling"] = native_pool("opencv", "data", "rois", lambda a: pair(a, "pooled_h", "pooled_w"))
 REPLAYS["chainer", "roi_max_pooling_2d"] = native_pool("chainer", "x", "boxes", "outsize")
-REPLAYS["chainer", "roi_average_pooling_2d"] = native_pool("chainer", "x", "boxes", "outsize",
-                                                           "mean")
+REPLAYS["chainer", "roi_average_pooling_2d"] = native_pool("chainer", "x", "boxes", "outsize", "mean")
+
 
 @replays("chainer", "roi_average_align_2d")
 @replays("chainer", "roi_max_align_2d")
 def _chainer_align(op, inputs, args):
-    return fastroi.roi_align(inputs["x"], inputs["boxes"], args["outsize"], args["spatial_scale"],
-                             args["sampling_ratio"] or -1, aligned=False,
-                             reduce="max_inside" if "max" in op else "mean")
+    return fastroi.roi_align(
+        inputs["x"],
+        inputs["boxes"],
+        args["outsize"],
+        args["spatial_scale"],
+        args["sampling_ratio"] or -1,
+        aligned=False,
+        reduce="max_inside" if "max" in op else "mean",
+    )
 
 
 @replays("torchvision", "level_mapper")
@@ -304,29 +315,44 @@ def _detectron2_levels(op, inputs, args):
 
 @replays("mnn", "roi_align")
 def _mnn_align(op, inputs, args):
-    return mmcv.roi_align(inputs["input"], inputs["roi"],
-                          pair(args, "pooled_height", "pooled_width"), args["spatial_scale"],
-                          args["sampling_ratio"], args["pooling_mode"][:3].lower().replace(
-                              "ave", "avg"), args["aligned"])
+    return mmcv.roi_align(
+        inputs["input"],
+        inputs["roi"],
+        pair(args, "pooled_height", "pooled_width"),
+        args["spatial_scale"],
+        args["sampling_ratio"],
+        args["pooling_mode"][:3].lower().replace("ave", "avg"),
+        args["aligned"],
+    )
 
 
 @replays("ncnn", "ROIAlign")
 def _ncnn_align(op, inputs, args):
-    return torchvision.roi_align(inputs["feature"], inputs["rois"],
-                                 pair(args, "pooled_height", "pooled_width"),
-                                 **only(args, "spatial_scale", "sampling_ratio", "aligned"))
+    return torchvision.roi_align(
+        inputs["feature"],
+        inputs["rois"],
+        pair(args, "pooled_height", "pooled_width"),
+        **only(args, "spatial_scale", "sampling_ratio", "aligned"),
+    )
 
 
 @replays("ncnn", "PSROIPooling")
 def _ncnn_psroi(op, inputs, args):
-    return openvino.psroi_pooling(inputs["feature"], inputs["rois"], args["output_dim"],
-                                  args["pooled_width"], args["spatial_scale"], 1, 1, "average")
+    return openvino.psroi_pooling(
+        inputs["feature"],
+        inputs["rois"],
+        args["output_dim"],
+        args["pooled_width"],
+        args["spatial_scale"],
+        1,
+        1,
+        "average",
+    )
 
 
 # -- the comparison -------------------------------------------------------------------------------
 
-EXACT_OPS = {"roi_pool", "MaxRoiPool", "roi_pooling", "roi_max_pooling_2d",
-             "distribute_fpn_proposals"}
+EXACT_OPS = {"roi_pool", "MaxRoiPool", "roi_pooling", "roi_max_pooling_2d", "distribute_fpn_proposals"}
 
 
 def is_exact(case):
@@ -345,8 +371,7 @@ def bound_of(case, arrays, dtype):
     unit = np.finfo(dtype).eps if dtype.kind == "f" else 0.0
     value = max((float(np.abs(a).max()) for a in arrays.values() if a.ndim > 2), default=0.0)
     scale = case["args"].get("spatial_scale", 1.0)
-    coordinate = max((float(np.abs(a[:, -4:]).max()) * scale for a in arrays.values()
-                      if a.ndim == 2), default=0.0)
+    coordinate = max((float(np.abs(a[:, -4:]).max()) * scale for a in arrays.values() if a.ndim == 2), default=0.0)
     bound = unit * value * (SUM_UNITS + coordinate)
     return max(bound, FOUR_DECIMALS) if "backend_test" in case["args"] else bound
 
@@ -388,10 +413,12 @@ def compare(package, case, expected, inputs):
         gap = difference(want, have).reshape(len(want), -1)
         report.largest = max(report.largest, float(gap[gap <= bound].max(initial=0.0)))
         for row in np.flatnonzero((gap > bound).any(axis=1)):
-            kind = (explained_by_values(package, case, want[row], have[row])
-                    or explained_by_count(package, case, arrays, want, int(row), bound)
-                    or explained_by_cancellation(package, case, arrays, row, gap[row])
-                    or explained_by_border(package, case, arrays, want, int(row), bound))
+            kind = (
+                explained_by_values(package, case, want[row], have[row])
+                or explained_by_count(package, case, arrays, want, int(row), bound)
+                or explained_by_cancellation(package, case, arrays, row, gap[row])
+                or explained_by_border(package, case, arrays, want, int(row), bound)
+            )
             if kind:
                 report.explained[kind] += 1
             else:
@@ -438,8 +465,10 @@ def format_table(rows):
         notes += [f"UNEXPLAINED {entry}" for entry in row.unexplained[:5]]
         if len(row.unexplained) > 5:
             notes.append(f"... {len(row.unexplained)} UNEXPLAINED in all")
-        lines.append(f"{row.package:12} {row.op:42} {row.calls:5} {row.rois:7} {row.largest:9.2e}  "
-                     + ("; ".join(notes) or "none"))
+        lines.append(
+            f"{row.package:12} {row.op:42} {row.calls:5} {row.rois:7} {row.largest:9.2e}  "
+            + ("; ".join(notes) or "none")
+        )
     return "\n".join(lines)
 
 
@@ -467,8 +496,14 @@ def explained_by_count(package, case, arrays, want, row, bound):
     box = arrays["rois"][row].astype(np.float64)
     corners = box[1:] * scale
     counts = np.ceil(((corners[2:] - corners[:2])[::-1] / size).astype(np.float32)).astype(int)
-    other = fastroi.roi_align(arrays["input"].astype(np.float64), box[None], args["output_size"], float(scale),
-                              counts.tolist(), aligned=args["aligned"])
+    other = fastroi.roi_align(
+        arrays["input"].astype(np.float64),
+        box[None],
+        args["output_size"],
+        float(scale),
+        counts.tolist(),
+        aligned=args["aligned"],
+    )
     return "samples counted in float32" if difference(want[row], other[0]).max() <= bound else None
 
 

@@ -24,8 +24,7 @@ from fastroi.compat import (
 from peers import replay
 
 RECORDED = list(replay.cases())
-OPERATORS = sorted({(package, case["op"]) for package, case, _ in RECORDED
-                    if (package, case["op"]) in replay.REPLAYS})
+OPERATORS = sorted({(package, case["op"]) for package, case, _ in RECORDED if (package, case["op"]) in replay.REPLAYS})
 
 NO_SAMPLE = "no sample in the grid: NaN or -FLT_MAX there, 0 here"
 NO_MAXIMUM = "nothing to take the maximum of: -inf there, 0 here"
@@ -59,8 +58,7 @@ def ramp():
 
 @pytest.mark.parametrize(("package", "op"), OPERATORS, ids=[f"{p}-{o}" for p, o in OPERATORS])
 def test_recorded_results(package, op, inputs):
-    chosen = [(p, case, expected) for p, case, expected in RECORDED
-              if (p, case["op"]) == (package, op)]
+    chosen = [(p, case, expected) for p, case, expected in RECORDED if (p, case["op"]) == (package, op)]
     (row,) = replay.tally(chosen, inputs)
     assert row.rois > 0
     assert row.unexplained == []
@@ -96,12 +94,14 @@ def test_unknown_profile():
 
 # -- torchvision ----------------------------------------------------------------------------------
 
+
 def test_torchvision_takes_a_list_of_boxes(inputs):
     features, rows = inputs["map_edge"], inputs["rois_random_1"]
     order = np.argsort(rows[:, 0], kind="stable")
     tables = [rows[rows[:, 0] == n, 1:] for n in range(2)]
-    np.testing.assert_array_equal(torchvision.roi_pool(features, tables, (2, 3)),
-                                  torchvision.roi_pool(features, rows[order], (2, 3)))
+    np.testing.assert_array_equal(
+        torchvision.roi_pool(features, tables, (2, 3)), torchvision.roi_pool(features, rows[order], (2, 3))
+    )
 
 
 @pytest.mark.parametrize("op", ["roi_pool", "roi_align"])
@@ -125,8 +125,7 @@ def test_torchvision_layers_call_the_functions(inputs):
     features, boxes = inputs["map_ps"], inputs["rois_random_ordered_1"]
     pairs = [
         (torchvision.RoIPool(3, 1.0), torchvision.roi_pool(features, boxes, 3)),
-        (torchvision.RoIAlign(3, 1.0, 2, True),
-         torchvision.roi_align(features, boxes, 3, 1.0, 2, True)),
+        (torchvision.RoIAlign(3, 1.0, 2, True), torchvision.roi_align(features, boxes, 3, 1.0, 2, True)),
         (torchvision.PSRoIPool(3, 1.0), torchvision.ps_roi_pool(features, boxes, 3)),
         (torchvision.PSRoIAlign(3, 1.0, 2), torchvision.ps_roi_align(features, boxes, 3, 1.0, 2)),
     ]
@@ -142,6 +141,7 @@ def test_torchvision_multiscale_refuses_an_oblong_map(ramp):
 
 
 # -- OpenVINO, MXNet, ONNX, TensorFlow, Paddle -----------------------------------------------------
+
 
 @pytest.mark.parametrize("method", ["max", "bilinear"])
 def test_openvino_index_minus_one_ends_the_list(method, ramp):
@@ -163,8 +163,12 @@ def test_openvino_scales_in_float32():
 def test_openvino_align_maximum_starts_at_zero(ramp):
     box = np.array([[0, 0, 2, 2]], np.float32)
     assert openvino.roi_align(-ramp - 1, box, [0], 1, 1, 2, 1.0, "max").item() == 0
-    assert mmcv.roi_align(-ramp - 1, np.array([[0, 0, 0, 2, 2]], np.float32), 1, sampling_ratio=2,
-                          pool_mode="max", aligned=False).item() < 0
+    assert (
+        mmcv.roi_align(
+            -ramp - 1, np.array([[0, 0, 0, 2, 2]], np.float32), 1, sampling_ratio=2, pool_mode="max", aligned=False
+        ).item()
+        < 0
+    )
 
 
 def test_mxnet_rows_of_unknown_images_are_zero(ramp):
@@ -201,8 +205,7 @@ def test_tensorflow_may_extrapolate_the_last_column():
     crop = tensorflow.crop_and_resize(image, box, [0], (14, 14), extrapolation_value=-7.0)
     assert (crop[0, :, -1, 0] == -7).all()
     assert (crop[0, :, :-1, 0] == 1).all()
-    exact = onnx.crop_and_resize(image.transpose(0, 3, 1, 2), box, np.array([0]), (14, 14),
-                                 extrapolation_value=-7.0)
+    exact = onnx.crop_and_resize(image.transpose(0, 3, 1, 2), box, np.array([0]), (14, 14), extrapolation_value=-7.0)
     assert (exact == 1).all()
 
 
@@ -226,18 +229,19 @@ PROFILES_OF_ALIGN = {
     "torchvision": lambda m, box: torchvision.roi_align(m, box, 1, 1.0, 0, True),
     "onnx": lambda m, box: onnx.roi_align(m, box[:, 1:], box[:, 0].astype(int)),
     "onnx-max": lambda m, box: onnx.roi_align(m, box[:, 1:], box[:, 0].astype(int), mode="max"),
-    "openvino": lambda m, box: openvino.roi_align(m, box[:, 1:], box[:, 0].astype(int), 1, 1, 0, 1.0,
-                                                  "avg", "half_pixel_for_nn"),
-    "openvino-max": lambda m, box: openvino.roi_align(m, box[:, 1:], box[:, 0].astype(int), 1, 1, 0,
-                                                      1.0, "max", "half_pixel_for_nn"),
+    "openvino": lambda m, box: openvino.roi_align(
+        m, box[:, 1:], box[:, 0].astype(int), 1, 1, 0, 1.0, "avg", "half_pixel_for_nn"
+    ),
+    "openvino-max": lambda m, box: openvino.roi_align(
+        m, box[:, 1:], box[:, 0].astype(int), 1, 1, 0, 1.0, "max", "half_pixel_for_nn"
+    ),
     "paddle": lambda m, box: paddle.roi_align(m, box[:, 1:], [1], 1),
     "mxnet": lambda m, box: mxnet.ROIAlign(m, box, (1, 1), 1.0, aligned=True),
     "mmcv": lambda m, box: mmcv.roi_align(m, box, 1),
     "mmcv-max": lambda m, box: mmcv.roi_align(m, box, 1, pool_mode="max"),
     "ps": lambda m, box: torchvision.ps_roi_align(m, box, 1),
 }
-aligned_profiles = pytest.mark.parametrize("align", PROFILES_OF_ALIGN.values(),
-                                           ids=PROFILES_OF_ALIGN.keys())
+aligned_profiles = pytest.mark.parametrize("align", PROFILES_OF_ALIGN.values(), ids=PROFILES_OF_ALIGN.keys())
 
 
 @aligned_profiles
@@ -248,8 +252,11 @@ def test_c1_box_not_finite(align, value, ramp):
 
 
 @aligned_profiles
-@pytest.mark.parametrize("box", [(1, 1, 1, 1), (3, 0, 1, 2), (0, 3, 2, 1), (3, 3, 1, 1)],
-                         ids=["no area", "x reversed", "y reversed", "both reversed"])
+@pytest.mark.parametrize(
+    "box",
+    [(1, 1, 1, 1), (3, 0, 1, 2), (0, 3, 2, 1), (3, 3, 1, 1)],
+    ids=["no area", "x reversed", "y reversed", "both reversed"],
+)
 def test_c3_c4_no_sample_gives_zero(align, box, ramp):
     assert align(ramp + 1, np.array([[0, *box]], np.float32)).item() == 0
 
@@ -288,11 +295,13 @@ def test_c13_no_boxes(ramp):
 
 # -- profiles without a package to run --------------------------------------------------------------
 
+
 def test_caffe_is_onnx_runtime(inputs):
     features, rois = inputs["map_edge"], inputs["rois_random_0_3"]
     np.testing.assert_array_equal(
         caffe.roi_pooling(features, rois, pooled_h=3, pooled_w=2, spatial_scale=0.3),
-        onnx.max_roi_pool(features, rois, (3, 2), 0.3))
+        onnx.max_roi_pool(features, rois, (3, 2), 0.3),
+    )
 
 
 def test_caffe_position_sensitive_is_paddle(inputs):
@@ -301,7 +310,8 @@ def test_caffe_position_sensitive_is_paddle(inputs):
     order = np.argsort(rois[:, 0], kind="stable")
     np.testing.assert_array_equal(
         caffe.psroi_pooling(features, rois[order], spatial_scale=1.0, output_dim=2, group_size=3),
-        paddle.psroi_pool(features, boxes, counts, 3))
+        paddle.psroi_pool(features, boxes, counts, 3),
+    )
 
 
 @pytest.mark.parametrize(("number", "name"), [(0, "max"), (1, "avg")])
@@ -310,18 +320,19 @@ def test_tensorrt_align_is_onnx(number, name, shift, words, inputs):
     features, rois = inputs["map_relu"], inputs["rois_random_ordered_1"]
     boxes, index = rois[:, 1:], rois[:, 0].astype(np.int64)
     np.testing.assert_array_equal(
-        tensorrt.roi_align(features, boxes, index, mode=number, output_height=2, output_width=3,
-                           coordinate_transformation_mode=shift),
-        onnx.roi_align(features, boxes, index, mode=name, output_height=2, output_width=3,
-                       coordinate_transformation_mode=words))
+        tensorrt.roi_align(
+            features, boxes, index, mode=number, output_height=2, output_width=3, coordinate_transformation_mode=shift
+        ),
+        onnx.roi_align(
+            features, boxes, index, mode=name, output_height=2, output_width=3, coordinate_transformation_mode=words
+        ),
+    )
 
 
 def test_tensorrt_crop_is_tensorflow(inputs):
     features, boxes = inputs["map_normal"], inputs["boxes_unit"][:10]
-    cropped = tensorrt.crop_and_resize(features, boxes.reshape(2, 5, 4, 1), crop_height=3,
-                                       crop_width=4)
-    expected = tensorflow.crop_and_resize(features.transpose(0, 2, 3, 1), boxes,
-                                          np.repeat([0, 1], 5), (3, 4))
+    cropped = tensorrt.crop_and_resize(features, boxes.reshape(2, 5, 4, 1), crop_height=3, crop_width=4)
+    expected = tensorflow.crop_and_resize(features.transpose(0, 2, 3, 1), boxes, np.repeat([0, 1], 5), (3, 4))
     np.testing.assert_array_equal(cropped.reshape(10, 5, 3, 4), expected.transpose(0, 3, 1, 2))
 
 
@@ -347,13 +358,25 @@ def clamped_points(low, high, cells, pooled, transform, ratio):
         step = (end - start) / one(pooled)
     grid = ratio or max(1, int(np.ceil((end - start) / one(pooled))))
     offset = one(0.5 if transform > 0 else 0)
-    points = [[start + step * one(p) + step * (one(i) + offset) / one(grid) for i in range(grid)]
-              for p in range(pooled)]
+    points = [
+        [start + step * one(p) + step * (one(i) + offset) / one(grid) for i in range(grid)] for p in range(pooled)
+    ]
     return np.clip(np.array(points, one), one(0), one(cells - 1))
 
 
-def pyramid_align(rois, maps, pooled, image_size, fpn_scale=224, absolute=True, swap=False, plus_one=False,
-                  transform=2, ratio=0, legacy=False):
+def pyramid_align(
+    rois,
+    maps,
+    pooled,
+    image_size,
+    fpn_scale=224,
+    absolute=True,
+    swap=False,
+    plus_one=False,
+    transform=2,
+    ratio=0,
+    legacy=False,
+):
     """PyramidROIAlign, box by box and sample by sample, from its definition."""
     one = np.float32
     height, width = (one(side) for side in image_size)
@@ -402,8 +425,16 @@ def test_tensorrt_pyramid(transform, ratio, absolute, swap, plus_one, inputs):
     rois = rois[..., [1, 0, 3, 2]] if swap else rois
     expected = pyramid_align(rois, maps, 3, (768, 1024), 224, absolute, swap, plus_one, transform, ratio)
     pooled = tensorrt.pyramid_roi_align(
-        rois, *maps, pooled_size=3, image_size=(768, 1024), roi_coords_absolute=absolute, roi_coords_swap=swap,
-        roi_coords_plusone=plus_one, roi_coords_transform=transform, sampling_ratio=ratio)
+        rois,
+        *maps,
+        pooled_size=3,
+        image_size=(768, 1024),
+        roi_coords_absolute=absolute,
+        roi_coords_swap=swap,
+        roi_coords_plusone=plus_one,
+        roi_coords_transform=transform,
+        sampling_ratio=ratio,
+    )
     assert pooled.dtype == np.float32
     np.testing.assert_allclose(pooled, expected, rtol=0, atol=2e-5)
 
@@ -441,8 +472,9 @@ def test_tensorrt_pyramid_of_one_bin_and_one_cell():
     """C18: P = 1 under transform -1 divides by 0 in the plugin; a map of one cell has nowhere else to read."""
     maps = [np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4), *(np.full((1, 1, 1, 1), 7, np.float32),) * 3]
     rois = np.array([[[4, 8, 8, 12], [0, 0, 16, 16]]], np.float32)
-    pooled = tensorrt.pyramid_roi_align(rois, *maps, pooled_size=1, image_size=(16, 16), fpn_scale=16,
-                                        roi_coords_transform=-1, sampling_ratio=1)
+    pooled = tensorrt.pyramid_roi_align(
+        rois, *maps, pooled_size=1, image_size=(16, 16), fpn_scale=16, roi_coords_transform=-1, sampling_ratio=1
+    )
     assert pooled.ravel().tolist() == [1.5 * 4 + 0.75, 7]
 
 
@@ -460,9 +492,17 @@ def test_tensorrt_multilevel_crop(half, inputs):
             level = sum((y2 - y1) * (x2 - x1) > np.float32(side * side) for side in (112, 224, 448, 896))
             plane = maps[level][n].astype(np.float64)
             stride = np.float32(4 << level)
-            ys, xs = (np.clip([float(low / stride) + float((high / stride - low / stride) / np.float32(3)) * (p + 0.5)
-                               for p in range(3)], 0, cells - 1)
-                      for low, high, cells in ((y1, y2, plane.shape[1]), (x1, x2, plane.shape[2])))
+            ys, xs = (
+                np.clip(
+                    [
+                        float(low / stride) + float((high / stride - low / stride) / np.float32(3)) * (p + 0.5)
+                        for p in range(3)
+                    ],
+                    0,
+                    cells - 1,
+                )
+                for low, high, cells in ((y1, y2, plane.shape[1]), (x1, x2, plane.shape[2]))
+            )
             for i, j in np.ndindex(3, 3):
                 expected[:, i, j] = clamped_sample(plane, ys[i], xs[j])
         # the plugin adds and multiplies in double here: 2 units in the last place of 64, times a slope of 32
@@ -484,16 +524,16 @@ def test_tensorrt_refusals(ramp):
     with pytest.raises(ValueError, match=r"rois: shape \(2, 1, 4\)"):
         tensorrt.multilevel_crop_and_resize(np.zeros((2, 1, 4)), *(ramp,) * 5, pooled_size=1)
     with pytest.raises(ValueError, match=r"rois\[0, 1\].*not finite"):
-        tensorrt.multilevel_crop_and_resize(np.array([[[0, 0, 1, 1], [0, np.nan, 1, 1]]]), *(ramp,) * 5,
-                                            pooled_size=1)
+        tensorrt.multilevel_crop_and_resize(np.array([[[0, 0, 1, 1], [0, np.nan, 1, 1]]]), *(ramp,) * 5, pooled_size=1)
     assert tensorrt.pyramid_roi_align(np.zeros((1, 0, 4)), *(ramp,) * 4).shape == (1, 0, 1, 7, 7)
     assert tensorrt.pyramid_roi_align(np.zeros((0, 3, 4)), *(ramp[:0],) * 4).shape == (0, 3, 1, 7, 7)
 
 
 def test_detectron2_align_is_torchvision_aligned(inputs):
     features, rois = inputs["map_normal"], inputs["rois_random_ordered_1"]
-    np.testing.assert_array_equal(detectron2.ROIAlign((3, 2), 1.0, 0)(features, rois),
-                                  torchvision.roi_align(features, rois, (3, 2), 1.0, 0, True))
+    np.testing.assert_array_equal(
+        detectron2.ROIAlign((3, 2), 1.0, 0)(features, rois), torchvision.roi_align(features, rois, (3, 2), 1.0, 0, True)
+    )
 
 
 def test_detectron2_pooler_is_torchvision_away_from_the_thresholds(inputs):
@@ -506,7 +546,8 @@ def test_detectron2_pooler_is_torchvision_away_from_the_thresholds(inputs):
     pooler = detectron2.ROIPooler(3, [1 / 4, 1 / 8, 1 / 16, 1 / 32], 2, "ROIAlign")
     other = torchvision.MultiScaleRoIAlign(list("abcd"), 3, 2)
     np.testing.assert_array_equal(
-        pooler(maps, tables), other(dict(zip("abcd", maps, strict=True)), tables, [(192, 256)] * 2))
+        pooler(maps, tables), other(dict(zip("abcd", maps, strict=True)), tables, [(192, 256)] * 2)
+    )
 
 
 def test_detectron2_level_just_below_a_threshold(inputs):
@@ -526,8 +567,9 @@ def test_detectron2_refusals():
     with pytest.raises(ValueError, match="scales"):
         detectron2.ROIPooler(7, [1 / 4, 1 / 16], 0, "ROIAlign")
     with pytest.raises(ValueError, match=r"rois\[0\]"):
-        detectron2.roi_align_rotated(np.zeros((1, 1, 4, 4), np.float32),
-                                     np.array([[0, 1, 1, -1, 1, 0]], np.float32), 1, 1.0, 0)
+        detectron2.roi_align_rotated(
+            np.zeros((1, 1, 4, 4), np.float32), np.array([[0, 1, 1, -1, 1, 0]], np.float32), 1, 1.0, 0
+        )
 
 
 def test_detectron2_angles_are_degrees_counter_clockwise(inputs):
@@ -535,8 +577,9 @@ def test_detectron2_angles_are_degrees_counter_clockwise(inputs):
     degrees = np.column_stack([rois[:, :5], np.degrees(rois[:, 5])]).astype(np.float32)
     np.testing.assert_allclose(
         detectron2.ROIAlignRotated((3, 2), 0.5, 2)(features, degrees),
-        openvino.roi_align_rotated(features, rois[:, 1:], rois[:, 0].astype(int), 3, 2, 2, 0.5,
-                                   False), atol=2e-5)
+        openvino.roi_align_rotated(features, rois[:, 1:], rois[:, 0].astype(int), 3, 2, 2, 0.5, False),
+        atol=2e-5,
+    )
 
 
 SCALED = {
@@ -544,11 +587,11 @@ SCALED = {
     "mmcv.roi_align": lambda m, box, turned, scale: mmcv.roi_align(m, box, 2, scale),
     "mmcv.roi_align_rotated": lambda m, box, turned, scale: mmcv.roi_align_rotated(m, turned, 2, scale),
     "mmcv.riroi_align_rotated": lambda m, box, turned, scale: mmcv.riroi_align_rotated(
-        m, turned, 2, scale, num_orientations=1),
+        m, turned, 2, scale, num_orientations=1
+    ),
     "mmcv.prroi_pool": lambda m, box, turned, scale: mmcv.prroi_pool(m, box, 2, scale),
     "mmcv.deform_roi_pool": lambda m, box, turned, scale: mmcv.deform_roi_pool(m, box, None, 2, scale),
-    "detectron2.roi_align_rotated": lambda m, box, turned, scale: detectron2.roi_align_rotated(
-        m, turned, 2, scale, 0),
+    "detectron2.roi_align_rotated": lambda m, box, turned, scale: detectron2.roi_align_rotated(m, turned, 2, scale, 0),
 }
 
 
@@ -556,15 +599,16 @@ SCALED = {
 def test_scale_is_a_float_for_float64_maps_too(name, ramp):
     box, turned = np.array([[0, 1, 2, 9, 12.0]]), np.array([[0, 6, 5, 7, 8, 0.5]])
     call, features = SCALED[name], ramp.astype(np.float64) ** 2
-    np.testing.assert_array_equal(call(features, box, turned, 0.3),
-                                  call(features, box, turned, float(np.float32(0.3))))
+    np.testing.assert_array_equal(call(features, box, turned, 0.3), call(features, box, turned, float(np.float32(0.3))))
 
 
 def test_mmcv_factor_of_offsets_is_a_float(ramp):
     box, offset = np.array([[0, 0, 0, 3, 3.0]]), np.ones((1, 2, 1, 1))
     features = ramp.astype(np.float64) ** 2
-    np.testing.assert_array_equal(mmcv.deform_roi_pool(features, box, offset, 1, gamma=0.1),
-                                  mmcv.deform_roi_pool(features, box, offset, 1, gamma=float(np.float32(0.1))))
+    np.testing.assert_array_equal(
+        mmcv.deform_roi_pool(features, box, offset, 1, gamma=0.1),
+        mmcv.deform_roi_pool(features, box, offset, 1, gamma=float(np.float32(0.1))),
+    )
 
 
 def test_mmcv_rotated_is_openvino(inputs):
@@ -572,18 +616,16 @@ def test_mmcv_rotated_is_openvino(inputs):
     for clockwise in (False, True):
         np.testing.assert_array_equal(
             mmcv.roi_align_rotated(features, rois, (3, 2), 0.5, 2, clockwise=clockwise),
-            openvino.roi_align_rotated(features, rois[:, 1:], rois[:, 0].astype(int), 3, 2, 2, 0.5,
-                                       clockwise))
+            openvino.roi_align_rotated(features, rois[:, 1:], rois[:, 0].astype(int), 3, 2, 2, 0.5, clockwise),
+        )
 
 
 def test_mmcv_deformable_without_offsets_is_aligned(inputs):
     features, rois = inputs["map_normal"], inputs["rois_random_ordered_1"]
     plain = mmcv.roi_align(features, rois, (3, 2), 1.0, 2)
-    np.testing.assert_allclose(mmcv.deform_roi_pool(features, rois, None, (3, 2), 1.0, 2), plain,
-                               atol=2e-6)
+    np.testing.assert_allclose(mmcv.deform_roi_pool(features, rois, None, (3, 2), 1.0, 2), plain, atol=2e-6)
     zeros = np.zeros((len(rois), 2, 3, 2), np.float32)
-    np.testing.assert_allclose(mmcv.deform_roi_pool(features, rois, zeros, (3, 2), 1.0, 2), plain,
-                               atol=2e-6)
+    np.testing.assert_allclose(mmcv.deform_roi_pool(features, rois, zeros, (3, 2), 1.0, 2), plain, atol=2e-6)
 
 
 def test_detectron2_masks_are_the_soft_ones_above_the_threshold(inputs):

@@ -19,8 +19,7 @@ NAMED = tuple(filter(None, os.environ.get("FASTROI_PEERS", "").split(",")))
 @pytest.mark.parametrize("package", NAMED or HERE)
 def test_package_agrees(package, tmp_path, record_property, capsys):
     """Every recorded operator of the package, each disagreement explained."""
-    inputs_file = live.results(package, tmp_path, seed=20261123, boxes_per_set=BOXES,
-                               huge_boxes=HUGE_BOXES)
+    inputs_file = live.results(package, tmp_path, seed=20261123, boxes_per_set=BOXES, huge_boxes=HUGE_BOXES)
     with np.load(inputs_file) as data:
         inputs = {name: data[name] for name in data.files}
     table = replay.tally(replay.cases(tmp_path), inputs)

@@ -107,9 +107,7 @@ if __name__ == "__main__":
 def run_script(code, folder):
     path = folder / "scenario.py"
     path.write_text(WORK + code)
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", str(path)], capture_output=True, text=True, timeout=60
-    )
+    return subprocess.run([sys.executable, "-W", "ignore", str(path)], capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))

@@ -1,6 +1,5 @@
 """The serial part of a call, and the program that finds it."""
 
-
 import pytest
 
 from benchmarks import cases, scaling

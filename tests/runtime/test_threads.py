@@ -23,9 +23,7 @@ def test_results_are_identical(isa, layout, dtype, reduce, count):
         options = {"layout": layout, "reduce": reduce, "num_threads": threads}
         result = fastroi.roi_pool(features, rois, (3, 2), 1 / 8, **options)
         if reduce == "max":
-            again, argmax = fastroi.roi_pool(
-                features, rois, (3, 2), 1 / 8, return_argmax=True, **options
-            )
+            again, argmax = fastroi.roi_pool(features, rois, (3, 2), 1 / 8, return_argmax=True, **options)
             hashes.add(digest(result, argmax))
             assert (again == result).all() or np.isnan(features).any()
         else:
@@ -37,10 +35,7 @@ def test_one_roi_in_many_channels(isa, layout):
     rng = np.random.default_rng(1)
     features = to_layout(feature_map(rng, (1, 2048, 30, 30)), layout)
     box = np.array([[2, 3, 28, 27]])
-    hashes = {
-        digest(fastroi.roi_pool(features, box, (7, 5), layout=layout, num_threads=threads))
-        for threads in COUNTS
-    }
+    hashes = {digest(fastroi.roi_pool(features, box, (7, 5), layout=layout, num_threads=threads)) for threads in COUNTS}
     assert len(hashes) == 1
 
 
@@ -78,8 +73,7 @@ assert fastroi.get_num_threads() == 1
 
 
 @pytest.mark.parametrize(
-    ("value", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("2", TypeError),
-                         (True, TypeError)]
+    ("value", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("2", TypeError), (True, TypeError)]
 )
 def test_bad_thread_counts(value, error):
     with pytest.raises(error, match=str(value)):
@@ -89,17 +83,18 @@ def test_bad_thread_counts(value, error):
 def test_environment_variable():
     code = "import fastroi; print(fastroi.get_num_threads())"
     assert run_python(code, FASTROI_NUM_THREADS=3).stdout.strip() == "3"
-    assert run_python(
-        "import fastroi; fastroi.set_num_threads(2); print(fastroi.get_num_threads())",
-        FASTROI_NUM_THREADS=3,
-    ).stdout.strip() == "2"
+    assert (
+        run_python(
+            "import fastroi; fastroi.set_num_threads(2); print(fastroi.get_num_threads())",
+            FASTROI_NUM_THREADS=3,
+        ).stdout.strip()
+        == "2"
+    )
 
 
 @pytest.mark.parametrize("value", ("zero", "0", "-1", "2.5"))
 def test_bad_environment_variable(value):
-    done = run_python(
-        "import fastroi; fastroi.get_num_threads()", check=False, FASTROI_NUM_THREADS=value
-    )
+    done = run_python("import fastroi; fastroi.get_num_threads()", check=False, FASTROI_NUM_THREADS=value)
     assert done.returncode != 0
     assert "FASTROI_NUM_THREADS" in done.stderr
     assert value in done.stderr

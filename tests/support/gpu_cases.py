@@ -52,8 +52,13 @@ OPERATORS = {
         {"sampling_ratio": ratio, "aligned": aligned, "arithmetic": arithmetic}
         for ratio in (-1, 1, 2, (3, 2))
         for aligned, arithmetic in (
-            (True, "float64"), (False, "float32"), ("image", "float64"), ("least_one", "float32"),
-            ("clamp_half_pixel", "float32"), ("clamp_output_half_pixel", "float64"), ("clamp_asymmetric", "float64"),
+            (True, "float64"),
+            (False, "float32"),
+            ("image", "float64"),
+            ("least_one", "float32"),
+            ("clamp_half_pixel", "float32"),
+            ("clamp_output_half_pixel", "float64"),
+            ("clamp_asymmetric", "float64"),
             ("clamp_align_corners", "float32"),
         )
     ],
@@ -67,15 +72,26 @@ OPERATORS = {
         for rule in ("rfcn", "openvino", "torchvision", "chainercv")
         for order, arithmetic in (("class", "float64"), ("bin", "float32"))
     ],
-    "ps_roi_align": [{"sampling_ratio": ratio, "channel_order": order} for ratio in (-1, 2) for order in ("class", "bin")],
+    "ps_roi_align": [
+        {"sampling_ratio": ratio, "channel_order": order} for ratio in (-1, 2) for order in ("class", "bin")
+    ],
     "roi_warp": [{}],
     "prroi_pool": [{}],
     "area_pool": [{"reduce": reduce} for reduce in ("mean", "sum")],
     "crop_and_resize": [{"method": method, "extrapolation_value": -1.5} for method in ("bilinear", "nearest")],
     "roi_align_rotated": [
-        {"sampling_ratio": ratio, "clockwise": clockwise, "aligned": aligned, "arithmetic": arithmetic, "angle_unit": unit}
+        {
+            "sampling_ratio": ratio,
+            "clockwise": clockwise,
+            "aligned": aligned,
+            "arithmetic": arithmetic,
+            "angle_unit": unit,
+        }
         for ratio in (-1, 2, (5, 4))
-        for clockwise, aligned, arithmetic, unit in ((True, True, "float64", "radians"), (False, False, "float32", "degrees"))
+        for clockwise, aligned, arithmetic, unit in (
+            (True, True, "float64", "radians"),
+            (False, False, "float32", "degrees"),
+        )
     ],
     "riroi_align_rotated": [
         {"sampling_ratio": ratio, "orientations": orientations, "clockwise": ratio > 0, "arithmetic": arithmetic}
@@ -88,7 +104,13 @@ OPERATORS = {
         for arithmetic in ("float64", "float32")
     ],
     "deform_ps_roi_pool": [
-        {"group_size": group, "part_size": part, "sample_per_part": samples, "trans_std": 0.25, "arithmetic": arithmetic}
+        {
+            "group_size": group,
+            "part_size": part,
+            "sample_per_part": samples,
+            "trans_std": 0.25,
+            "arithmetic": arithmetic,
+        }
         for group, part, samples in ((None, None, 4), (1, (2, 3), 1), ((2, 1), None, 3))
         for arithmetic in ("float64", "float32")
     ],
@@ -162,7 +184,11 @@ def check_large_maps(rng, dtype, to_device, read, expected_of):
             operator = getattr(fastroi, name)
             for settings in choices:
                 expected = expected_of(operator, features, rois, size, scale, **settings)
-                for layout, maps in (("NCHW", features), ("NHWC", to_layout(features, "NHWC")), ("NCHW", padded[..., :-3])):
+                for layout, maps in (
+                    ("NCHW", features),
+                    ("NHWC", to_layout(features, "NHWC")),
+                    ("NCHW", padded[..., :-3]),
+                ):
                     pooled = operator(to_device(maps), to_device(rois), size, scale, layout=layout, **settings)
                     assert_same(from_layout(read(pooled), layout), expected, rois)
                 yield name
@@ -215,7 +241,14 @@ def compare_plans(runtime, to_device, read):
                     compared += bins
         tap = np.dtype([("index", np.int32), ("weight", np.float32)])
         for op, options in (
-            ("roi_align", [{"sampling_ratio": ratio, "aligned": aligned} for aligned in ALIGNED for ratio in RATIOS.get(aligned, (0, 2))]),
+            (
+                "roi_align",
+                [
+                    {"sampling_ratio": ratio, "aligned": aligned}
+                    for aligned in ALIGNED
+                    for ratio in RATIOS.get(aligned, (0, 2))
+                ],
+            ),
             ("roi_warp", [{}]),
             ("prroi_pool", [{}]),
             ("area_pool", [{"reduce": "mean"}, {"reduce": "sum"}]),
@@ -250,7 +283,11 @@ def mask_calls(rng):
             indices = rng.integers(0, 30, 30)
             for threshold, ratio, aligned in ((0.5, -1, True), (0, 2, False), (None, -1, True), (None, (1, 3), False)):
                 keywords = {"sampling_ratio": ratio, "aligned": aligned, "mask_indices": indices if aligned else None}
-                yield (masks, boxes, bins, threshold), {**keywords, "arithmetic": "float32" if ratio == 2 else "float64"}, "crop_masks"
+                yield (
+                    (masks, boxes, bins, threshold),
+                    {**keywords, "arithmetic": "float32" if ratio == 2 else "float64"},
+                    "crop_masks",
+                )
 
 
 def check_masks(rng, to_device, read):

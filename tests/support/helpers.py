@@ -166,9 +166,7 @@ def from_layout(pooled, layout):
 
 def roi_pool(features, rois, output_size, scale, *, layout="NCHW", **options):
     """`fastroi.roi_pool` of an NCHW map through `layout`, result brought back to (K, C, PH, PW)."""
-    result = fastroi.roi_pool(
-        to_layout(features, layout), rois, output_size, scale, layout=layout, **options
-    )
+    result = fastroi.roi_pool(to_layout(features, layout), rois, output_size, scale, layout=layout, **options)
     if options.get("return_argmax"):
         return tuple(from_layout(part, layout) for part in result)
     return from_layout(result, layout)
@@ -212,9 +210,7 @@ def run_python(code, *, timeout=60, check=True, **environment):
         env.pop(name, None)
         if value is not None:
             env[name] = str(value)
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=timeout
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=timeout)
     if check:
         assert done.returncode == 0, done.stderr
     return done

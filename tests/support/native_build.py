@@ -14,7 +14,12 @@ from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "fastroi" / "include"
-SANITIZED = ("-g1", "-O1", "-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all")  # flags of a compilation
+SANITIZED = (
+    "-g1",
+    "-O1",
+    "-fsanitize=address,undefined,float-cast-overflow",
+    "-fno-sanitize-recover=all",
+)  # flags of a compilation
 
 
 def setup_tables(machine=None):

@@ -97,10 +97,7 @@ def _fast_rcnn(lo, hi, scale, bins):
 
 def _scaled_edges(start, n, bins, dtype):
     size = dtype(n) / dtype(bins)
-    return [
-        (start + floor_int(dtype(p) * size), start + ceil_int(dtype(p + 1) * size))
-        for p in range(bins)
-    ]
+    return [(start + floor_int(dtype(p) * size), start + ceil_int(dtype(p + 1) * size)) for p in range(bins)]
 
 
 def _fast_rcnn_typed(lo, hi, scale, bins, dtype):
@@ -168,10 +165,7 @@ def _opencv(lo, hi, scale, bins):
     start, end = corners
     n = max(end - start + 1, 1)
     size, base = F32(n) / F32(bins), F32(start)
-    edges = [
-        (trunc_int(base + F32(p) * size), trunc_int(base + np.ceil(F32(p + 1) * size)))
-        for p in range(bins)
-    ]
+    edges = [(trunc_int(base + F32(p) * size), trunc_int(base + np.ceil(F32(p + 1) * size))) for p in range(bins)]
     return (start, start + n), edges
 
 

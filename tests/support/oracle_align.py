@@ -157,8 +157,7 @@ def pair(value):
 
 
 @remembered
-def roi_align(features, rois, output_size, scale, ratio=-1, aligned=True, reduce="mean",
-              dtype=np.float64):
+def roi_align(features, rois, output_size, scale, ratio=-1, aligned=True, reduce="mean", dtype=np.float64):
     """RoIAlign.
 
     reduce: "mean"; "max" (interpolate, then the maximum; a sample outside counts as 0);
@@ -308,10 +307,7 @@ def ps_ranges(rule, lo, hi, scale, bins, cells, dtype=np.float64):
             if extent > float(np.finfo(dtype).max):
                 return [(0, 0)] * bins
             size = dtype(extent) / dtype(bins)
-            edges = [
-                (first + math.floor(dtype(p) * size), first + math.ceil(dtype(p + 1) * size))
-                for p in range(bins)
-            ]
+            edges = [(first + math.floor(dtype(p) * size), first + math.ceil(dtype(p + 1) * size)) for p in range(bins)]
             cells -= 1
         else:
             near = dtype(round_half_away(dtype(lo)))
@@ -325,22 +321,18 @@ def ps_ranges(rule, lo, hi, scale, bins, cells, dtype=np.float64):
             size = max(end - start, dtype(0.1)) / dtype(bins)
             if not (np.isfinite(start) and np.isfinite(size)):
                 return [(0, 0)] * bins
-            edges = [
-                (math.floor(dtype(p) * size + start), math.ceil(dtype(p + 1) * size + start))
-                for p in range(bins)
-            ]
+            edges = [(math.floor(dtype(p) * size + start), math.ceil(dtype(p + 1) * size + start)) for p in range(bins)]
     return [tuple(min(max(edge, 0), cells) for edge in bin_) for bin_ in edges]
 
 
 def range_taps(ranges):
-    return [
-        (np.arange(a, b), np.full(b - a, 1 / (b - a))) if b > a else NO_TAPS for a, b in ranges
-    ]
+    return [(np.arange(a, b), np.full(b - a, 1 / (b - a))) if b > a else NO_TAPS for a, b in ranges]
 
 
 @remembered
-def ps_roi_pool(features, rois, output_size, scale, out_channels, group=None, rule="rfcn",
-                order="class", dtype=np.float64):
+def ps_roi_pool(
+    features, rois, output_size, scale, out_channels, group=None, rule="rfcn", order="class", dtype=np.float64
+):
     rows, columns = pair(output_size)
     scale_y, scale_x = pair(scale)
     height, width = features.shape[2:]
@@ -357,8 +349,18 @@ def ps_roi_pool(features, rois, output_size, scale, out_channels, group=None, ru
 
 
 @remembered
-def ps_roi_align(features, rois, output_size, scale, out_channels, group=None, ratio=-1,
-                 aligned=True, order="class", dtype=np.float64):
+def ps_roi_align(
+    features,
+    rois,
+    output_size,
+    scale,
+    out_channels,
+    group=None,
+    ratio=-1,
+    aligned=True,
+    order="class",
+    dtype=np.float64,
+):
     (rows, columns), (ratio_y, ratio_x) = pair(output_size), pair(ratio)
     scale_y, scale_x = pair(scale)
     height, width = features.shape[2:]
@@ -469,7 +471,9 @@ def area_taps(lo, hi, scale, bins, cells, mean):
         a, b = start + size * p, start + size * (p + 1)
         near = range(math.floor(a), math.ceil(b))
         overlaps = [min(b, i + 1) - max(a, i) for i in near]
-        taps.append(merged(np.array(list(near), np.int64), np.array([float(o / size if mean else o) for o in overlaps])))
+        taps.append(
+            merged(np.array(list(near), np.int64), np.array([float(o / size if mean else o) for o in overlaps]))
+        )
     return taps
 
 
@@ -515,8 +519,7 @@ def crop_axis(points, cells, method):
 
 
 @remembered
-def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", extrapolation=0.0,
-                    dtype=np.float64):
+def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", extrapolation=0.0, dtype=np.float64):
     """TensorFlow's crop_and_resize, image (N, H, W, C), boxes (K, 4) yxyx in [0, 1].
 
     Returns out (K, CH, CW, C) and magnitude of the same shape.
@@ -608,23 +611,23 @@ def rotated_points(roi, output_size, scale, ratio, aligned, clockwise, unit, dty
     return points
 
 
-def roi_align_rotated(features, rois, output_size, scale, ratio=-1, aligned=True, clockwise=False,
-                      unit="radians", dtype=np.float64):
+def roi_align_rotated(
+    features, rois, output_size, scale, ratio=-1, aligned=True, clockwise=False, unit="radians", dtype=np.float64
+):
     """rois (K, 6) [batch, cx, cy, w, h, angle]; positive angles turn counter-clockwise."""
     rows, columns = pair(output_size)
     out = np.zeros((2, len(rois), features.shape[1], rows, columns))
     for k, roi in enumerate(rois):
-        points = rotated_points(
-            roi[1:], output_size, scale, ratio, aligned, clockwise, unit, dtype
-        )
+        points = rotated_points(roi[1:], output_size, scale, ratio, aligned, clockwise, unit, dtype)
         for i in range(rows):
             for j in range(columns):
                 out[:, k, :, i, j] = gather_mean(features[int(roi[0])], *points(i, j))
     return out[0], out[1]
 
 
-def riroi_align_rotated(features, rois, output_size, scale, ratio=-1, orientations=8,
-                        clockwise=False, dtype=np.float64):
+def riroi_align_rotated(
+    features, rois, output_size, scale, ratio=-1, orientations=8, clockwise=False, dtype=np.float64
+):
     """Rotation-invariant RoIAlign: channels are (class, orientation), mixed by the box's angle.
 
     No half-pixel shift, extents of at least 1, radians; the orientation index takes the angle
@@ -638,9 +641,7 @@ def riroi_align_rotated(features, rois, output_size, scale, ratio=-1, orientatio
         index = math.floor(turn)
         upper = float(turn - dtype(index))
         first = (np.arange(orientations) - index) % orientations
-        points = rotated_points(
-            roi[1:], output_size, scale, ratio, False, clockwise, "radians", dtype
-        )
+        points = rotated_points(roi[1:], output_size, scale, ratio, False, clockwise, "radians", dtype)
         for i in range(rows):
             for j in range(columns):
                 flat = image.reshape(-1, *image.shape[2:])
@@ -652,8 +653,7 @@ def riroi_align_rotated(features, rois, output_size, scale, ratio=-1, orientatio
     return out[0], out[1]
 
 
-def deform_roi_pool(features, rois, offsets, output_size, scale, ratio=-1, gamma=0.1,
-                    dtype=np.float64):
+def deform_roi_pool(features, rois, offsets, output_size, scale, ratio=-1, gamma=0.1, dtype=np.float64):
     """mmcv's DeformRoIPool: RoIAlign whose bins move by gamma * extent * offset.
 
     offsets (K, 2, PH, PW), x plane first, or None.
@@ -680,8 +680,19 @@ def deform_roi_pool(features, rois, offsets, output_size, scale, ratio=-1, gamma
     return out[0], out[1]
 
 
-def deform_ps_roi_pool(features, rois, trans, output_size, scale, out_channels, group, part=None,
-                       samples=4, trans_std=0.1, dtype=np.float64):
+def deform_ps_roi_pool(
+    features,
+    rois,
+    trans,
+    output_size,
+    scale,
+    out_channels,
+    group,
+    part=None,
+    samples=4,
+    trans_std=0.1,
+    dtype=np.float64,
+):
     """Deformable PS-RoIPool: samples at sub-bin starts, divided by the number inside the map.
 
     trans (K, 2 * classes, part, part) with the x plane of each class first, or None.
@@ -750,8 +761,7 @@ def paste_axis(lo, hi, mask_cells, pixels, clip, dtype=np.float64):
         if not -1 < v < mask_cells:
             continue
         low = math.floor(v)
-        inside = [(i, w) for i, w in ((low, 1 - (v - low)), (low + 1, v - low))
-                  if 0 <= i < mask_cells and w != 0]
+        inside = [(i, w) for i, w in ((low, 1 - (v - low)), (low + 1, v - low)) if 0 <= i < mask_cells and w != 0]
         if inside:
             taps[pixel] = tuple(np.array(part) for part in zip(*inside, strict=True))
     return taps

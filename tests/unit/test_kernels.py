@@ -44,14 +44,21 @@ def test_a_wrong_byte_anywhere_is_found():
     for kernel in sorted(set(KERNELS)):
         done = kernels(kernel, "--spoil", "--trials=20")
         assert done.returncode == 1, kernel
-        assert re.search(rf"FAILED .*item -?\d+ of \d+ is .* instead of [^\n]*\nwhile checking {kernel} .*--seed=\d+ --trials=1", done.stdout)
+        assert re.search(
+            rf"FAILED .*item -?\d+ of \d+ is .* instead of [^\n]*\nwhile checking {kernel} .*--seed=\d+ --trials=1",
+            done.stdout,
+        )
 
 
 def test_bench_times_each_block_width_of_each_instruction_set():
-    done = subprocess.run([sys.executable, HERE / "kernel_bench.py", "max_cells"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, HERE / "kernel_bench.py", "max_cells"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     _, places, *lines = done.stdout.splitlines()
-    assert re.findall(r"(\w+) (\d+)", places) == [(isa, width) for isa in fastroi.simd.supported() for width in ("64", "128", "256")]
+    assert re.findall(r"(\w+) (\d+)", places) == [
+        (isa, width) for isa in fastroi.simd.supported() for width in ("64", "128", "256")
+    ]
     assert [line.split()[:3] for line in lines] == [["max_cells", element, "cell"] for element in ("float", "double")]
     assert all(float(ticks) > 0 for line in lines for ticks in line.split()[3:])
 

@@ -10,7 +10,12 @@ from fastroi._core import OPERATORS
 
 
 def printed(program, *arguments, **build):
-    done = subprocess.run([unit_program(program, **build), f"--seed={1000 * SEED}", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [unit_program(program, **build), f"--seed={1000 * SEED}", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()
 

@@ -169,22 +169,44 @@ def build_inputs(seed=SEED, boxes_per_set=160, huge_boxes=0):
 
     # normalised y1, x1, y2, x2 for crop_and_resize: inside, beyond, flipped, degenerate, corners
     unit = rng.uniform(-0.2, 1.2, size=(boxes_per_set * 3 // 8, 4))
-    hand = [(0, 0, 1, 1), (1, 1, 0, 0), (0.5, 0.5, 0.5, 0.5), (0, 1, 1, 0), (-0.5, -0.5, 0.5, 0.5),
-            (0.25, 0.25, 1.5, 1.5), (1, 1, 1, 1), (0, 0, 0, 0), (1.0000001, 0, 1.0000001, 1),
-            (0.1, 0.1, 1.0, 1.0), (0.3, 0.7, 1.0, 1.0), (0.7, 0.1, 1.0, 1.0), (0, 0, 0.9, 0.9),
-            (2, 2, 3, 3), (-1, -1, -0.5, -0.5), (0.5, 0, 0.5, 1), (1.0, 1.0, 0.1, 0.3),
-            # sample points at k + .5 on the 12 x 15 map
-            (0.5 / 11, 0.5 / 14, 9.5 / 11, 12.5 / 14), (1.5 / 11, 2.5 / 14, 1.5 / 11, 2.5 / 14)]
+    hand = [
+        (0, 0, 1, 1),
+        (1, 1, 0, 0),
+        (0.5, 0.5, 0.5, 0.5),
+        (0, 1, 1, 0),
+        (-0.5, -0.5, 0.5, 0.5),
+        (0.25, 0.25, 1.5, 1.5),
+        (1, 1, 1, 1),
+        (0, 0, 0, 0),
+        (1.0000001, 0, 1.0000001, 1),
+        (0.1, 0.1, 1.0, 1.0),
+        (0.3, 0.7, 1.0, 1.0),
+        (0.7, 0.1, 1.0, 1.0),
+        (0, 0, 0.9, 0.9),
+        (2, 2, 3, 3),
+        (-1, -1, -0.5, -0.5),
+        (0.5, 0, 0.5, 1),
+        (1.0, 1.0, 0.1, 0.3),
+        # sample points at k + .5 on the 12 x 15 map
+        (0.5 / 11, 0.5 / 14, 9.5 / 11, 12.5 / 14),
+        (1.5 / 11, 2.5 / 14, 1.5 / 11, 2.5 / 14),
+    ]
     boxes = np.vstack([np.asarray(hand, np.float64), unit])
     inputs["boxes_unit"] = boxes.astype(np.float32)
     inputs["boxes_unit_index"] = (np.arange(len(boxes)) % 2).astype(np.int32)
 
     # image boxes whose square root of area lies on and around the level thresholds
-    sides = [28, 56, 111, 111.9997, 112, 113, 223, 223.9999, 224, 224.0001, 225, 447, 448, 449,
-             896, 1000]
+    sides = [28, 56, 111, 111.9997, 112, 113, 223, 223.9999, 224, 224.0001, 225, 447, 448, 449, 896, 1000]
     squares = [(3.0, 5.0, 3.0 + s, 5.0 + s) for s in sides]
-    oblong = [(2.0, 1.0, 2.0 + 448, 1.0 + 112), (0.0, 0.0, 4.0, 60.0), (10, 10, 10, 10),
-              (30, 30, 10, 50), (30, 30, 10, 10), (-20, -30, 90, 80), (400, 300, 700, 500)]
+    oblong = [
+        (2.0, 1.0, 2.0 + 448, 1.0 + 112),
+        (0.0, 0.0, 4.0, 60.0),
+        (10, 10, 10, 10),
+        (30, 30, 10, 50),
+        (30, 30, 10, 10),
+        (-20, -30, 90, 80),
+        (400, 300, 700, 500),
+    ]
     count = boxes_per_set * 3 // 8
     mixed = np.exp(rng.uniform(np.log(6), np.log(400), size=(count, 2)))
     corner = rng.uniform(-20, 200, size=(count, 2))
@@ -197,8 +219,7 @@ def build_inputs(seed=SEED, boxes_per_set=160, huge_boxes=0):
     size = np.exp(rng.uniform(np.log(0.1), np.log(20), size=(count, 2)))
     angle = rng.uniform(-4, 4, size=count)
     angle[:9] = np.array([0, 0.25, 0.5, 1, -0.25, -0.5, -1, 2, 1 / 3]) * np.pi
-    inputs["rois_rotated"] = np.column_stack(
-        [np.arange(count) % 2, centre, size, angle]).astype(np.float32)
+    inputs["rois_rotated"] = np.column_stack([np.arange(count) % 2, centre, size, angle]).astype(np.float32)
 
     # offsets of deformable pooling, one part grid of 3 x 3 for each of one and of three classes
     inputs["offsets_1"] = rng.uniform(-1, 1, size=(len(random_cells), 2, 3, 3)).astype(np.float32)
@@ -213,8 +234,14 @@ def build_inputs(seed=SEED, boxes_per_set=160, huge_boxes=0):
     # centres on the image: torchvision raises where the padded box misses it
     centre = rng.uniform(0.02, 0.98, size=(count, 2)) * (50, 40)
     boxes = np.column_stack([centre - size / 2, centre + size / 2])
-    boxes[:6] = [(0, 0, 50, 40), (10, 5, 24, 19), (-7, -7, 7, 7), (30.5, 20.5, 44.5, 34.5),
-                 (49, 39, 60, 50), (12, 8, 13, 9)]
+    boxes[:6] = [
+        (0, 0, 50, 40),
+        (10, 5, 24, 19),
+        (-7, -7, 7, 7),
+        (30.5, 20.5, 44.5, 34.5),
+        (49, 39, 60, 50),
+        (12, 8, 13, 9),
+    ]
     inputs["boxes_masks"] = boxes.astype(np.float32)
     image = np.zeros((count, 40, 50), np.float32)
     for k in range(count):
@@ -255,8 +282,7 @@ class Recorder:
         says about the call (JSON values only).
         """
         arrays = {key: self.inputs[name] for key, name in inputs.items()}
-        case = {"name": f"{op}-{len(self.cases)}", "op": op, "inputs": inputs, "args": args,
-                "results": []}
+        case = {"name": f"{op}-{len(self.cases)}", "op": op, "inputs": inputs, "args": args, "results": []}
         results = function(**arrays)
         if isinstance(results, np.ndarray):
             results = (results,)

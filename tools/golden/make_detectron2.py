@@ -48,6 +48,7 @@ def call(forward, dtype="float32", angles=None, **args):
         rois = turned(rois, angles) if angles else in_degrees(rois)
         tensors = (torch.from_numpy(a).to(getattr(torch, dtype)) for a in (input, rois))
         return forward(*tensors, args["spatial_scale"], *args["output_size"], args["sampling_ratio"]).numpy()
+
     return run
 
 
@@ -68,17 +69,21 @@ def main():
     recorder = Recorder("detectron2", detectron2=version(checkout), torch=torch.__version__)
     for ratio in (0, 2):
         # a negative size is refused
-        for rois, scale, angles in (("rois_rotated", 1.0, None), ("rois_edge_ordered_1", 1.0, ANGLES),
-                                    ("rois_edge_ordered_0_3", 0.3, ANGLES),
-                                    ("rois_random_ordered_1_4", 0.25, ANGLES)):
+        for rois, scale, angles in (
+            ("rois_rotated", 1.0, None),
+            ("rois_edge_ordered_1", 1.0, ANGLES),
+            ("rois_edge_ordered_0_3", 0.3, ANGLES),
+            ("rois_random_ordered_1_4", 0.25, ANGLES),
+        ):
             args = {"output_size": (3, 2), "spatial_scale": scale, "sampling_ratio": ratio}
             if angles:
                 args["angles"] = angles
             inputs = {"input": "map_normal", "rois": rois}
             recorder.add("roi_align_rotated", call(forward, **args), inputs, args)
             if scale == 0.3:
-                recorder.add("roi_align_rotated", call(forward, "float64", **args), inputs,
-                             {**args, "dtype": "float64"})
+                recorder.add(
+                    "roi_align_rotated", call(forward, "float64", **args), inputs, {**args, "dtype": "float64"}
+                )
     args = {"k_min": 2, "k_max": 5}
     recorder.add("levels", lambda boxes: levels(boxes, **args), {"boxes": "rois_levels"}, args)
     recorder.write()

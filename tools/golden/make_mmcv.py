@@ -32,6 +32,7 @@ def call(op, dtype="float32", angles=None, **fixed):
             rois = turned(rois, angles)
         tensors = (torch.from_numpy(a).to(getattr(torch, dtype)) for a in (input, rois))
         return op(*tensors, *fixed.values()).numpy()
+
     return run
 
 
@@ -44,15 +45,26 @@ def roi_align(recorder):
                         continue
                     # a reversed box is refused
                     ordered = "_ordered" if aligned and box_set != "huge" else ""
-                    args = {"output_size": (3, 2), "spatial_scale": SCALES[label],
-                            "sampling_ratio": ratio, "pool_mode": mode, "aligned": aligned}
-                    recorder.add("roi_align", call(ops.roi_align, **args),
-                                 {"input": "map_normal", "rois": f"rois_{box_set}{ordered}_{label}"},
-                                 args)
-    args = {"output_size": (7, 7), "spatial_scale": 0.3, "sampling_ratio": 0, "pool_mode": "avg",
-            "aligned": True}
-    recorder.add("roi_align", call(ops.roi_align, "float64", **args),
-                 {"input": "map_normal", "rois": "rois_edge_ordered_0_3"}, {**args, "dtype": "float64"})
+                    args = {
+                        "output_size": (3, 2),
+                        "spatial_scale": SCALES[label],
+                        "sampling_ratio": ratio,
+                        "pool_mode": mode,
+                        "aligned": aligned,
+                    }
+                    recorder.add(
+                        "roi_align",
+                        call(ops.roi_align, **args),
+                        {"input": "map_normal", "rois": f"rois_{box_set}{ordered}_{label}"},
+                        args,
+                    )
+    args = {"output_size": (7, 7), "spatial_scale": 0.3, "sampling_ratio": 0, "pool_mode": "avg", "aligned": True}
+    recorder.add(
+        "roi_align",
+        call(ops.roi_align, "float64", **args),
+        {"input": "map_normal", "rois": "rois_edge_ordered_0_3"},
+        {**args, "dtype": "float64"},
+    )
 
 
 def rotated_cases():
@@ -60,8 +72,13 @@ def rotated_cases():
     for aligned in (False, True):
         for ratio in (0, 2):
             for clockwise in (False, True):
-                args = {"output_size": (3, 2), "spatial_scale": 1.0, "sampling_ratio": ratio,
-                        "aligned": aligned, "clockwise": clockwise}
+                args = {
+                    "output_size": (3, 2),
+                    "spatial_scale": 1.0,
+                    "sampling_ratio": ratio,
+                    "aligned": aligned,
+                    "clockwise": clockwise,
+                }
                 inputs = {"input": "map_normal", "rois": "rois_rotated"}
                 yield inputs, args
                 if clockwise == aligned:
@@ -73,8 +90,9 @@ def rotated_cases():
 def roi_align_rotated(recorder):
     for inputs, args in rotated_cases():
         recorder.add("roi_align_rotated", call(ops.roi_align_rotated, **args), inputs, args)
-    recorder.add("roi_align_rotated", call(ops.roi_align_rotated, "float64", **args), inputs,
-                 {**args, "dtype": "float64"})
+    recorder.add(
+        "roi_align_rotated", call(ops.roi_align_rotated, "float64", **args), inputs, {**args, "dtype": "float64"}
+    )
 
 
 # -- the package's CUDA kernels as C++ ------------------------------------------------------------
@@ -86,13 +104,28 @@ def compiled(folder):
         (folder / header).touch()
     kernels = Path(mmcv.__file__).parent / "ops" / "csrc" / "common" / "cuda"
     library = folder / "kernels.so"
-    subprocess.run(["g++", "-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", f"-I{folder}",
-                    f"-I{kernels}", HERE / "mmcv_kernels.cpp", "-o", library], check=True)
+    subprocess.run(
+        [
+            "g++",
+            "-std=c++17",
+            "-O2",
+            "-ffp-contract=off",
+            "-shared",
+            "-fPIC",
+            f"-I{folder}",
+            f"-I{kernels}",
+            HERE / "mmcv_kernels.cpp",
+            "-o",
+            library,
+        ],
+        check=True,
+    )
     return ctypes.CDLL(str(library))
 
 
 def launch(function, output, *arguments):
     """Run a kernel over all of `output`; arrays go as pointers, None as a null pointer."""
+
     def passed(value):
         if isinstance(value, np.ndarray):
             assert value.flags.c_contiguous
@@ -113,10 +146,11 @@ def empty_bins(input, rois, size):
 
 def plain_kernel(function, output_size, spatial_scale, *arguments):
     """A kernel whose arguments are the map, the boxes, the result, the size, the scale and others."""
+
     def run(input, rois):
         output = empty_bins(input, rois, output_size)
-        return launch(function, output, input, rois, output, *output_size, spatial_scale, *arguments,
-                      *input.shape[1:])
+        return launch(function, output, input, rois, output, *output_size, spatial_scale, *arguments, *input.shape[1:])
+
     return run
 
 
@@ -124,8 +158,21 @@ def align_kernel(function, output_size, spatial_scale, sampling_ratio, pool_mode
     def run(input, rois):
         output = empty_bins(input, rois, output_size)
         argmax = np.empty_like(output), np.empty_like(output)
-        return launch(function, output, input, rois, output, *argmax, *output_size, spatial_scale,
-                      sampling_ratio, MODES[pool_mode], aligned, *input.shape[1:])
+        return launch(
+            function,
+            output,
+            input,
+            rois,
+            output,
+            *argmax,
+            *output_size,
+            spatial_scale,
+            sampling_ratio,
+            MODES[pool_mode],
+            aligned,
+            *input.shape[1:],
+        )
+
     return run
 
 
@@ -141,15 +188,33 @@ def with_angles(angles):
 def deform_kernel(function, output_size, spatial_scale, sampling_ratio, gamma):
     def run(input, rois, offset=None):
         output = empty_bins(input, rois, output_size)
-        return launch(function, output, input, rois, offset, output, *output_size, spatial_scale,
-                      sampling_ratio, gamma, *input.shape[1:])
+        return launch(
+            function,
+            output,
+            input,
+            rois,
+            offset,
+            output,
+            *output_size,
+            spatial_scale,
+            sampling_ratio,
+            gamma,
+            *input.shape[1:],
+        )
+
     return run
 
 
 def pooling_kernels(recorder, library):
-    for box_set, label, size in (("edge", "1", (3, 2)), ("edge", "1_4", (7, 7)), ("edge", "0_3", (2, 3)),
-                                 ("random", "1", (4, 3)), ("random", "0_3", (3, 2)),
-                                 ("huge", "1", (7, 7)), ("overrun", "1", (7, 7))):
+    for box_set, label, size in (
+        ("edge", "1", (3, 2)),
+        ("edge", "1_4", (7, 7)),
+        ("edge", "0_3", (2, 3)),
+        ("random", "1", (4, 3)),
+        ("random", "0_3", (3, 2)),
+        ("huge", "1", (7, 7)),
+        ("overrun", "1", (7, 7)),
+    ):
         feature = "map_wide" if box_set == "overrun" else "map_edge"
         args = {"output_size": size, "spatial_scale": SCALES[label]}
         inputs = {"input": feature, "rois": f"rois_{box_set}_{label}"}
@@ -164,41 +229,72 @@ def sampling_kernels(recorder, library):
     for aligned in (False, True):
         for ratio in (0, 2):
             for mode in MODES:
-                args = {"output_size": (3, 2), "spatial_scale": 0.3, "sampling_ratio": ratio,
-                        "pool_mode": mode, "aligned": aligned}
-                recorder.add("roi_align", align_kernel(library.roi_align, **args),
-                             {"input": "map_normal", "rois": "rois_edge_0_3"}, {**args, KERNEL: True})
-            args = {"output_size": (3, 2), "spatial_scale": 1.0, "sampling_ratio": ratio,
-                    "aligned": aligned, "clockwise": not aligned}
+                args = {
+                    "output_size": (3, 2),
+                    "spatial_scale": 0.3,
+                    "sampling_ratio": ratio,
+                    "pool_mode": mode,
+                    "aligned": aligned,
+                }
+                recorder.add(
+                    "roi_align",
+                    align_kernel(library.roi_align, **args),
+                    {"input": "map_normal", "rois": "rois_edge_0_3"},
+                    {**args, KERNEL: True},
+                )
+            args = {
+                "output_size": (3, 2),
+                "spatial_scale": 1.0,
+                "sampling_ratio": ratio,
+                "aligned": aligned,
+                "clockwise": not aligned,
+            }
             for rois, scale, angles in (("rois_rotated", 1.0, None), ("rois_edge_0_3", 0.3, ANGLES)):
                 args["spatial_scale"] = scale
                 run = rotated_kernel(library.roi_align_rotated, angles, **args)
-                recorder.add("roi_align_rotated", run, {"input": "map_normal", "rois": rois},
-                             {**args, **with_angles(angles), KERNEL: True})
+                recorder.add(
+                    "roi_align_rotated",
+                    run,
+                    {"input": "map_normal", "rois": rois},
+                    {**args, **with_angles(angles), KERNEL: True},
+                )
 
 
 def deformable_kernels(recorder, library):
     for ratio in (0, 2):
         args = {"output_size": (3, 3), "spatial_scale": 1.0, "sampling_ratio": ratio, "gamma": 0.1}
         run = deform_kernel(library.deform_roi_pool, **args)
-        recorder.add("deform_roi_pool", run, {"input": "map_normal", "rois": "rois_random_1",
-                                              "offset": "offsets_1"}, args)
+        recorder.add(
+            "deform_roi_pool", run, {"input": "map_normal", "rois": "rois_random_1", "offset": "offsets_1"}, args
+        )
         recorder.add("deform_roi_pool", run, {"input": "map_normal", "rois": "rois_edge_1"}, args)
         args = {**args, "spatial_scale": 0.25, "gamma": 1.0}
-        recorder.add("deform_roi_pool", deform_kernel(library.deform_roi_pool, **args),
-                     {"input": "map_normal", "rois": "rois_random_1_4", "offset": "offsets_1"}, args)
+        recorder.add(
+            "deform_roi_pool",
+            deform_kernel(library.deform_roi_pool, **args),
+            {"input": "map_normal", "rois": "rois_random_1_4", "offset": "offsets_1"},
+            args,
+        )
 
 
 def rotation_invariant_kernels(recorder, library):
     for samples, orientations, clockwise in ((0, 8, False), (2, 8, True), (2, 4, False), (0, 4, True)):
-        args = {"out_size": (2, 2), "spatial_scale": 1.0, "num_samples": samples,
-                "num_orientations": orientations, "clockwise": clockwise}
+        args = {
+            "out_size": (2, 2),
+            "spatial_scale": 1.0,
+            "num_samples": samples,
+            "num_orientations": orientations,
+            "clockwise": clockwise,
+        }
         for rois, scale, angles in (("rois_rotated", 1.0, None), ("rois_edge_0_3", 0.3, ANGLES)):
             args["spatial_scale"] = scale
             run = rotated_kernel(library.riroi_align_rotated, angles, **args)
-            recorder.add("riroi_align_rotated", lambda features, rois, run=run: run(features, rois),
-                         {"features": "map_ps4", "rois": rois},
-                         {**args, **with_angles(angles)})
+            recorder.add(
+                "riroi_align_rotated",
+                lambda features, rois, run=run: run(features, rois),
+                {"features": "map_ps4", "rois": rois},
+                {**args, **with_angles(angles)},
+            )
 
 
 def main():

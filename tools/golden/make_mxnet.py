@@ -15,51 +15,69 @@ def call(op, dtype="float32", **args):
         if trans is not None:
             arrays.append(mx.nd.array(trans))
         return op(*arrays, **args).asnumpy()
+
     return run
 
 
 def main():
     recorder = Recorder("mxnet", mxnet=mx.__version__)
     contrib = mx.nd.contrib
-    for box_set, label, size in (("edge", "1", (3, 2)), ("edge", "1_4", (7, 7)),
-                                 ("edge", "0_3", (2, 3)), ("random", "1", (4, 3)),
-                                 ("huge", "1", (7, 7)), ("overrun", "1", (7, 7))):
+    for box_set, label, size in (
+        ("edge", "1", (3, 2)),
+        ("edge", "1_4", (7, 7)),
+        ("edge", "0_3", (2, 3)),
+        ("random", "1", (4, 3)),
+        ("huge", "1", (7, 7)),
+        ("overrun", "1", (7, 7)),
+    ):
         feature = "map_wide" if box_set == "overrun" else "map_edge"
         args = {"pooled_size": size, "spatial_scale": SCALES[label]}
-        recorder.add("ROIPooling", call(mx.nd.ROIPooling, **args),
-                     {"data": feature, "rois": f"rois_{box_set}_{label}"}, args)
+        recorder.add(
+            "ROIPooling", call(mx.nd.ROIPooling, **args), {"data": feature, "rois": f"rois_{box_set}_{label}"}, args
+        )
         if box_set == "overrun":
-            recorder.add("ROIPooling", call(mx.nd.ROIPooling, "float64", **args),
-                         {"data": feature, "rois": f"rois_{box_set}_{label}"},
-                         {**args, "dtype": "float64"})
+            recorder.add(
+                "ROIPooling",
+                call(mx.nd.ROIPooling, "float64", **args),
+                {"data": feature, "rois": f"rois_{box_set}_{label}"},
+                {**args, "dtype": "float64"},
+            )
     for ratio in (-1, 2):
-        args = {"pooled_size": (3, 2), "spatial_scale": 1.0, "sample_ratio": ratio,
-                "aligned": False}
-        recorder.add("contrib.ROIAlign", call(contrib.ROIAlign, **args),
-                     {"data": "map_normal", "rois": "rois_random_1"}, args)
+        args = {"pooled_size": (3, 2), "spatial_scale": 1.0, "sample_ratio": ratio, "aligned": False}
+        recorder.add(
+            "contrib.ROIAlign", call(contrib.ROIAlign, **args), {"data": "map_normal", "rois": "rois_random_1"}, args
+        )
     for aligned in (False, True):
         for ratio in (-1, 2):
             # aligned aborts the process on a box reversed on either axis
-            args = {"pooled_size": (3, 2), "spatial_scale": 0.3, "sample_ratio": ratio,
-                    "aligned": aligned}
+            args = {"pooled_size": (3, 2), "spatial_scale": 0.3, "sample_ratio": ratio, "aligned": aligned}
             name = "rois_huge_0_3" if aligned else "rois_edge_0_3"
-            recorder.add("contrib.ROIAlign", call(contrib.ROIAlign, **args),
-                         {"data": "map_normal", "rois": name}, args)
+            recorder.add("contrib.ROIAlign", call(contrib.ROIAlign, **args), {"data": "map_normal", "rois": name}, args)
             args = {**args, "pooled_size": (3, 3), "position_sensitive": True}
-            recorder.add("contrib.ROIAlign", call(contrib.ROIAlign, **args),
-                         {"data": "map_ps", "rois": name}, args)
+            recorder.add("contrib.ROIAlign", call(contrib.ROIAlign, **args), {"data": "map_ps", "rois": name}, args)
     for box_set, label in (("edge", "1"), ("random", "1")):
         args = {"spatial_scale": SCALES[label], "output_dim": 2, "pooled_size": 3, "group_size": 3}
-        recorder.add("contrib.PSROIPooling", call(contrib.PSROIPooling, **args),
-                     {"data": "map_ps", "rois": f"rois_{box_set}_{label}"}, args)
+        recorder.add(
+            "contrib.PSROIPooling",
+            call(contrib.PSROIPooling, **args),
+            {"data": "map_ps", "rois": f"rois_{box_set}_{label}"},
+            args,
+        )
     for trans in (None, "offsets_1", "offsets_2"):
-        args = {"spatial_scale": 1.0, "output_dim": 2, "group_size": 3, "pooled_size": 3,
-                "part_size": 3, "sample_per_part": 2, "trans_std": 0.1, "no_trans": trans is None}
+        args = {
+            "spatial_scale": 1.0,
+            "output_dim": 2,
+            "group_size": 3,
+            "pooled_size": 3,
+            "part_size": 3,
+            "sample_per_part": 2,
+            "trans_std": 0.1,
+            "no_trans": trans is None,
+        }
         inputs = {"data": "map_ps", "rois": "rois_random_1"}
         if trans:
             inputs["trans"] = trans
-        recorder.add("contrib.DeformablePSROIPooling",
-                     call(contrib.DeformablePSROIPooling, **args), inputs, args)
+        recorder.add("contrib.DeformablePSROIPooling", call(contrib.DeformablePSROIPooling, **args), inputs, args)
     for ratio in (-1, 2):
         args = {"pooled_size": (3, 2), "spatial_scale": 0.5, "sampling_ratio": ratio}
 
@@ -67,8 +85,12 @@ def main():
             degrees = np.column_stack([rois[:, :5], np.degrees(rois[:, 5])]).astype(np.float32)
             return call(contrib.RROIAlign, **args)(data, degrees)
 
-        recorder.add("contrib.RROIAlign", rotated, {"data": "map_relu", "rois": "rois_rotated"},
-                     {**args, "note": "angles turned into float32 degrees by numpy.degrees"})
+        recorder.add(
+            "contrib.RROIAlign",
+            rotated,
+            {"data": "map_relu", "rois": "rois_rotated"},
+            {**args, "note": "angles turned into float32 degrees by numpy.degrees"},
+        )
     recorder.write()
 
 

@@ -13,8 +13,12 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 SCALES = {"1": 1.0, "1_4": 0.25, "0_3": 0.3}
-ELEMENT = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.float64): TensorProto.DOUBLE,
-           np.dtype(np.int64): TensorProto.INT64, np.dtype(np.int32): TensorProto.INT32}
+ELEMENT = {
+    np.dtype(np.float32): TensorProto.FLOAT,
+    np.dtype(np.float64): TensorProto.DOUBLE,
+    np.dtype(np.int64): TensorProto.INT64,
+    np.dtype(np.int32): TensorProto.INT32,
+}
 
 
 def model(op, arrays, attributes, opset=16, domain=""):
@@ -23,13 +27,12 @@ def model(op, arrays, attributes, opset=16, domain=""):
     Opset 16: ONNX Runtime 1.32 has no kernels for MaxRoiPool and RoiAlign of opset 22.
     """
     node = helper.make_node(op, list(arrays), ["Y"], domain=domain, **attributes)
-    inputs = [helper.make_tensor_value_info(name, ELEMENT[value.dtype], list(value.shape))
-              for name, value in arrays.items()]
-    output = helper.make_tensor_value_info("Y", ELEMENT[next(iter(arrays.values())).dtype],
-                                           [None] * 4)
+    inputs = [
+        helper.make_tensor_value_info(name, ELEMENT[value.dtype], list(value.shape)) for name, value in arrays.items()
+    ]
+    output = helper.make_tensor_value_info("Y", ELEMENT[next(iter(arrays.values())).dtype], [None] * 4)
     opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
-    return helper.make_model(helper.make_graph([node], "g", inputs, [output]), ir_version=10,
-                             opset_imports=opsets)
+    return helper.make_model(helper.make_graph([node], "g", inputs, [output]), ir_version=10, opset_imports=opsets)
 
 
 def run_onnxruntime(op, arrays, attributes, **options):
@@ -37,8 +40,10 @@ def run_onnxruntime(op, arrays, attributes, **options):
     session_options.intra_op_num_threads = 1
     session_options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
-        model(op, arrays, attributes, **options).SerializeToString(), session_options,
-        providers=["CPUExecutionProvider"])
+        model(op, arrays, attributes, **options).SerializeToString(),
+        session_options,
+        providers=["CPUExecutionProvider"],
+    )
     return session.run(None, arrays)[0]
 
 
@@ -51,16 +56,23 @@ def split(rois, dtype):
 
 
 def max_roi_pool(recorder):
-    for box_set, label, size in (("edge", "1", (3, 2)), ("edge", "1_4", (7, 7)),
-                                 ("edge", "0_3", (2, 3)), ("random", "1", (4, 3)),
-                                 ("random", "0_3", (7, 5)), ("huge", "1", (7, 7)),
-                                 ("overrun", "1", (7, 7))):
+    for box_set, label, size in (
+        ("edge", "1", (3, 2)),
+        ("edge", "1_4", (7, 7)),
+        ("edge", "0_3", (2, 3)),
+        ("random", "1", (4, 3)),
+        ("random", "0_3", (7, 5)),
+        ("huge", "1", (7, 7)),
+        ("overrun", "1", (7, 7)),
+    ):
         args = {"pooled_shape": size, "spatial_scale": SCALES[label]}
         feature = "map_wide" if box_set == "overrun" else "map_edge"
-        recorder.add("MaxRoiPool",
-                     lambda X, rois, args=args: run_onnxruntime(
-                         "MaxRoiPool", {"X": X, "rois": rois}, args),
-                     {"X": feature, "rois": f"rois_{box_set}_{label}"}, args)
+        recorder.add(
+            "MaxRoiPool",
+            lambda X, rois, args=args: run_onnxruntime("MaxRoiPool", {"X": X, "rois": rois}, args),
+            {"X": feature, "rois": f"rois_{box_set}_{label}"},
+            args,
+        )
 
 
 def roi_align(recorder, run, box_sets, ratios, feature, dtype=np.float32):
@@ -70,10 +82,14 @@ def roi_align(recorder, run, box_sets, ratios, feature, dtype=np.float32):
                 for box_set, label in box_sets:
                     if half_pixel and ratio == 0 and box_set != "huge":
                         box_set += "_ordered"
-                    args = {"mode": mode, "output_height": 3, "output_width": 2,
-                            "sampling_ratio": ratio, "spatial_scale": SCALES[label],
-                            "coordinate_transformation_mode":
-                                "half_pixel" if half_pixel else "output_half_pixel"}
+                    args = {
+                        "mode": mode,
+                        "output_height": 3,
+                        "output_width": 2,
+                        "sampling_ratio": ratio,
+                        "spatial_scale": SCALES[label],
+                        "coordinate_transformation_mode": "half_pixel" if half_pixel else "output_half_pixel",
+                    }
 
                     def call(X, rois, args=args):
                         boxes, index = split(rois, dtype)
@@ -81,22 +97,17 @@ def roi_align(recorder, run, box_sets, ratios, feature, dtype=np.float32):
                         return run("RoiAlign", arrays, args)
 
                     note = {} if dtype == np.float32 else {"dtype": np.dtype(dtype).name}
-                    recorder.add("RoiAlign", call,
-                                 {"X": feature, "rois": f"rois_{box_set}_{label}"},
-                                 {**args, **note})
+                    recorder.add("RoiAlign", call, {"X": feature, "rois": f"rois_{box_set}_{label}"}, {**args, **note})
 
 
 def roi_align_opset_10(recorder):
-    args = {"mode": "avg", "output_height": 2, "output_width": 3, "sampling_ratio": 2,
-            "spatial_scale": 0.25}
+    args = {"mode": "avg", "output_height": 2, "output_width": 3, "sampling_ratio": 2, "spatial_scale": 0.25}
 
     def call(X, rois):
         boxes, index = split(rois, np.float32)
-        return run_onnxruntime("RoiAlign", {"X": X, "rois": boxes, "batch_indices": index}, args,
-                               opset=10)
+        return run_onnxruntime("RoiAlign", {"X": X, "rois": boxes, "batch_indices": index}, args, opset=10)
 
-    recorder.add("RoiAlign", call, {"X": "map_normal", "rois": "rois_edge_1_4"},
-                 {**args, "opset": 10})
+    recorder.add("RoiAlign", call, {"X": "map_normal", "rois": "rois_edge_1_4"}, {**args, "opset": 10})
 
 
 def crop_and_resize(recorder):
@@ -105,14 +116,16 @@ def crop_and_resize(recorder):
             args = {"mode": mode, "extrapolation_value": -7.5}
 
             def call(X, rois, batch_indices, args=args, size=size):
-                arrays = {"X": X, "rois": rois, "batch_indices": batch_indices,
-                          "crop_size": np.asarray(size, np.int32)}
+                arrays = {"X": X, "rois": rois, "batch_indices": batch_indices, "crop_size": np.asarray(size, np.int32)}
                 return run_onnxruntime("CropAndResize", arrays, args, domain="com.microsoft")
 
             feature = "map_relu" if size == (14, 14) else "map_normal"
-            recorder.add("CropAndResize", call,
-                         {"X": feature, "rois": "boxes_unit", "batch_indices": "boxes_unit_index"},
-                         {**args, "crop_size": size})
+            recorder.add(
+                "CropAndResize",
+                call,
+                {"X": feature, "rois": "boxes_unit", "batch_indices": "boxes_unit_index"},
+                {**args, "crop_size": size},
+            )
 
 
 def backend_cases(recorder):
@@ -127,9 +140,12 @@ def backend_cases(recorder):
         attributes = {k: v.decode() if isinstance(v, bytes) else v for k, v in attributes.items()}
         inputs, outputs = case.data_sets[0]
         values = tuple(np.asarray(value) for value in (*inputs, *outputs))
-        recorder.add("RoiAlign", lambda values=values: values, {},
-                     {**attributes, "backend_test": case.name,
-                      "note": "results are X, rois, batch_indices, Y"})
+        recorder.add(
+            "RoiAlign",
+            lambda values=values: values,
+            {},
+            {**attributes, "backend_test": case.name, "note": "results are X, rois, batch_indices, Y"},
+        )
 
 
 def main():

@@ -22,27 +22,36 @@ def call(layer, parameters):
         net.setInput(data, "data")
         net.setInput(rois.reshape(-1, 5, 1, 1), "rois")
         return np.array(net.forward("out"))
+
     return run
 
 
 def main():
     cv2.setNumThreads(1)
     recorder = Recorder("opencv", opencv=cv2.__version__)
-    for box_set, label, size in (("edge", "1", (3, 2)), ("edge", "1_4", (7, 7)),
-                                 ("edge", "0_3", (2, 3)), ("random", "1", (4, 3)),
-                                 ("overrun", "1", (7, 7))):
+    for box_set, label, size in (
+        ("edge", "1", (3, 2)),
+        ("edge", "1_4", (7, 7)),
+        ("edge", "0_3", (2, 3)),
+        ("random", "1", (4, 3)),
+        ("overrun", "1", (7, 7)),
+    ):
         feature = "map_wide" if box_set == "overrun" else "map_edge"
-        text = (f"roi_pooling_param {{ pooled_h: {size[0]} pooled_w: {size[1]} "
-                f"spatial_scale: {SCALES[label]} }}")
-        recorder.add("ROIPooling", call("ROIPooling", text),
-                     {"data": feature, "rois": f"rois_{box_set}_{label}"},
-                     {"pooled_h": size[0], "pooled_w": size[1], "spatial_scale": SCALES[label]})
+        text = f"roi_pooling_param {{ pooled_h: {size[0]} pooled_w: {size[1]} spatial_scale: {SCALES[label]} }}"
+        recorder.add(
+            "ROIPooling",
+            call("ROIPooling", text),
+            {"data": feature, "rois": f"rois_{box_set}_{label}"},
+            {"pooled_h": size[0], "pooled_w": size[1], "spatial_scale": SCALES[label]},
+        )
     for label in ("1", "0_3"):
-        text = (f"psroi_pooling_param {{ output_dim: 2 group_size: 3 "
-                f"spatial_scale: {SCALES[label]} }}")
-        recorder.add("PSROIPooling", call("PSROIPooling", text),
-                     {"data": "map_ps", "rois": f"rois_edge_{label}"},
-                     {"output_dim": 2, "group_size": 3, "spatial_scale": SCALES[label]})
+        text = f"psroi_pooling_param {{ output_dim: 2 group_size: 3 spatial_scale: {SCALES[label]} }}"
+        recorder.add(
+            "PSROIPooling",
+            call("PSROIPooling", text),
+            {"data": "map_ps", "rois": f"rois_edge_{label}"},
+            {"output_dim": 2, "group_size": 3, "spatial_scale": SCALES[label]},
+        )
     recorder.write()
 
 

@@ -28,20 +28,26 @@ def split(rois):
 
 
 def roi_pooling(recorder):
-    for box_set, label, size in (("edge", "1", (3, 2)), ("edge", "1_4", (7, 7)),
-                                 ("edge", "0_3", (2, 3)), ("random", "1", (4, 3)),
-                                 ("random", "0_3", (7, 5)), ("huge", "1", (7, 7)),
-                                 ("overrun", "1", (7, 7))):
+    for box_set, label, size in (
+        ("edge", "1", (3, 2)),
+        ("edge", "1_4", (7, 7)),
+        ("edge", "0_3", (2, 3)),
+        ("random", "1", (4, 3)),
+        ("random", "0_3", (7, 5)),
+        ("huge", "1", (7, 7)),
+        ("overrun", "1", (7, 7)),
+    ):
         feature = "map_wide" if box_set == "overrun" else "map_edge"
         args = {"output_roi": size, "spatial_scale": SCALES[label], "method": "max"}
 
         def call(input, coords, args=args):
-            return infer(lambda x, r: ops.roi_pooling(x, r, list(args["output_roi"]),
-                                                      args["spatial_scale"], args["method"]),
-                         input, coords)
+            return infer(
+                lambda x, r: ops.roi_pooling(x, r, list(args["output_roi"]), args["spatial_scale"], args["method"]),
+                input,
+                coords,
+            )
 
-        recorder.add("ROIPooling", call,
-                     {"input": feature, "coords": f"rois_{box_set}_{label}"}, args)
+        recorder.add("ROIPooling", call, {"input": feature, "coords": f"rois_{box_set}_{label}"}, args)
 
 
 def unit_rois(boxes, index):
@@ -54,38 +60,50 @@ def roi_pooling_bilinear(recorder):
         args = {"output_roi": size, "spatial_scale": 1.0, "method": "bilinear"}
 
         def call(input, boxes, index, size=size):
-            return infer(lambda x, r: ops.roi_pooling(x, r, list(size), 1.0, "bilinear"), input,
-                         unit_rois(boxes, index))
+            return infer(
+                lambda x, r: ops.roi_pooling(x, r, list(size), 1.0, "bilinear"), input, unit_rois(boxes, index)
+            )
 
-        recorder.add("ROIPooling", call, {"input": "map_normal", "boxes": "boxes_unit",
-                                          "index": "boxes_unit_index"},
-                     {**args, "coords": "index, then boxes[:, [1, 0, 3, 2]]"})
+        recorder.add(
+            "ROIPooling",
+            call,
+            {"input": "map_normal", "boxes": "boxes_unit", "index": "boxes_unit_index"},
+            {**args, "coords": "index, then boxes[:, [1, 0, 3, 2]]"},
+        )
 
 
 def roi_align(recorder):
     for aligned_mode in ("asymmetric", "half_pixel_for_nn", "half_pixel"):
         for mode in ("avg", "max"):
             for ratio in (0, 2):
-                for box_set, label in (("edge", "1"), ("random", "1"), ("edge", "0_3"),
-                                       ("huge", "1_4")):
+                for box_set, label in (("edge", "1"), ("random", "1"), ("edge", "0_3"), ("huge", "1_4")):
                     if aligned_mode != "asymmetric" and ratio == 0 and box_set != "huge":
                         box_set += "_ordered"
-                    args = {"pooled_h": 3, "pooled_w": 2, "sampling_ratio": ratio,
-                            "spatial_scale": SCALES[label], "mode": mode,
-                            "aligned_mode": aligned_mode}
+                    args = {
+                        "pooled_h": 3,
+                        "pooled_w": 2,
+                        "sampling_ratio": ratio,
+                        "spatial_scale": SCALES[label],
+                        "mode": mode,
+                        "aligned_mode": aligned_mode,
+                    }
 
                     def call(data, rois, args=args):
-                        return infer(lambda x, b, i: ops.roi_align(x, b, i, **args), data,
-                                     *split(rois))
+                        return infer(lambda x, b, i: ops.roi_align(x, b, i, **args), data, *split(rois))
 
-                    recorder.add("ROIAlign", call,
-                                 {"data": "map_relu", "rois": f"rois_{box_set}_{label}"}, args)
+                    recorder.add("ROIAlign", call, {"data": "map_relu", "rois": f"rois_{box_set}_{label}"}, args)
 
 
 def roi_align_negative(recorder):
     for mode in ("avg", "max"):
-        args = {"pooled_h": 3, "pooled_w": 2, "sampling_ratio": 2, "spatial_scale": 1.0,
-                "mode": mode, "aligned_mode": "asymmetric"}
+        args = {
+            "pooled_h": 3,
+            "pooled_w": 2,
+            "sampling_ratio": 2,
+            "spatial_scale": 1.0,
+            "mode": mode,
+            "aligned_mode": "asymmetric",
+        }
 
         def call(data, rois, args=args):
             return infer(lambda x, b, i: ops.roi_align(x, b, i, **args), data, *split(rois))
@@ -95,38 +113,59 @@ def roi_align_negative(recorder):
 
 def position_sensitive(recorder):
     for box_set, label in (("edge", "1"), ("random", "1"), ("edge", "0_3")):
-        args = {"output_dim": 2, "group_size": 3, "spatial_scale": SCALES[label],
-                "spatial_bins_x": 1, "spatial_bins_y": 1, "mode": "average"}
+        args = {
+            "output_dim": 2,
+            "group_size": 3,
+            "spatial_scale": SCALES[label],
+            "spatial_bins_x": 1,
+            "spatial_bins_y": 1,
+            "mode": "average",
+        }
 
         def call(input, coords, args=args):
             return infer(lambda x, r: ops.psroi_pooling(x, r, **args), input, coords)
 
-        recorder.add("PSROIPooling", call,
-                     {"input": "map_ps", "coords": f"rois_{box_set}_{label}"}, args)
-    args = {"output_dim": 8, "group_size": 3, "spatial_scale": 1.0, "spatial_bins_x": 2,
-            "spatial_bins_y": 2, "mode": "bilinear"}
+        recorder.add("PSROIPooling", call, {"input": "map_ps", "coords": f"rois_{box_set}_{label}"}, args)
+    args = {
+        "output_dim": 8,
+        "group_size": 3,
+        "spatial_scale": 1.0,
+        "spatial_bins_x": 2,
+        "spatial_bins_y": 2,
+        "mode": "bilinear",
+    }
 
     def bilinear(input, boxes, index):
         return infer(lambda x, r: ops.psroi_pooling(x, r, **args), input, unit_rois(boxes, index))
 
-    recorder.add("PSROIPooling", bilinear, {"input": "map_ps4", "boxes": "boxes_unit",
-                                            "index": "boxes_unit_index"},
-                 {**args, "coords": "index, then boxes[:, [1, 0, 3, 2]]"})
+    recorder.add(
+        "PSROIPooling",
+        bilinear,
+        {"input": "map_ps4", "boxes": "boxes_unit", "index": "boxes_unit_index"},
+        {**args, "coords": "index, then boxes[:, [1, 0, 3, 2]]"},
+    )
 
 
 def deformable(recorder):
     for offsets in (None, "offsets_1", "offsets_2"):
         for samples in (1, 2):
-            args = {"output_dim": 2, "spatial_scale": 1.0, "group_size": 3,
-                    "mode": "bilinear_deformable", "spatial_bins_x": samples,
-                    "spatial_bins_y": samples, "trans_std": 0.1, "part_size": 3}
+            args = {
+                "output_dim": 2,
+                "spatial_scale": 1.0,
+                "group_size": 3,
+                "mode": "bilinear_deformable",
+                "spatial_bins_x": samples,
+                "spatial_bins_y": samples,
+                "trans_std": 0.1,
+                "part_size": 3,
+            }
 
             def call(feature_maps, coords, offsets=None, args=args):
                 if offsets is None:
-                    return infer(lambda x, r: ops.deformable_psroi_pooling(x, r, **args),
-                                 feature_maps, coords)
-                return infer(lambda x, r, o: ops.deformable_psroi_pooling(x, r, offsets=o, **args),
-                             feature_maps, coords, offsets)
+                    return infer(lambda x, r: ops.deformable_psroi_pooling(x, r, **args), feature_maps, coords)
+                return infer(
+                    lambda x, r, o: ops.deformable_psroi_pooling(x, r, offsets=o, **args), feature_maps, coords, offsets
+                )
 
             inputs = {"feature_maps": "map_ps", "coords": "rois_random_1"}
             if offsets:
@@ -137,35 +176,42 @@ def deformable(recorder):
 def rotated(recorder):
     for clockwise in (False, True):
         for ratio in (0, 2):
-            args = {"pooled_h": 3, "pooled_w": 2, "sampling_ratio": ratio, "spatial_scale": 0.5,
-                    "clockwise_mode": clockwise}
+            args = {
+                "pooled_h": 3,
+                "pooled_w": 2,
+                "sampling_ratio": ratio,
+                "spatial_scale": 0.5,
+                "clockwise_mode": clockwise,
+            }
 
             def call(data, rois, args=args):
-                return infer(lambda x, b, i: ops.roi_align_rotated(x, b, i, **args), data,
-                             *split(rois))
+                return infer(lambda x, b, i: ops.roi_align_rotated(x, b, i, **args), data, *split(rois))
 
-            recorder.add("ROIAlignRotated", call,
-                         {"data": "map_relu", "rois": "rois_rotated"}, args)
+            recorder.add("ROIAlignRotated", call, {"data": "map_relu", "rois": "rois_rotated"}, args)
 
 
 def detectron(recorder):
     factory = NodeFactory("opset6")
     for aligned in (False, True):
         for ratio in (0, 2):
-            args = {"output_size": 3, "sampling_ratio": ratio, "pyramid_scales": [4, 8, 16, 32],
-                    "aligned": aligned}
+            args = {"output_size": 3, "sampling_ratio": ratio, "pyramid_scales": [4, 8, 16, 32], "aligned": aligned}
 
             def call(rois, args=args, **levels):
                 arrays = [levels[f"level_{n}"][:1] for n in range(4)]
                 return infer(
-                    lambda *nodes: factory.create("ExperimentalDetectronROIFeatureExtractor",
-                                                  [node.output(0) for node in nodes], args),
-                    np.ascontiguousarray(rois[:, 1:]), *arrays)
+                    lambda *nodes: factory.create(
+                        "ExperimentalDetectronROIFeatureExtractor", [node.output(0) for node in nodes], args
+                    ),
+                    np.ascontiguousarray(rois[:, 1:]),
+                    *arrays,
+                )
 
-            recorder.add("ExperimentalDetectronROIFeatureExtractor", call,
-                         {"rois": "rois_levels", **{f"level_{n}": f"pyramid_{n}"
-                                                    for n in range(4)}},
-                         {**args, "note": "image 0 of every level; boxes without their index"})
+            recorder.add(
+                "ExperimentalDetectronROIFeatureExtractor",
+                call,
+                {"rois": "rois_levels", **{f"level_{n}": f"pyramid_{n}" for n in range(4)}},
+                {**args, "note": "image 0 of every level; boxes without their index"},
+            )
 
 
 def main():

@@ -10,21 +10,25 @@ from common import Recorder
 def main():
     recorder = Recorder("tensorflow", tensorflow=tf.__version__)
     for method in ("bilinear", "nearest"):
-        for feature, dtype, size in (("map_normal", "float32", (3, 4)),
-                                     ("map_normal", "float32", (1, 1)),
-                                     ("map_normal", "float32", (1, 5)),
-                                     ("map_normal", "float64", (4, 3)),
-                                     ("map_relu", "float32", (14, 14))):
+        for feature, dtype, size in (
+            ("map_normal", "float32", (3, 4)),
+            ("map_normal", "float32", (1, 1)),
+            ("map_normal", "float32", (1, 5)),
+            ("map_normal", "float64", (4, 3)),
+            ("map_relu", "float32", (14, 14)),
+        ):
             args = {"crop_size": size, "method": method, "extrapolation_value": -7.5}
 
             def call(image, boxes, box_indices, args=args, dtype=dtype):
                 nhwc = np.ascontiguousarray(image.transpose(0, 2, 3, 1)).astype(dtype)
                 return tf.image.crop_and_resize(nhwc, boxes, box_indices, **args).numpy()
 
-            recorder.add("crop_and_resize", call,
-                         {"image": feature, "boxes": "boxes_unit",
-                          "box_indices": "boxes_unit_index"},
-                         {**args, "dtype": dtype, "layout": "image transposed to NHWC"})
+            recorder.add(
+                "crop_and_resize",
+                call,
+                {"image": feature, "boxes": "boxes_unit", "box_indices": "boxes_unit_index"},
+                {**args, "dtype": dtype, "layout": "image transposed to NHWC"},
+            )
     recorder.write()
 
 

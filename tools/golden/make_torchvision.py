@@ -17,39 +17,55 @@ def call(op, dtype=torch.float32, **fixed):
     def run(input, boxes):
         result = op(torch.from_numpy(input).to(dtype), torch.from_numpy(boxes).to(dtype), **fixed)
         return result.numpy()
+
     return run
 
 
 def roi_pool(recorder):
-    for box_set, label, size in (("edge", "1", (3, 2)), ("edge", "1_4", (7, 7)),
-                                 ("edge", "0_3", (2, 3)), ("random", "1", (4, 3)),
-                                 ("random", "0_3", (7, 5)), ("huge", "1", (7, 7)),
-                                 ("overrun", "1", (7, 7))):
+    for box_set, label, size in (
+        ("edge", "1", (3, 2)),
+        ("edge", "1_4", (7, 7)),
+        ("edge", "0_3", (2, 3)),
+        ("random", "1", (4, 3)),
+        ("random", "0_3", (7, 5)),
+        ("huge", "1", (7, 7)),
+        ("overrun", "1", (7, 7)),
+    ):
         feature = "map_wide" if box_set == "overrun" else "map_edge"
         args = {"output_size": size, "spatial_scale": SCALES[label]}
         inputs = {"input": feature, "boxes": f"rois_{box_set}_{label}"}
         recorder.add("roi_pool", call(ops.roi_pool, **args), inputs, args)
         if (box_set, label) in (("overrun", "1"), ("edge", "0_3")):
-            recorder.add("roi_pool", call(ops.roi_pool, torch.float64, **args), inputs,
-                         {**args, "dtype": "float64"})
+            recorder.add("roi_pool", call(ops.roi_pool, torch.float64, **args), inputs, {**args, "dtype": "float64"})
 
 
 def roi_align(recorder):
     for aligned in (False, True):
         for ratio in (-1, 0, 2, 3):
-            for box_set, label in (("edge", "1"), ("random", "1"), ("edge", "0_3"),
-                                   ("huge", "1_4")):
+            for box_set, label in (("edge", "1"), ("random", "1"), ("edge", "0_3"), ("huge", "1_4")):
                 if box_set == "huge" and ratio == 3:
                     continue
                 if aligned and ratio <= 0 and box_set != "huge":
                     box_set += "_ordered"
-                args = {"output_size": (3, 2), "spatial_scale": SCALES[label],
-                        "sampling_ratio": ratio, "aligned": aligned}
-                recorder.add("roi_align", call(ops.roi_align, **args),
-                             {"input": "map_normal", "boxes": f"rois_{box_set}_{label}"}, args)
+                args = {
+                    "output_size": (3, 2),
+                    "spatial_scale": SCALES[label],
+                    "sampling_ratio": ratio,
+                    "aligned": aligned,
+                }
+                recorder.add(
+                    "roi_align",
+                    call(ops.roi_align, **args),
+                    {"input": "map_normal", "boxes": f"rois_{box_set}_{label}"},
+                    args,
+                )
     args = {"output_size": (7, 7), "spatial_scale": 0.25, "sampling_ratio": 0, "aligned": True}
-    recorder.add("roi_align", call(ops.roi_align, torch.float64, **args),
-                 {"input": "map_normal", "boxes": "rois_edge_ordered_1_4"}, {**args, "dtype": "float64"})
+    recorder.add(
+        "roi_align",
+        call(ops.roi_align, torch.float64, **args),
+        {"input": "map_normal", "boxes": "rois_edge_ordered_1_4"},
+        {**args, "dtype": "float64"},
+    )
 
 
 def position_sensitive(recorder):
@@ -61,8 +77,7 @@ def position_sensitive(recorder):
             sampled = {**args, "sampling_ratio": ratio}
             recorder.add("ps_roi_align", call(ops.ps_roi_align, **sampled), inputs, sampled)
     args = {"output_size": 3, "spatial_scale": 1.0}
-    recorder.add("ps_roi_pool", call(ops.ps_roi_pool, **args),
-                 {"input": "map_ps_ramp", "boxes": "rois_edge_1"}, args)
+    recorder.add("ps_roi_pool", call(ops.ps_roi_pool, **args), {"input": "map_ps_ramp", "boxes": "rois_edge_1"}, args)
 
 
 def pyramid(recorder):
@@ -70,9 +85,13 @@ def pyramid(recorder):
     names = {f"level_{n}": f"pyramid_{n}" for n in range(4)}
 
     def pool(boxes, output_size, sampling_ratio, canonical_scale, canonical_level, **levels):
-        pooler = ops.MultiScaleRoIAlign([f"level_{n}" for n in range(4)], output_size,
-                                        sampling_ratio, canonical_scale=canonical_scale,
-                                        canonical_level=canonical_level)
+        pooler = ops.MultiScaleRoIAlign(
+            [f"level_{n}" for n in range(4)],
+            output_size,
+            sampling_ratio,
+            canonical_scale=canonical_scale,
+            canonical_level=canonical_level,
+        )
         features = {key: torch.from_numpy(value) for key, value in levels.items()}
         per_image = [torch.from_numpy(boxes[boxes[:, 0] == n, 1:]) for n in range(2)]
         result = pooler(features, per_image, shapes)
@@ -80,11 +99,13 @@ def pyramid(recorder):
         return result.numpy(), scales
 
     for ratio, size in ((2, (3, 2)), (-1, (2, 2))):
-        args = {"output_size": size, "sampling_ratio": ratio, "canonical_scale": 224,
-                "canonical_level": 4}
-        recorder.add("multiscale_roi_align",
-                     lambda args=args, **arrays: pool(**arrays, **args),
-                     {"boxes": "rois_levels", **names}, {**args, "image_shapes": shapes})
+        args = {"output_size": size, "sampling_ratio": ratio, "canonical_scale": 224, "canonical_level": 4}
+        recorder.add(
+            "multiscale_roi_align",
+            lambda args=args, **arrays: pool(**arrays, **args),
+            {"boxes": "rois_levels", **names},
+            {**args, "image_shapes": shapes},
+        )
 
     def levels(boxes):
         mapper = LevelMapper(2, 5)
@@ -98,8 +119,9 @@ def masks(recorder):
     height, width = 40, 50
 
     def paste(masks, boxes):
-        return roi_heads.paste_masks_in_image(torch.from_numpy(masks)[:, None],
-                                              torch.from_numpy(boxes), (height, width)).numpy()
+        return roi_heads.paste_masks_in_image(
+            torch.from_numpy(masks)[:, None], torch.from_numpy(boxes), (height, width)
+        ).numpy()
 
     def at_pixel_centres(masks, boxes):
         result = np.zeros((len(masks), height, width), np.float32)
@@ -111,23 +133,32 @@ def masks(recorder):
             x = (torch.arange(left, right, dtype=torch.float32) + 0.5 - x1) / (x2 - x1) * 2 - 1
             y = (torch.arange(top, bottom, dtype=torch.float32) + 0.5 - y1) / (y2 - y1) * 2 - 1
             grid = torch.stack([x.expand(len(y), -1), y[:, None].expand(-1, len(x))], dim=2)
-            values = torch.nn.functional.grid_sample(torch.from_numpy(masks[k])[None, None],
-                                                     grid[None], align_corners=False)
+            values = torch.nn.functional.grid_sample(
+                torch.from_numpy(masks[k])[None, None], grid[None], align_corners=False
+            )
             result[k, top:bottom, left:right] = values[0, 0].numpy()
         return result
 
     def project(gt_masks, boxes):
         matched = torch.arange(len(boxes)).flip(0)
-        return roi_heads.project_masks_on_boxes(torch.from_numpy(gt_masks),
-                                                torch.from_numpy(boxes), matched, 14).numpy()
+        return roi_heads.project_masks_on_boxes(
+            torch.from_numpy(gt_masks), torch.from_numpy(boxes), matched, 14
+        ).numpy()
 
     inputs = {"masks": "masks", "boxes": "boxes_masks"}
     recorder.add("paste_masks_in_image", paste, inputs, {"img_shape": [height, width]})
-    recorder.add("grid_sample", at_pixel_centres, inputs,
-                 {"img_shape": [height, width], "note": "detectron2's paste, one mask at a time"})
-    recorder.add("project_masks_on_boxes", project,
-                 {"gt_masks": "masks_image", "boxes": "boxes_masks"},
-                 {"M": 14, "note": "matched_idxs are the masks in reverse order"})
+    recorder.add(
+        "grid_sample",
+        at_pixel_centres,
+        inputs,
+        {"img_shape": [height, width], "note": "detectron2's paste, one mask at a time"},
+    )
+    recorder.add(
+        "project_masks_on_boxes",
+        project,
+        {"gt_masks": "masks_image", "boxes": "boxes_masks"},
+        {"M": 14, "note": "matched_idxs are the masks in reverse order"},
+    )
 
 
 def main():

@@ -22,8 +22,10 @@ OWN = {
     "chainer": [[OLD_NUMPY, "setuptools<66", "wheel"], ["--no-build-isolation", "chainer==7.8.1"]],
     "opencv": [["opencv-python-headless==4.10.0.84", "numpy<2"]],
     # its setup.py needs pkg_resources and an installed torch; the operators take a quarter of an hour to compile
-    "mmcv": [["torch==2.13.0", "setuptools<81", "wheel", "ninja", "psutil"],
-             ["--no-build-isolation", "--no-binary", "mmcv", "mmcv==2.2.0"]],
+    "mmcv": [
+        ["torch==2.13.0", "setuptools<81", "wheel", "ninja", "psutil"],
+        ["--no-build-isolation", "--no-binary", "mmcv", "mmcv==2.2.0"],
+    ],
     "detectron2": [["torch==2.13.0", "setuptools<81", "numpy", "ninja"]],
 }
 #: What a package's installation reads: mmcv compiles its operators only when asked.
@@ -49,18 +51,23 @@ def interpreter(name):
     if not ready.exists():
         venv.create(home, with_pip=True, clear=True)
         for requirements in OWN[name]:
-            subprocess.run([python, "-m", "pip", "install", "-q", *requirements], check=True,
-                           env={**os.environ, **SETTINGS})
+            subprocess.run(
+                [python, "-m", "pip", "install", "-q", *requirements], check=True, env={**os.environ, **SETTINGS}
+            )
         ready.touch()
     return python
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("packages", nargs="*", metavar="PACKAGE",
-                        help=f"default: all of {', '.join(obtainable())}")
-    parser.add_argument("--python", action="append", default=[], metavar="PACKAGE=PATH",
-                        help="interpreter to use for a package, instead of making one")
+    parser.add_argument("packages", nargs="*", metavar="PACKAGE", help=f"default: all of {', '.join(obtainable())}")
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="PACKAGE=PATH",
+        help="interpreter to use for a package, instead of making one",
+    )
     parser.add_argument("--setup", action="store_true", help="make the environments, write nothing")
     parser.add_argument("--inputs", action="store_true", help="write inputs.npz anew, too")
     options = parser.parse_args(arguments)

@@ -68,7 +68,9 @@ def test_aarch64():
 def test_aarch64_symbols():
     objects = compiled("aarch64", "aarch64-linux-gnu-g++")
     for isa in setup_tables("aarch64").ISAS:
-        symbols = [line.split()[-2:] for line in run("aarch64-linux-gnu-nm", "--defined-only", objects[isa]).splitlines()]
+        symbols = [
+            line.split()[-2:] for line in run("aarch64-linux-gnu-nm", "--defined-only", objects[isa]).splitlines()
+        ]
         assert [kind for kind, _ in symbols if kind.isupper() or kind in "uvw"] == ["T"], isa
 
 
@@ -87,7 +89,13 @@ def test_sanitizers_report_nothing():
 def test_valgrind_reports_nothing():
     """Reads of uninitialised memory, which no sanitizer of GCC sees. Valgrind knows no AVX-512 and says so in CPUID."""
     # nouserintercepts: the driver's operator new stays its own, since it makes allocations fail.
-    valgrind = ("valgrind", "-q", "--error-exitcode=99", "--leak-check=no", "--soname-synonyms=somalloc=nouserintercepts")
+    valgrind = (
+        "valgrind",
+        "-q",
+        "--error-exitcode=99",
+        "--leak-check=no",
+        "--soname-synonyms=somalloc=nouserintercepts",
+    )
     got = report(*valgrind, driver(), 50, 33, SEED)
     isas = [isa for isa in fastroi.simd.supported() if isa != "avx512"]
     check(got, isas, here(50, 33, SEED)["digest"], cases=33 * 12 + 50)
