@@ -1,0 +1,91 @@
+// RoI by RoI, from the map in place or from a packed one.
+#pragma once
+#include "../pooling.h"
+
+namespace fastroi {
+
+template <class T, class Reduction>
+inline void Pooling<T, Reduction>::process_rois(const ImageRois& rois, const WorkItem& item, const Buffers& buffers,
+                                                int thread) {
+    MapTile packed{};
+    if (rois.access == Access::packed_map)
+        packed = pack(work_.blocks[item.first_block], rois, rois.rows, rois.columns, buffers.packed);
+    // RoIs outside, blocks inside: what a RoI reads and writes of all its channels is adjacent where no map is packed.
+    for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
+        if (!sum_whole_bins(rois, item, work_.order[i])) {
+            for (int64_t b = item.first_block; b < item.end_block; b++)
+                process_roi(work_.blocks[b], rois, work_.order[i],
+                            rois.access == Access::direct ? tile_in_place(work_.blocks[b], rois) : packed, buffers);
+        }
+        stop_.worked(thread, (work_.touched_cells(work_.order[i], work_.window(rois)) + work_.bins_per_roi()) *
+                                 (item.end_block - item.first_block));
+    }
+}
+
+// Map and output are channels-last, and the item has all channels: a bin is one run of memory.
+template <class T, class Reduction>
+inline bool Pooling<T, Reduction>::has_whole_bins(const ImageRois& rois, const WorkItem& item) const {
+    return rois.access == Access::direct && work_.is_written_in_place() &&
+           item.end_block - item.first_block == (int64_t)work_.blocks.size() &&
+           (!work_.stream || job_.out.channels * number >= shortest_streamed_bin);
+}
+
+// Writes the RoI bin by bin, all channels of each, if its bins share few columns; says whether it did.
+template <class T, class Reduction>
+inline bool Pooling<T, Reduction>::sum_whole_bins(const ImageRois& rois, const WorkItem& item, int64_t roi) const {
+    if constexpr (std::is_same_v<Reduction, SumOverTaps<T>>) {
+        const auto& y = reduction_.y(roi, work_.window(rois));
+        const auto& x = reduction_.x(roi, work_.window(rois));
+        if (!has_whole_bins(rois, item) || reduction_.bins_share_columns(y, x, Reduction::whole_bin_store))
+            return false;
+        const ChannelBlock<T>& block = work_.blocks[0];
+        const BinTile bins{first_output(block, rois, roi, job_.out), job_.out.row_stride, job_.out.column_stride};
+        block.kernels->sum_whole_bins(tile_in_place(block, rois), job_.out.channels, y, x, reduction_.outside, bins,
+                                      work_.stream);
+        return true;
+    }
+    return false;
+}
+
+template <class T, class Reduction>
+inline void Pooling<T, Reduction>::process_roi(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi,
+                                               const MapTile& map, const Buffers& buffers) {
+    const ChannelWindow& w = work_.window(rois);
+    const auto& y = reduction_.y(roi, w);
+    const auto& x = reduction_.x(roi, w);
+    unsigned char* const out = first_output(block, rois, roi, job_.out);
+    const bool in_place = writes_in_place(block);
+    const int64_t step = in_place && rois.access != Access::packed_roi && !argmax_.data ? y.count : work_.bin_rows;
+    for (int64_t p = 0; p < y.count; p += step) {
+        const int64_t end = std::min(p + step, y.count);
+        const MapTile tile =
+            rois.access == Access::packed_roi
+                ? pack(block, rois, end - p == y.count ? y.hull : rows_of_bins(y, p, end), x.hull, buffers.packed)
+                : map;
+        const BinTile bins = in_place
+                                 ? BinTile{out + p * job_.out.row_stride, job_.out.row_stride, job_.out.column_stride}
+                                 : dense_bins(block, x.count, buffers.bins);
+        const auto group = bins_of(y, p, end);
+        reduction_.reduce(*block.kernels, tile, group, x, bins, buffers.columns);
+        if (!in_place) unpack(block, bins, end - p, x.count, out + p * job_.out.row_stride, buffers.staging);
+        if (argmax_.data) write_argmax(block, rois, tile, roi, p, group, x, bins, buffers.offsets);
+    }
+}
+
+template <class T, class Reduction>
+template <class Axis>
+inline void Pooling<T, Reduction>::write_argmax(const ChannelBlock<T>& block, const ImageRois& rois, const MapTile& map,
+                                                int64_t roi, int64_t first_bin, const Axis& y, const Axis& x,
+                                                const BinTile& bins, int64_t* offsets) const {
+    if constexpr (std::is_same_v<Reduction, MaxOverRanges<T>>) {
+        reduction_.argmax(*block.kernels, map, y, x, bins, offsets);
+        unsigned char* const plane = first_output(block, rois, roi, argmax_) + first_bin * argmax_.row_stride;
+        for (int64_t ph = 0; ph < y.count; ph++)
+            for (int64_t pw = 0; pw < x.count; pw++, offsets += block.kernels->lanes)
+                for (int64_t lane = block.first_lane; lane < block.end_lane; lane++)
+                    memcpy(plane + lane * argmax_.channel_stride + ph * argmax_.row_stride + pw * argmax_.column_stride,
+                           offsets + lane, sizeof *offsets);
+    }
+}
+
+}  // namespace fastroi

@@ -1,0 +1,63 @@
+// What a thread needs of scratch memory.
+#pragma once
+#include "../work_plan.h"
+
+namespace fastroi {
+
+template <class T, class Reduction>
+inline void WorkPlan<T, Reduction>::plan_scratch() {
+    int64_t packed_cells = 0, column_cells = 0, rois_of_bins = 1;
+    for (const ImageRois& rois : images) {
+        const bool scan = rois.access != Access::strips && rois.access != Access::tables;
+        if (scan) column_cells = std::max(column_cells, rois.widest);
+        if (rois.access == Access::packed_map) packed_cells = std::max(packed_cells, rois.hull_cells());
+        if (rois.access == Access::strips) {
+            packed_cells = std::max(packed_cells, length(rois.rows) * strip_width(rois));
+            column_cells = std::max(column_cells, job.out.rows * strip_width(rois));
+        }
+        if (rois.access == Access::tables) packed_cells = std::max(packed_cells, 2 * table_cells(rois));
+        if (rois.access != Access::packed_roi) continue;
+        for (int64_t i = rois.first; i < rois.end; i++)
+            packed_cells = std::max(
+                packed_cells, tallest_rows(order[i], window(rois)) * length(reduction.x(order[i], window(rois)).hull));
+    }
+    if (use_strips) {
+        bin_rows = job.out.rows;
+        for (const WorkItem& item : items) rois_of_bins = std::max(rois_of_bins, item.end - item.first);
+    } else if (table_choice.pays) {
+        bin_rows = job.out.rows;
+        for (const WorkItem& item : items)
+            rois_of_bins = std::max(rois_of_bins, 1 + waiting_rois(item.first, item.end));
+    }
+    const int64_t bins = product(bin_rows, job.out.columns, "output_size");
+    scratch.packed = round_up(product(packed_cells, block_bytes(), "features"));
+    scratch.columns = round_up(product(column_cells, block_bytes(), "features") + column_scratch_bytes);
+    int64_t waiting_bins = product(rois_of_bins, bins, "output_size");
+    for (const WorkItem& item : items) {
+        const int64_t rois = item.windows > 1 ? item.end - item.first : 0;
+        waiting_bins = std::max(waiting_bins, rois * bins_of_window_row(images[item.image_rois]));
+    }
+    scratch.bins = round_up(product(waiting_bins + block_lanes, block_bytes(), "output_size"));
+    scratch.staging = round_up(product(bins + block_lanes, block_bytes(), "output_size"));
+    scratch.offsets = argmax ? round_up(product(bins * block_lanes, 8, "output_size")) : 0;
+    scratch.rows = streams_rows() ? round_up(streamed_rows() * bin_row_bytes()) : 0;
+    scratch.total = scratch.packed + scratch.columns + scratch.bins + scratch.staging + scratch.rows + scratch.offsets;
+}
+
+template <class T, class Reduction>
+inline int64_t WorkPlan<T, Reduction>::table_cells(const ImageRois& rois) const {
+    return length(rois.rows) * table_strip_columns(rois, block_bytes());
+}
+
+// Rows that the tallest group of bin rows of a RoI touches.
+template <class T, class Reduction>
+inline int64_t WorkPlan<T, Reduction>::tallest_rows(int64_t roi, const ChannelWindow& w) const {
+    const auto& y = reduction.y(roi, w);
+    if (bin_rows >= y.count) return length(y.hull);
+    int64_t tallest = 0;
+    for (int64_t p = 0; p < y.count; p += bin_rows)
+        tallest = std::max(tallest, length(rows_of_bins(y, p, std::min(p + bin_rows, y.count))));
+    return tallest;
+}
+
+}  // namespace fastroi
