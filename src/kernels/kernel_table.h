@@ -119,12 +119,32 @@ struct BlockKernels {
 
 constexpr int block_widths = 3;  // 64, 128 and 256 bytes
 
+// Rows of masks, in float64. Products and sums are rounded apart on every instruction set: on which side of a threshold a pixel
+// falls must not depend on the machine.
+struct MaskKernels {
+    // to[i] = a * low[i] + b * high[i].
+    void (*combine)(const double* low, double a, const double* high, double b, double* to, int64_t count);
+
+    // to[i] = the pixel of taps[i].
+    void (*interpolate)(const double* row, const PasteTap* taps, double* to, int64_t count);
+
+    // to[i] = whether values[i], rounded to the type of the threshold, reaches it; strict: exceeds it.
+    void (*mark_f32)(const double* values, float threshold, bool strict, uint8_t* to, int64_t count);
+    void (*mark_f64)(const double* values, double threshold, bool strict, uint8_t* to, int64_t count);
+
+    // sums[i] += weight * row[i], by the element of the row: u8, f32, f64.
+    void (*add_u8)(const uint8_t* row, double weight, double* sums, int64_t count);
+    void (*add_f32)(const float* row, double weight, double* sums, int64_t count);
+    void (*add_f64)(const double* row, double weight, double* sums, int64_t count);
+};
+
 struct KernelTable {
     const char* name;
     int packed_width, direct_width;  // index of the preferred block width: packed maps, channels-last maps
     void (*end_streaming)();         // makes streamed stores visible to other threads
     BlockKernels<float> f32[block_widths];
     BlockKernels<double> f64[block_widths];
+    MaskKernels masks;
 };
 
 // One exported symbol per instruction set.

@@ -3,6 +3,7 @@
 // allocates or fails.
 #pragma once
 #include "gather.inl"
+#include "masks.inl"
 #include "planar.inl"
 #include "ranges.inl"
 #include "samples.inl"
@@ -44,7 +45,8 @@ constexpr KernelTable kernel_table(const char* name, int packed_width, int direc
             direct_width,
             end_streaming,
             {block_kernels<float, 64>(), block_kernels<float, 128>(), block_kernels<float, 256>()},
-            {block_kernels<double, 64>(), block_kernels<double, 128>(), block_kernels<double, 256>()}};
+            {block_kernels<double, 64>(), block_kernels<double, 128>(), block_kernels<double, 256>()},
+            mask_kernels()};
 }
 
 }  // namespace

@@ -80,4 +80,11 @@ struct GatherAxis {
     Range hull;
 };
 
+// One pixel of a pasted mask on one axis: low_weight * row[low] + high_weight * row[high], where row[0] is a zero before the first
+// cell. Where a weight is zero both positions are the other one's, so that no cell is read for nothing.
+struct PasteTap {
+    int32_t low, high;
+    double low_weight, high_weight;
+};
+
 }  // namespace fastroi

@@ -77,13 +77,6 @@ FASTROI_RULE PastePoint paste_point(const PasteAxis<Real>& a, int64_t pixel) {
     return {(int64_t)low, (double)(1 - fraction), (double)fraction};
 }
 
-// The same for a mask behind a zero: a position is a cell plus one, 0 the zero off the mask. Where a weight is zero both
-// positions are the other one's, so that no cell is read for nothing.
-struct PasteTap {
-    int32_t low, high;
-    double low_weight, high_weight;
-};
-
 template <class Real>
 FASTROI_RULE PasteTap paste_tap(const PasteAxis<Real>& a, int64_t pixel) {
     const PastePoint point = paste_point(a, pixel);

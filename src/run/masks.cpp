@@ -4,10 +4,10 @@
 #include <cstring>
 #include <type_traits>
 
-#include "../type_codes.h"
 #include "../plan/tap_plan.h"
-#include "stop_sign.h"
 #include "../threads.h"
+#include "../type_codes.h"
+#include "stop_sign.h"
 
 namespace fastroi {
 namespace {
@@ -47,12 +47,25 @@ void for_each_mask(const Execution& execution, int64_t count, int64_t cells, con
     stop.throw_if_raised();
 }
 
+auto mark_kernel(const MaskKernels& kernels, float) { return kernels.mark_f32; }
+auto mark_kernel(const MaskKernels& kernels, double) { return kernels.mark_f64; }
+
 // What one row of results becomes.
 template <class Value, class Result>
 struct Finisher {
     Value threshold;
     bool strict;
 
+    void store_row(const MaskKernels& kernels, const std::vector<double>& values, unsigned char* to,
+                   ptrdiff_t stride) const {
+        if constexpr (std::is_same_v<Result, uint8_t>)
+            if (stride == 1)
+                return mark_kernel(kernels, threshold)(values.data(), threshold, strict, to, (int64_t)values.size());
+        for (double value : values) {
+            store(value, to);
+            to += stride;
+        }
+    }
     void store(double value, unsigned char* to) const {
         const Value rounded = (Value)value;
         Result result;
@@ -88,6 +101,7 @@ public:
         : masks_(job.maps[0]),
           out_(job.out),
           part_(part),
+          kernels_(job.execution.kernels->masks),
           finish_{(Value)part.threshold, part.rule == PasteRule::detectron},
           rows_((masks_.rows + 1) * (masks_.columns + 1)),
           row_(masks_.columns + 1) {}
@@ -98,13 +112,12 @@ public:
         unsigned char* const image = out_.data + k * out_.image_stride;
         if (!part_.zeroed) clear(image);
         read_mask(masks_.data + k * masks_.image_stride);
+        pixels_.resize(x_.taps.size());
         for (size_t i = 0; i < y_.taps.size(); i++) {
             combine_rows(y_.taps[i]);
+            kernels_.interpolate(row_.data(), x_.taps.data(), pixels_.data(), (int64_t)pixels_.size());
             unsigned char* to = image + (y_.first + (int64_t)i) * out_.row_stride + x_.first * out_.column_stride;
-            for (const PasteTap& tap : x_.taps) {
-                finish_.store(tap.low_weight * row_[tap.low] + tap.high_weight * row_[tap.high], to);
-                to += out_.column_stride;
-            }
+            finish_.store_row(kernels_, pixels_, to, out_.column_stride);
         }
     }
 
@@ -129,17 +142,22 @@ private:
             }
     }
     void combine_rows(const PasteTap& tap) {
-        const double* const low = rows_.data() + tap.low * (masks_.columns + 1);
-        const double* const high = rows_.data() + tap.high * (masks_.columns + 1);
-        for (int64_t x = 0; x <= masks_.columns; x++) row_[x] = tap.low_weight * low[x] + tap.high_weight * high[x];
+        const int64_t count = masks_.columns + 1;
+        kernels_.combine(rows_.data() + tap.low * count, tap.low_weight, rows_.data() + tap.high * count,
+                         tap.high_weight, row_.data(), count);
     }
 
     const Tensor &masks_, &out_;
     const MaskPart& part_;
+    const MaskKernels& kernels_;
     const Finisher<Value, Result> finish_;
-    std::vector<double> rows_, row_;
+    std::vector<double> rows_, row_, pixels_;
     PixelTaps y_, x_;
 };
+
+auto add_kernel(const MaskKernels& kernels, uint8_t) { return kernels.add_u8; }
+auto add_kernel(const MaskKernels& kernels, float) { return kernels.add_f32; }
+auto add_kernel(const MaskKernels& kernels, double) { return kernels.add_f64; }
 
 // --- cropping --------------------------------------------------------------------------------------------------------------
 
@@ -149,7 +167,11 @@ public:
     using Value = typename Interpolated<Element>::type;
 
     Cropper(const MaskPart& part, const Job& job)
-        : masks_(job.maps[0]), out_(job.out), part_(part), finish_{(Value)part.threshold, false} {}
+        : masks_(job.maps[0]),
+          out_(job.out),
+          part_(part),
+          kernels_(job.execution.kernels->masks),
+          finish_{(Value)part.threshold, false} {}
 
     void operator()(int64_t k) {
         Arena arena;
@@ -174,16 +196,12 @@ private:
     }
     void add_row(const unsigned char* row, double weight) {
         const int64_t count = (int64_t)sums_.size();
-        double* const sums = sums_.data();
-        if (masks_.column_stride == (ptrdiff_t)sizeof(Element) && (uintptr_t)row % alignof(Element) == 0) {
-            const Element* const cells = (const Element*)row;
-            for (int64_t x = 0; x < count; x++) sums[x] += weight * (double)cells[x];
-            return;
-        }
+        if (masks_.column_stride == (ptrdiff_t)sizeof(Element) && (uintptr_t)row % alignof(Element) == 0)
+            return add_kernel(kernels_, Element{})((const Element*)row, weight, sums_.data(), count);
         for (int64_t x = 0; x < count; x++) {
             Element cell;
             memcpy(&cell, row + x * masks_.column_stride, sizeof cell);
-            sums[x] += weight * (double)cell;
+            sums_[x] += weight * (double)cell;
         }
     }
     double bin_sum(const TapAxis<double>& y, const TapAxis<double>& x, int64_t ph, int64_t pw) const {
@@ -195,6 +213,7 @@ private:
 
     const Tensor &masks_, &out_;
     const MaskPart& part_;
+    const MaskKernels& kernels_;
     const Finisher<Value, Result> finish_;
     Collector<double> collector_;
     std::vector<double> sums_;

@@ -493,6 +493,88 @@ void check_gather(Trial<T>& t) {
     t.time("cell", (int64_t)cells.size(), call);
 }
 
+// --- rows of masks -----------------------------------------------------------------------------------------------------
+
+// The sum of two products, each rounded for itself.
+double sum_of_products(double a, double x, double b, double y) {
+    const double first = a * x, second = b * y;
+    return first + second;
+}
+
+double* random_row(Trial<double>& t, int64_t count) {
+    double* const row = t.scratch(count);
+    for (int64_t i = 0; i < count; i++) row[i] = t.random.symmetric();
+    return row;
+}
+
+void check_combine(Trial<double>& t) {
+    const int64_t count = t.size(0, 100, 29);
+    const double *const low = random_row(t, count), *const high = random_row(t, count), a = t.random.uniform(),
+                        b = t.random.symmetric();
+    Output<double> out(t, count * (int64_t)sizeof(double));
+    const auto call = [&] { t.isa.masks.combine(low, a, high, b, (double*)out.data(), count); };
+    call();
+    for (int64_t i = 0; i < count; i++)
+        out.expect(i * (ptrdiff_t)sizeof(double), sum_of_products(a, low[i], b, high[i]));
+    out.compare(t);
+    t.time("cell", std::max<int64_t>(1, count), call);
+}
+
+void check_interpolate(Trial<double>& t) {
+    const int64_t cells = t.size(1, 60, 29), count = t.size(0, 200, 120);
+    const double* const row = random_row(t, cells);
+    std::vector<PasteTap> taps;
+    for (int64_t i = 0; i < count; i++)
+        taps.push_back(
+            {(int32_t)t.random.below(cells), (int32_t)t.random.below(cells), t.random.uniform(), t.random.symmetric()});
+    Output<double> out(t, count * (int64_t)sizeof(double));
+    const auto call = [&] { t.isa.masks.interpolate(row, taps.data(), (double*)out.data(), count); };
+    call();
+    for (int64_t i = 0; i < count; i++)
+        out.expect(i * (ptrdiff_t)sizeof(double),
+                   sum_of_products(taps[i].low_weight, row[taps[i].low], taps[i].high_weight, row[taps[i].high]));
+    out.compare(t);
+    t.time("pixel", std::max<int64_t>(1, count), call);
+}
+
+template <class Stored>
+void check_add(Trial<double>& t, void (*add)(const Stored*, double, double*, int64_t)) {
+    const int64_t count = t.size(0, 200, 120);
+    std::vector<Stored> row(count);
+    for (Stored& cell : row) cell = (Stored)(100 * t.random.uniform());
+    const double weight = t.random.symmetric();
+    Output<double> sums(t, count * (int64_t)sizeof(double));
+    for (int64_t i = 0; i < count; i++) {
+        const ptrdiff_t at = i * (ptrdiff_t)sizeof(double);
+        sums.expect(at, sum_of_products(1, sums.expected(at), weight, (double)row[i]));
+    }
+    const auto call = [&] { add(row.data(), weight, (double*)sums.data(), count); };
+    call();
+    sums.compare(t);
+    t.time("cell", std::max<int64_t>(1, count), call);
+}
+
+template <class Value>
+void check_mark(Trial<double>& t, void (*mark)(const double*, Value, bool, uint8_t*, int64_t)) {
+    const int64_t count = t.size(0, 200, 120);
+    double* const values = random_row(t, count);
+    const Value threshold = (Value)(t.random.one_in(4) && count > 0 ? values[0] : t.random.uniform());
+    const bool strict = t.sometimes(2);
+    Output<uint8_t> out(t, count);
+    const auto call = [&] { mark(values, threshold, strict, out.data(), count); };
+    call();
+    for (int64_t i = 0; i < count; i++)
+        out.expect(i, strict ? (Value)values[i] > threshold : (Value)values[i] >= threshold);
+    out.compare(t);
+    t.time("pixel", std::max<int64_t>(1, count), call);
+}
+
+void check_mark_f32(Trial<double>& t) { check_mark(t, t.isa.masks.mark_f32); }
+void check_mark_f64(Trial<double>& t) { check_mark(t, t.isa.masks.mark_f64); }
+void check_add_u8(Trial<double>& t) { check_add(t, t.isa.masks.add_u8); }
+void check_add_f32(Trial<double>& t) { check_add(t, t.isa.masks.add_f32); }
+void check_add_f64(Trial<double>& t) { check_add(t, t.isa.masks.add_f64); }
+
 // --- the table ---------------------------------------------------------------------------------------------------------
 
 // A kernel and what its cells or bins are stored as, and its check for each arithmetic; nullptr: there is no such kernel.
@@ -504,6 +586,7 @@ struct Row {
 
 #define ROW(kernel) {#kernel, "", check_##kernel<float>, check_##kernel<double>}
 #define PORT_ROW(kernel, stored, f32, f64) {#kernel, stored, f32, f64}
+#define MASK_ROW(kernel) {#kernel, "", nullptr, check_##kernel}
 
 constexpr Row rows[] = {
     PORT_ROW(pack, "", (check_pack<float, float>), (check_pack<double, double>)),
@@ -522,6 +605,13 @@ constexpr Row rows[] = {
     ROW(max_samples),
     ROW(gather),
     ROW(stream),
+    MASK_ROW(combine),
+    MASK_ROW(interpolate),
+    MASK_ROW(mark_f32),
+    MASK_ROW(mark_f64),
+    MASK_ROW(add_u8),
+    MASK_ROW(add_f32),
+    MASK_ROW(add_f64),
     PORT_ROW(unpack, "", (check_unpack<float, float>), (check_unpack<double, double>)),
 };
 

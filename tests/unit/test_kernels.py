@@ -12,7 +12,7 @@ from native_build import ROOT, SANITIZED, run, unit_program
 import fastroi
 
 HERE = Path(__file__).resolve().parent
-KERNELS = re.findall(r"^    (?:PORT_)?ROW\((\w+)", (HERE / "kernels.cpp").read_text(), re.MULTILINE)
+KERNELS = re.findall(r"^    (?:PORT_|MASK_)?ROW\((\w+)", (HERE / "kernels.cpp").read_text(), re.MULTILINE)
 
 
 def kernels(*arguments):
@@ -29,8 +29,8 @@ def check_all(isas, *command):
 
 def test_every_kernel_of_the_table_is_checked():
     text = (ROOT / "src/kernels/kernel_table.h").read_text()
-    tables = re.findall(r"struct (?:Port|BlockKernels) \{(.*?)\n\};", text, re.DOTALL)
-    assert len(tables) == 2
+    tables = re.findall(r"struct (?:Port|BlockKernels|MaskKernels) \{(.*?)\n\};", text, re.DOTALL)
+    assert len(tables) == 3
     assert {name for table in tables for name in re.findall(r"\(\*(\w+)\)\(", table)} == set(KERNELS)
     program = run(sys.executable, HERE / "program.py", "kernels").strip()
     assert set(run(program, "--list").split()) == set(KERNELS)
