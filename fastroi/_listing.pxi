@@ -15,6 +15,7 @@ def list_plan(Params params, list features, int dtype, rois, batch_indices, out,
                                     &error), &error)
             if plan.count <= plan.capacity:
                 break
+            free(plan.entries)
             plan.capacity = plan.count
             plan.entries = <fastroi_plan_entry *>malloc(plan.count * sizeof(fastroi_plan_entry))
             if plan.entries == NULL:

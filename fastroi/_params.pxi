@@ -79,7 +79,7 @@ OPERATORS = read_operators()
 cdef class Params:
     """The parameters of one call of an operator, by name: choices by their names, flags, numbers; arrays with `attach`.
 
-    A tuple stands for two fields, NAME_h and NAME_w.
+    NAME of two fields NAME_h and NAME_w takes both, vertical first.
     """
 
     cdef readonly Operator operator
@@ -93,17 +93,18 @@ cdef class Params:
         memset(self.memory, 0, row.params_size)
         (<size_t *>self.memory)[0] = row.params_size
         for name, value in values.items():
-            if type(value) is tuple:
-                vertical, horizontal = row.pairs[name]
-                self.set(<Field>vertical, (<tuple>value)[0])
-                self.set(<Field>horizontal, (<tuple>value)[1])
-            else:
+            pair = row.pairs.get(name)
+            if pair is None:
                 self.set(<Field>row.fields[name], value)
+            else:
+                vertical, horizontal = value
+                self.set(<Field>(<tuple>pair)[0], vertical)
+                self.set(<Field>(<tuple>pair)[1], horizontal)
 
     cdef int set(self, Field field, value) except -1:
         cdef unsigned char *at = self.memory + field.offset
         if field.codes is not None:
-            code = field.codes.get(value) if type(value) is str else None
+            code = field.codes.get(value) if isinstance(value, str) else None
             if code is None:
                 raise ValueError(f"{field.name}: {value!r} is not one of {', '.join(map(repr, field.choices))}")
             (<int32_t *>at)[0] = code

@@ -77,7 +77,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--channels", type=positive_int, metavar="N", help="of the map, with --op (default: the fewest)"
     )
-    parser.add_argument("--levels", type=positive_int, metavar="N", help="maps of multiscale_roi_align (default: 4)")
+    parser.add_argument(
+        "--levels", type=int, choices=range(1, 33), metavar="N", help="maps of multiscale_roi_align (default: 4)"
+    )
     parser.add_argument("--image", metavar="FILE", help="draw this image beside the rules")
     parser.add_argument("--whole-map", action="store_true", help="draw all of the map")
     parser.add_argument("--title", help="a heading over the figure")

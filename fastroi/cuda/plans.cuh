@@ -173,7 +173,7 @@ __device__ inline void with_axis_taps(const Launch& launch, int64_t kind, double
         case tap_area: {
             const AreaAxis axis = area_axis(lo, hi, scale, bins, extent);
             return use([&](int64_t p, auto&& sink) {
-                area_taps(axis, (AreaReduce)launch.rule == AreaReduce::mean, p, bins, extent, sink);
+                area_taps(axis, (AreaReduce)launch.rule == AreaReduce::mean, p, bins, sink);
             });
         }
         default: {

@@ -122,7 +122,7 @@ def explain(
         level. Masks and ``"crop_and_resize"`` have none.
     operator : str, optional
         The name of a function: ``"roi_pool"``, ``"roi_align"``, ``"multiscale_roi_align"``, ``"ps_roi_pool"``,
-        ``"ps_roi_align"``, ``"roi_warp"``, ``"prroi_pool"``, ``"crop_and_resize"``, ``"roi_align_rotated"``,
+        ``"ps_roi_align"``, ``"roi_warp"``, ``"prroi_pool"``, ``"area_pool"``, ``"crop_and_resize"``, ``"roi_align_rotated"``,
         ``"riroi_align_rotated"``, ``"deform_roi_pool"``, ``"deform_ps_roi_pool"``, ``"paste_masks"``, ``"crop_masks"``.
     rule : str
         Without ``operator``, one of `fastroi.ROI_POOL_RULES`; by default the floor rule, with which introductions to RoI
@@ -186,6 +186,8 @@ def explain(
 
     if channels is not None:
         raise TypeError("channels: it goes with operator=")
+    for name in options.keys() - {"rule", "sampling_ratio", "aligned"}:
+        raise TypeError(f"explain() got an unexpected keyword argument {name!r}")
     return explain_rule(box, output_size, spatial_scale, map_size, **options)
 
 

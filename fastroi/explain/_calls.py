@@ -8,9 +8,10 @@ import sys
 
 import fastroi
 from fastroi import _core
+from fastroi._checks.numbers import positive_integer
 
 from ._listing import Parameters, classes_of, unread_map
-from ._values import bins, integers, numbers, scales, size
+from ._values import bins, numbers, scales, size
 
 _CORNERS, _NORMALISED = ("x1", "y1", "x2", "y2"), ("y1", "x1", "y2", "x2")
 _TURNED = ("cx", "cy", "w", "h", "angle")
@@ -30,8 +31,10 @@ class Call:
     """
 
     def __init__(self, operator, box, output_size, spatial_scale, map_size, options):
-        if operator not in _core.OPERATORS:
+        if not isinstance(operator, str) or operator not in _core.OPERATORS:
             raise ValueError(f"operator: {operator!r} is not one of {', '.join(map(repr, _core.OPERATORS))}")
+        if "out" in options:
+            raise ValueError("out: an explanation fills none")
         self.operator, self.options = operator, options
         self.function, self._row = getattr(fastroi, operator), _core.OPERATORS[operator]
         self.box = numbers(box, self._names())
@@ -77,14 +80,19 @@ class Call:
         """The channels of the map, or the fewest that the operator takes."""
         if channels is None:
             return _fewest_channels(params)
-        channels = integers(channels, "channels")[0]
-        if channels < 1 or (self._takes_masks and channels > 1):
-            raise ValueError(f"channels: {channels} is not {'one, as of masks' if self._takes_masks else 'positive'}")
+        channels = positive_integer(channels, "channels")
+        if self._takes_masks and channels > 1:
+            raise ValueError(f"channels: {channels} is not one, as of masks")
         return channels
 
     def level(self, params) -> int:
         """Which of the maps the box belongs to."""
-        return int(params.arrays["level_of_roi"][0][0]) if self.takes_levels else 0
+        if not self.takes_levels:
+            return 0
+        level = int(params.arrays["level_of_roi"][0][0])
+        if not 0 <= level < len(self.sizes):
+            raise ValueError(f"levels[0]: {level} is outside [0, {len(self.sizes)})")
+        return level
 
     def run_on(self, device, channels):
         """Call the function on maps of a device, and return the device, which has been told of the call."""

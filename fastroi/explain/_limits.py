@@ -24,6 +24,12 @@ def check_axis(name, start, end, points, extent) -> None:
 def check_plan(params, box, map_size, scale, output_size) -> None:
     """Refuse a plan that would be too long; scale is None for boxes that are in the map's cells or parts of it."""
     scales = (1.0, 1.0) if scale is None else scale
+    _check_count("output_size", math.prod(output_size))
+    fields = params.operator.fields
+    if "group_h" in fields:
+        _check_count("group_size", params["group_h"] * params["group_w"])
+    if "orientations" in fields:
+        _check_count("orientations", params["orientations"])
     y, x = (_Side(params, axis, box, *of_axis) for axis, of_axis in zip("yx", zip(scales, output_size, map_size)))
     if gathers(params):
         cells = classes_of(params) * y.bins * x.bins * _cells_of_bin(y, x, turned=len(box) == 5)
@@ -32,6 +38,11 @@ def check_plan(params, box, map_size, scale, output_size) -> None:
     elif scale is not None or y.sampling is not None:  # else a bin is a point
         for side in (x, y):
             check_axis(side.axis, *side.interval, side.bins * max(side.sampling or 1, 1), side.extent)
+
+
+def _check_count(name, count) -> None:
+    if count > _MOST_GATHERED:
+        raise ValueError(f"{name}: {count}; up to {_MOST_GATHERED} can be explained")
 
 
 def _cells_of_bin(y, x, turned) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from fastroi import _core
 from fastroi._arrays import unsigned
 from fastroi._devices import Host
+from fastroi._threads import resolve_num_threads
 
 ROW, COLUMN, CELL, CHANNEL, ORIENTATION = range(5)  # fastroi_plan_axis
 REDUCES = ("max", "mean", "sum", "max_points", "mixed")  # fastroi_plan_reduce
@@ -47,6 +48,7 @@ class Parameters(Unread):
     """
 
     def run(self, params, maps, code, boxes, batch_indices, out, out_code, num_threads):
+        resolve_num_threads(num_threads)
         self.params, self.output_channels = params, out.shape[1]
 
 

@@ -358,11 +358,11 @@ typedef enum fastroi_plan_reduce {
 } fastroi_plan_reduce;
 
 typedef enum fastroi_plan_axis {
-    FASTROI_AXIS_ROW = 0,    /* bin: ph; cells: rows. A bin's cells are those of its row times those of its column */
-    FASTROI_AXIS_COLUMN = 1, /* bin: pw; cells: columns */
-    FASTROI_AXIS_CELL = 2,   /* bin: ph * PW + pw; cells: y * W + x, where bins are no product of rows and columns */
-    FASTROI_AXIS_CHANNEL = 3, /* bin: ph * PW + pw; it reads channel first + c * (end - first) for the c-th output channel from
-                                    output_channel on */
+    FASTROI_AXIS_ROW = 0,     /* bin: ph; cells: rows. A bin's cells are those of its row times those of its column */
+    FASTROI_AXIS_COLUMN = 1,  /* bin: pw; cells: columns */
+    FASTROI_AXIS_CELL = 2,    /* bin: ph * PW + pw; cells: y * W + x, where bins are no product of rows and columns */
+    FASTROI_AXIS_CHANNEL = 3, /* bin: ph * PW + pw; the c-th output channel from output_channel on reads channel
+                                 first + c * (end - first) */
     FASTROI_AXIS_ORIENTATION = 4 /* bin: output orientation; cells: orientations */
 } fastroi_plan_axis;
 

@@ -28,20 +28,18 @@
     CHOICE(FASTROI_ARITHMETIC_F32, float32)
 
 /*
- * How RoIAlign takes a box to the map; x is an image coordinate, s the scale. From CLAMP_HALF_PIXEL on, TensorRT's
- * PyramidROIAlign: points off the map move to its outer cells however far they lie, and an adaptive grid has at least one.
+ * How RoIAlign takes a box to the map; x is an image coordinate, s the scale. LEAST_ONE is OpenVINO's detectron extractor. From
+ * CLAMP_HALF_PIXEL on, TensorRT's PyramidROIAlign: points off the map move to its outer cells however far they lie, and an
+ * adaptive grid has at least one.
  */
-#define FASTROI_ALIGNEDS(CHOICE)                                                                                       \
-    CHOICE(FASTROI_ALIGNED_ASYMMETRIC, asymmetric)             /* x*s, extents at least 1: aligned=False */            \
-    CHOICE(FASTROI_ALIGNED_HALF_PIXEL, half_pixel)             /* x*s - 0.5: aligned=True                */            \
-    CHOICE(FASTROI_ALIGNED_IMAGE, image)                       /* (x + 0.5)*s - 0.5: OpenVINO half_pixel */            \
-    CHOICE(FASTROI_ALIGNED_LEAST_ONE, least_one)               /* x*s - 0.5, extents at least 1: OpenVINO's    \
-                                                                              detectron extractor                    */       \
-    CHOICE(FASTROI_ALIGNED_CLAMP_HALF_PIXEL, clamp_half_pixel) /* x*s - 0.5                              */            \
-    CHOICE(FASTROI_ALIGNED_CLAMP_OUTPUT_HALF_PIXEL,                                                                    \
-           clamp_output_half_pixel)                                  /* x*s                                  */        \
-    CHOICE(FASTROI_ALIGNED_CLAMP_ASYMMETRIC, clamp_asymmetric)       /* x*s, each point at the start of its share of \
-                                                                              the bin                                */ \
+#define FASTROI_ALIGNEDS(CHOICE)                                                                                   \
+    CHOICE(FASTROI_ALIGNED_ASYMMETRIC, asymmetric)             /* x*s, extents at least 1: aligned=False */        \
+    CHOICE(FASTROI_ALIGNED_HALF_PIXEL, half_pixel)             /* x*s - 0.5: aligned=True */                       \
+    CHOICE(FASTROI_ALIGNED_IMAGE, image)                       /* (x + 0.5)*s - 0.5: OpenVINO half_pixel */        \
+    CHOICE(FASTROI_ALIGNED_LEAST_ONE, least_one)               /* x*s - 0.5, extents at least 1 */                 \
+    CHOICE(FASTROI_ALIGNED_CLAMP_HALF_PIXEL, clamp_half_pixel) /* x*s - 0.5 */                                     \
+    CHOICE(FASTROI_ALIGNED_CLAMP_OUTPUT_HALF_PIXEL, clamp_output_half_pixel) /* x*s */                             \
+    CHOICE(FASTROI_ALIGNED_CLAMP_ASYMMETRIC, clamp_asymmetric)       /* x*s, points at the start of their share */ \
     CHOICE(FASTROI_ALIGNED_CLAMP_ALIGN_CORNERS, clamp_align_corners) /* the same, bins extent / (bins - 1) apart */
 
 /* What becomes of the sample points of a bin. */
@@ -78,12 +76,10 @@
     CHOICE(FASTROI_DEGREES, degrees)
 
 #define FASTROI_PASTE_RULES(CHOICE)                                                                                \
-    CHOICE(FASTROI_PASTE_DETECTRON2, detectron2) /* pixel centres, zeros around the mask, clipped a pixel around \
-                                                              the box; >= threshold                                  */ \
+    CHOICE(FASTROI_PASTE_DETECTRON2, detectron2) /* zeros around the mask, a pixel around the box; >= threshold */ \
     CHOICE(FASTROI_PASTE_DETECTRON2_FULL,                                                                          \
            detectron2_full)                    /* the same without clipping                              */        \
-    CHOICE(FASTROI_PASTE_DETECTRON, detectron) /* mask padded, box grown to match and truncated to pixels;     \
-                                                              > threshold                                            */
+    CHOICE(FASTROI_PASTE_DETECTRON, detectron) /* mask padded, box grown and truncated to pixels; > threshold */
 
 /* LIST(name, its choices): what a field of a params struct says it is one of. */
 #define FASTROI_CHOICES(LIST)                         \

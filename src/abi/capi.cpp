@@ -84,6 +84,8 @@ fastroi_status fastroi_list_plan(int32_t operator_code, const fastroi_tensor* fe
         if (!boxes || boxes->count != 1) refuse(FASTROI_INVALID_VALUE, -1, "rois: one box is listed at a time");
         fastroi_plan list = checked_plan(plan);
         const fastroi_exec execution = read_exec(exec);
+        if (execution.flow != FASTROI_POOL)
+            refuse(FASTROI_INVALID_VALUE, -1, "flow: %d; a list is of a call that pools", execution.flow);
         StopSign stop(execution.cancel, execution.cancel_context);
         PlanListing listing(list);
         run_operator(operator_code, {features, boxes, out, read_execution(execution, stop), listing}, params);

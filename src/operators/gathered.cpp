@@ -275,6 +275,7 @@ void riroi_align_rotated(const Request& request, const fastroi_riroi_align_rotat
     const Rotation rotation = {false,     p.clockwise != 0, p.angle_unit == FASTROI_DEGREES, p.sampling_h, p.sampling_w,
                                p.scale_h, p.scale_w};
     plan_rotated(call, rotation, p.arithmetic);
+    if (call.rois.empty()) return;
     with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
         call.flow.take(orientations_of<decltype(element), decltype(real)>(call, rotation, p.orientations), call.job());
     });

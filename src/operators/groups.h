@@ -16,19 +16,23 @@ inline Range bins_of_group(int64_t g, int64_t groups, int64_t bins) {
     return {(int32_t)((g * bins + groups - 1) / groups), (int32_t)(((g + 1) * bins + groups - 1) / groups)};
 }
 
+// The groups that have bins, ascending; there may be more groups than bins.
+inline std::vector<int64_t> groups_with_bins(int64_t groups, int64_t bins) {
+    std::vector<int64_t> found;
+    for (int64_t p = 0; p < bins; p = bins_of_group(found.back(), groups, bins).end) found.push_back(p * groups / bins);
+    return found;
+}
+
 // A window for each group that has bins; its axes are those of its row and its column of groups.
 inline std::vector<ChannelWindow> channel_windows(const Groups& groups, const Tensor& out) {
     std::vector<ChannelWindow> windows;
-    for (int64_t gh = 0; gh < groups.rows; gh++)
-        for (int64_t gw = 0; gw < groups.columns; gw++) {
-            const Range rows = bins_of_group(gh, groups.rows, out.rows),
-                        columns = bins_of_group(gw, groups.columns, out.columns);
-            if (is_empty(rows) || is_empty(columns)) continue;
+    const std::vector<int64_t> columns = groups_with_bins(groups.columns, out.columns);
+    for (int64_t gh : groups_with_bins(groups.rows, out.rows))
+        for (int64_t gw : columns) {
             const int64_t group = gh * groups.columns + gw;
-            if (groups.bin_major)
-                windows.push_back({group * out.channels, 1, gh, gw, rows, columns});
-            else
-                windows.push_back({group, groups.rows * groups.columns, gh, gw, rows, columns});
+            windows.push_back(
+                {groups.bin_major ? group * out.channels : group, groups.bin_major ? 1 : groups.rows * groups.columns,
+                 gh, gw, bins_of_group(gh, groups.rows, out.rows), bins_of_group(gw, groups.columns, out.columns)});
         }
     return windows;
 }

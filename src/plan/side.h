@@ -64,9 +64,7 @@ inline auto precise_taps(const Side& side) {
 
 inline auto area_taps(bool mean, const Side& side) {
     const AreaAxis axis = area_axis(side.lo, side.hi, side.scale, side.bins, side.extent);
-    return [=, bins = side.bins, extent = side.extent](int64_t p, auto&& sink) {
-        area_taps(axis, mean, p, bins, extent, sink);
-    };
+    return [=, bins = side.bins](int64_t p, auto&& sink) { area_taps(axis, mean, p, bins, sink); };
 }
 
 inline auto crop_taps(bool nearest, const Side& side) {

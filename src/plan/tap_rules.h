@@ -305,20 +305,20 @@ FASTROI_RULE AreaAxis area_axis(double lo, double hi, double scale, int64_t bins
     return {start, end, (end - start) / (double)bins};
 }
 
+FASTROI_RULE int64_t clamped_cell(int64_t cell, int64_t last) { return cell < last ? cell : last; }
+
 // The length of each cell in bin p, or its share. A bin within one cell has the length of the bin itself, which the difference
 // of its edges has not once it is short.
 template <class Sink>
-FASTROI_RULE void area_taps(const AreaAxis& a, bool mean, int64_t p, int64_t bins, int64_t extent, Sink&& sink) {
+FASTROI_RULE void area_taps(const AreaAxis& a, bool mean, int64_t p, int64_t bins, Sink&& sink) {
     if (!(a.bin > 0)) return;
     const double lo = a.start + (double)p * a.bin, hi = p + 1 < bins ? a.start + (double)(p + 1) * a.bin : a.end;
-    const double unit = mean ? 1 / a.bin : 1;
-    int64_t first = (int64_t)lo;
-    if (first >= extent) first = extent - 1;
-    if (hi <= (double)(first + 1)) return sink(first, a.bin * unit);
-    for (int64_t cell = first; cell < extent && (double)cell < hi; cell++) {
+    const int64_t last = (int64_t)FASTROI_CEIL(a.end) - 1, first = clamped_cell((int64_t)lo, last);
+    if (hi <= (double)(first + 1)) return sink(first, mean ? 1 : a.bin);
+    for (int64_t cell = first; cell <= last && (double)cell < hi; cell++) {
         const double from = lo > (double)cell ? lo : (double)cell,
                      to = hi < (double)(cell + 1) ? hi : (double)(cell + 1);
-        if (to > from) sink(cell, (to - from) * unit);
+        if (to > from) sink(cell, mean ? (to - from) / a.bin : to - from);
     }
 }
 
@@ -358,7 +358,7 @@ FASTROI_RULE void crop_nearest_taps(const CropAxis& a, int64_t p, int64_t extent
     sink((int64_t)round_half_away((double)v), 1.0);
 }
 
-// --- mean over ranges: weights of 1 for an axis marked `mean` ----------------------------------------------------------------------------------------------------
+// --- mean over ranges: weights of 1 for an axis marked `mean` -------------------------------------------------------
 
 template <class Sink>
 FASTROI_RULE void range_mean_taps(Range r, Sink&& sink) {

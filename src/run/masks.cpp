@@ -31,18 +31,15 @@ struct Interpolated<double> {
     using type = double;
 };
 
-// Calls worker(k) for every box k, on all threads; make_worker() is called on each of them. cells: of one box, about.
+// Calls worker(k, thread) for every box k, on all threads; make_worker() is called on each of them.
 template <class MakeWorker>
-void for_each_mask(const Execution& execution, int64_t count, int64_t cells, const MakeWorker& make_worker) {
+void for_each_mask(const Execution& execution, int64_t count, const MakeWorker& make_worker) {
     std::atomic<int64_t> next{0};
     StopSign& stop = *execution.stop;
     const int threads = (int)std::max<int64_t>(1, std::min<int64_t>(usable_threads(execution.threads), count));
     run_on_threads(threads, [&](int thread) {
         auto worker = make_worker();
-        for (int64_t k; !stop.raised() && (k = next++) < count;) {
-            worker(k);
-            stop.worked(thread, cells);
-        }
+        for (int64_t k; !stop.raised() && (k = next++) < count;) worker(k, thread);
     });
     stop.throw_if_raised();
 }
@@ -102,22 +99,24 @@ public:
           out_(job.out),
           part_(part),
           kernels_(job.execution.kernels->masks),
+          stop_(*job.execution.stop),
           finish_{(Value)part.threshold, part.rule == PasteRule::detectron},
           rows_((masks_.rows + 1) * (masks_.columns + 1)),
           row_(masks_.columns + 1) {}
 
-    void operator()(int64_t k) {
+    void operator()(int64_t k, int thread) {
         y_.plan(pasted_rows<Real>(part_, masks_, out_, k));
         x_.plan(pasted_columns<Real>(part_, masks_, out_, k));
         unsigned char* const image = out_.data + k * out_.image_stride;
         if (!part_.zeroed) clear(image);
         read_mask(masks_.data + k * masks_.image_stride);
         pixels_.resize(x_.taps.size());
-        for (size_t i = 0; i < y_.taps.size(); i++) {
+        for (size_t i = 0; i < y_.taps.size() && !stop_.raised(); i++) {
             combine_rows(y_.taps[i]);
             kernels_.interpolate(row_.data(), x_.taps.data(), pixels_.data(), (int64_t)pixels_.size());
             unsigned char* to = image + (y_.first + (int64_t)i) * out_.row_stride + x_.first * out_.column_stride;
             finish_.store_row(kernels_, pixels_, to, out_.column_stride);
+            stop_.worked(thread, (int64_t)pixels_.size() + masks_.columns);
         }
     }
 
@@ -150,6 +149,7 @@ private:
     const Tensor &masks_, &out_;
     const MaskPart& part_;
     const MaskKernels& kernels_;
+    StopSign& stop_;
     const Finisher<Value, Result> finish_;
     std::vector<double> rows_, row_, pixels_;
     PixelTaps y_, x_;
@@ -171,20 +171,22 @@ public:
           out_(job.out),
           part_(part),
           kernels_(job.execution.kernels->masks),
+          stop_(*job.execution.stop),
           finish_{(Value)part.threshold, false} {}
 
-    void operator()(int64_t k) {
+    void operator()(int64_t k, int thread) {
         Arena arena;
         const TapAxis<double> y = collector_.collect(arena, out_.rows, cropped_rows<Real>(part_, masks_, out_, k));
         const TapAxis<double> x =
             collector_.collect(arena, out_.columns, cropped_columns<Real>(part_, masks_, out_, k));
         const unsigned char* const mask = masks_.data + part_.boxes[k].image * masks_.image_stride;
         sums_.resize(x.hull.end - x.hull.start);
-        for (int64_t ph = 0; ph < out_.rows; ph++) {
+        for (int64_t ph = 0; ph < out_.rows && !stop_.raised(); ph++) {
             add_rows(mask, y, ph, x.hull);
             unsigned char* const to = out_.data + k * out_.image_stride + ph * out_.row_stride;
             for (int64_t pw = 0; pw < out_.columns; pw++)
                 finish_.store(bin_sum(y, x, ph, pw), to + pw * out_.column_stride);
+            stop_.worked(thread, (y.first[ph + 1] - y.first[ph]) * (int64_t)sums_.size() + out_.columns);
         }
     }
 
@@ -214,6 +216,7 @@ private:
     const Tensor &masks_, &out_;
     const MaskPart& part_;
     const MaskKernels& kernels_;
+    StopSign& stop_;
     const Finisher<Value, Result> finish_;
     Collector<double> collector_;
     std::vector<double> sums_;
@@ -241,11 +244,9 @@ void pool_masks(const MaskPart& part, const Job& job) {
         using E = decltype(element);
         using R = decltype(real);
         if (part.kind == MaskPart::paste)
-            for_each_mask(job.execution, count, job.out.rows * job.out.columns,
-                          [&] { return Paster<E, R, decltype(result)>(part, job); });
+            for_each_mask(job.execution, count, [&] { return Paster<E, R, decltype(result)>(part, job); });
         else
-            for_each_mask(job.execution, count, job.maps[0].rows * job.maps[0].columns,
-                          [&] { return Cropper<E, R, decltype(result)>(part, job); });
+            for_each_mask(job.execution, count, [&] { return Cropper<E, R, decltype(result)>(part, job); });
     });
 }
 

@@ -30,6 +30,7 @@ void mix_class(unsigned char* first, const Tensor& out, int64_t count, const Ori
 template <class T>
 void mix_orientations(const MixedOrientations<T>& mixing, const Job& job) {
     const Tensor& out = job.out;
+    if (out.channels == 0) return;
     const int64_t rois = (int64_t)mixing.of_roi.size();
     const int threads = usable_threads(job.execution.threads);
     StopSign& stop = *job.execution.stop;

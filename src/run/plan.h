@@ -16,7 +16,10 @@ public:
         for (const Step& step : steps_) {
             Job job = step.job;
             job.maps = maps;
-            job.out.data = out.data + job.first_channel * out.channel_stride;
+            const int64_t channels = job.out.channels;
+            job.out = out;
+            job.out.channels = channels;
+            job.out.data += job.first_channel * out.channel_stride;
             job.argmax = argmax;
             job.execution = execution;
             fastroi::pool(step.part, job);

@@ -1,5 +1,6 @@
 """The table of operators: version 1 of the ABI as it was published, and its readings in Python and on the command line."""
 
+import enum
 import inspect
 import json
 from pathlib import Path
@@ -64,8 +65,21 @@ def test_params_are_named_and_judged():
         _core.Params("roi_pool", rule="caffe")
     with pytest.raises(ValueError, match="rule: 1 is not one of"):
         _core.Params("roi_pool", rule=1)
+    for value in (("floor",), (), None, b"floor"):
+        with pytest.raises(ValueError, match="rule: .* is not one of"):
+            _core.Params("roi_pool", rule=value)
     with pytest.raises(KeyError):
         _core.Params("roi_pool", colour=1)
+    with pytest.raises(ValueError, match="unpack"):
+        _core.Params("roi_pool", scale=(1.0,))
+
+
+def test_a_choice_may_be_any_string():
+    class Rule(str, enum.Enum):
+        ACL = "acl"
+
+    for value in (np.str_("acl"), Rule.ACL):
+        assert _core.Params("roi_pool", rule=value)["rule"] == 5
 
 
 def test_a_number_of_a_field_that_does_not_fit_is_refused():

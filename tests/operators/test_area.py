@@ -92,3 +92,17 @@ def test_layouts_agree_to_the_bit(isa):
     rois = moderate_rois(rng, 60, features.shape, 1 / 4, cells=60)
     channels_last = fastroi.area_pool(to_layout(features, "NHWC"), rois, (2, 3), 1 / 4, layout="NHWC", num_threads=2)
     assert from_layout(channels_last, "NHWC").tobytes() == fastroi.area_pool(features, rois, (2, 3), 1 / 4).tobytes()
+
+
+def test_a_bin_shorter_than_any_normal_number():
+    ones = np.ones((1, 1, 4, 4))
+    assert fastroi.area_pool(ones, [[0, 0, 1e-309, 1]], 1)[0, 0, 0, 0] == 1
+    assert (fastroi.area_pool(ones, [[0, 0, 1, 1]], 2, 1e-308) == 1).all()
+    assert fastroi.area_pool(ones, [[0, 0, 1e-300, 1e-300]], 1)[0, 0, 0, 0] == 1
+
+
+def test_a_box_that_ends_with_a_cell_reads_none_behind_it():
+    """However its bins' edges are rounded."""
+    row = np.arange(16.0).reshape(1, 1, 1, 16)
+    row[..., 8:] = np.nan
+    assert (fastroi.area_pool(row, [[np.nextafter(8, 0), 0, 8, 1]], (1, 8)) == 7).all()

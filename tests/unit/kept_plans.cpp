@@ -119,7 +119,9 @@ void check_operator(int32_t code, const fastroi_operator& op, Random& random) {
     StopSign stop(nullptr, nullptr);
     const Execution execution = read_execution(exec, stop);
     Plan plan;
-    run_operator(code, {a, &boxes, &kept, execution, plan}, params.memory);
+    std::vector<float> unused;
+    const fastroi_tensor other_layout = tensor(unused, count, outputs, bins, bins, !last);
+    run_operator(code, {a, &boxes, &other_layout, execution, plan}, params.memory);
     const Tensor map = read_tensor(b, "features"), out = read_tensor(&kept, "out");
     const size_t levels = op.flags & FASTROI_TAKES_LEVELS ? 2 : 1;
     for (int time = 0; time < 2; time++) {

@@ -177,6 +177,12 @@ static void a_plan_is_listed(void) {
     EXPECT(entries[0].axis == FASTROI_AXIS_ROW && entries[0].bin == 0 && entries[0].first == 0 &&
            entries[0].weight == 1);
     EXPECT(entries[P].axis == FASTROI_AXIS_COLUMN && entries[2 * P - 1].bin == P - 1);
+    {
+        fastroi_exec exec = {sizeof exec, 1, NULL, NULL, NULL, FASTROI_CHECK};
+        EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &one, &params, &one_out, &exec, &plan, &error) ==
+               FASTROI_INVALID_VALUE);
+        EXPECT(strstr(error.message, "flow"));
+    }
     plan.capacity = -1;
     EXPECT(fastroi_list_plan(FASTROI_OPERATOR_roi_pool, &features, &one, &params, &one_out, NULL, &plan, &error) ==
            FASTROI_INVALID_VALUE);
