@@ -199,7 +199,7 @@ public:
         CHECK_THAT(bytes % (int64_t)sizeof(Item), ==, 0);
         for (auto* buffer : {&actual_, &expected_, &before_}) buffer->resize(items_ * sizeof(Item) + 128);
         for (int64_t i = 0; i < items_; i++) {
-            const Item item = (Item)(1000 * t.random.symmetric());
+            const Item item = (Item)(int64_t)(1000 * t.random.symmetric());
             for (auto* buffer : {&actual_, &expected_, &before_}) unit::write(first(*buffer) + i * sizeof(Item), item);
         }
     }
