@@ -534,6 +534,16 @@ def test_pool_crop_and_resize(files):
     assert np.array_equal(found, expected)
 
 
+def assert_refused(capsys, code, message, arguments):
+    """Argparse refuses the arguments and exits, or `main` returns the code."""
+    try:
+        found = main(arguments)
+    except SystemExit as leaving:
+        found = leaving.code
+    assert found == code
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("code", "message", "options"),
     [
@@ -552,12 +562,7 @@ def test_pool_crop_and_resize(files):
 def test_pool_wrong_operator_options(files, capsys, code, message, options):
     folder, _, _ = files
     arguments = pool_arguments(folder, "boxes.npy", "--op", *options.split())
-    try:
-        found = main(arguments)
-    except SystemExit as leaving:
-        found = leaving.code
-    assert found == code
-    assert message in capsys.readouterr().err
+    assert_refused(capsys, code, message, arguments)
     assert_no_output(folder)
 
 
@@ -637,12 +642,7 @@ def test_pool_masks_by_number(mask_files, monkeypatch, chunk):
 
 
 def assert_masks_are_refused(folder, capsys, code, message, arguments):
-    try:
-        found = main(arguments)
-    except SystemExit as leaving:
-        found = leaving.code
-    assert found == code
-    assert message in capsys.readouterr().err
+    assert_refused(capsys, code, message, arguments)
     assert {path.name for path in folder.iterdir()} == {"masks.npy", "boxes.npy"}
 
 
