@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._checks.numbers import real_number
+
 FLOAT32 = np.dtype(np.float32)
 
 
@@ -35,36 +37,86 @@ def indexed(boxes, index):
     return np.concatenate([np.asarray(index, boxes.dtype).reshape(-1, 1), boxes], axis=1)
 
 
-def truncated_index(rois):
+def truncated_index(rois, name="rois"):
     """The batch column of (K, 5) rows as a C cast to int leaves it, and the boxes beside it."""
-    return rois[:, 1:], np.trunc(rois[:, 0]).astype(np.int64) if len(rois) else np.empty(0, np.int64)
+    _check_real(rois, name)
+    wrong = np.flatnonzero(~(np.abs(rois[:, 0]) < 2**31))
+    if len(wrong):
+        row = int(wrong[0])
+        raise ValueError(f"{name}[{row}, 0]: {rois[row, 0]} is not an image index")
+    return rois[:, 1:], np.trunc(rois[:, 0]).astype(np.int64)
+
+
+def _check_real(values, name):
+    if values.dtype.kind not in "fiu":
+        raise TypeError(f"{name}: dtype {values.dtype} is not a real number type")
+
+
+def check_finite(rois, name):
+    """Refuse a row that is not finite, by its number."""
+    _check_real(rois, name)
+    wrong = np.flatnonzero(~np.isfinite(rois).all(axis=1))
+    if len(wrong):
+        row = int(wrong[0])
+        raise ValueError(f"{name}[{row}]: {rois[row].tolist()} is not finite")
+
+
+def narrowed(values):
+    """Values in float32, infinite where they exceed it."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values, FLOAT32)
+
+
+def in_float32(boxes, name):
+    """Boxes in float32; refuses a row that is not finite there."""
+    check_finite(boxes, name)
+    narrow = narrowed(boxes)
+    wrong = np.flatnonzero(np.isinf(narrow).any(axis=1))
+    if len(wrong):
+        row = int(wrong[0])
+        raise ValueError(f"{name}[{row}]: {boxes[row].tolist()} exceeds float32")
+    return narrow
 
 
 def scaled_float32(boxes, scale):
-    """Boxes on the map, from one float32 product per coordinate."""
+    """float32 boxes on the map, from one float32 product per coordinate."""
     with np.errstate(over="ignore"):
-        return np.asarray(boxes, FLOAT32) * np.float32(scale)
+        return boxes * np.float32(scale)
 
 
-def c_float(value):
+def c_float(value, name="spatial_scale"):
     """A number as a C++ parameter of type ``float`` receives it."""
-    return float(np.float32(value))
+    return float(narrowed(real_number(value, name)))
+
+
+def positive_scale(value, name, dtype):
+    """A scale as a parameter of type `dtype` receives it: positive and finite there."""
+    number = real_number(value, name)
+    held = c_float(number, name) if dtype == np.float32 else number
+    if not 0 < held < np.inf:
+        raise ValueError(f"{name}: {number:g}; it must be positive and finite")
+    return held
+
+
+def check_not_negative(number, name):
+    if number < 0:
+        raise ValueError(f"{name}: {number} is negative")
 
 
 def rounded_half_away(values):
     """Each value rounded as C's ``round`` does."""
-    whole = np.trunc(values)
-    return whole + np.sign(values) * (np.abs(values - whole) >= 0.5)
+    with np.errstate(invalid="ignore"):
+        whole = np.trunc(values)
+        return whole + np.sign(values) * (np.abs(values - whole) >= 0.5)
 
 
 def with_zero_rows(pool, boxes, index, known):
-    """``pool(boxes, index)`` of the known rows, zeros for the others."""
-    pooled = pool(boxes[known], index[known])
+    """``pool(boxes, index)`` with zeros in the rows that are not known, whatever their boxes."""
     if known.all():
-        return pooled
-    result = np.zeros((len(boxes), *pooled.shape[1:]), pooled.dtype)
-    result[known] = pooled
-    return result
+        return pool(boxes, index)
+    pooled = pool(np.where(known[:, None], boxes, 0), np.where(known, index, 0))
+    pooled[~known] = 0
+    return pooled
 
 
 def check_channels(features, name, classes, group):
@@ -75,4 +127,5 @@ def check_channels(features, name, classes, group):
 
 def areas(boxes):
     """Width times height of (K, 4) boxes, in their own dtype and with its sign."""
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

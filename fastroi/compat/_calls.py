@@ -1,23 +1,229 @@
-"""The calls of fastroi's operators that several profiles share.
+"""What the functions of every profile share: destination and threads, scales, the names in errors, the native calls.
 
 Frameworks compute coordinates in the type of the map: float32 geometry for float32 maps.
 """
 
+import functools
+import inspect
+import re
+from contextvars import ContextVar
+from textwrap import indent
+
 import numpy as np
 
 from .. import deformable, masks, ops, pyramid, rotated
+from .._arrays import overlaps
+from .._checks.numbers import positive_integer
+from .._devices import HOST
+from . import _boxes
 
 MAX_OF_CORNERS = "max_corners"
 MAX_FROM_ZERO = "max_from_zero"
+
+_DESTINATION = """\
+out : ndarray, optional
+    Array of the result's shape and dtype to fill and return; it must not overlap the inputs.
+num_threads : int, optional
+    Default: ``fastroi.get_num_threads()``.
+"""
+#: An error's subject, and where in it: ``rois[3]``.
+_SUBJECT = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
+
+
+class _Request:
+    """What the caller of a profile function asked for beside the framework's arguments, and how those are called."""
+
+    __slots__ = ("names", "num_threads", "out")
+
+    def __init__(self, out, num_threads, names):
+        self.out = out
+        self.num_threads = num_threads
+        self.names = names
+
+
+_NOTHING = _Request(None, None, {})
+_request = ContextVar("request", default=_NOTHING)
+
+
+def operator(*, scale=np.float32, floats=(), in_float32=None, **names):
+    """Make an operator of a profile: `out` and `num_threads`, numbers as its package holds them, errors in its words.
+
+    One that calls another hands on what it was asked for.
+
+    Parameters
+    ----------
+    scale : type
+        In which the package holds ``spatial_scale``.
+    floats : tuple of str
+        Other arguments that it holds as float32.
+    in_float32 : str, optional
+        Argument that is a map, computed in float32 though it be float64; the result has its dtype.
+    **names : str
+        What the function calls each argument of the native operator; ``{}`` is the place in it, as in
+        ``batch_indices="rois[{}, 0]"``.
+    """
+
+    def decorate(function):
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def call(*args, out=None, num_threads=None, **kwargs):
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            arguments = bound.arguments
+            _check_destination(out, arguments)
+            _hold_numbers(arguments, scale, floats)
+            dtype = _round_map(arguments, in_float32)
+            outer = _request.get()
+            if outer is not _NOTHING and out is None and num_threads is None:
+                out, num_threads = outer.out, outer.num_threads
+            token = _request.set(_Request(_receiver(out, dtype), num_threads, names))
+            try:
+                result = function(*bound.args, **bound.kwargs)
+            finally:
+                _request.reset(token)
+            return _delivered(result, out, dtype)
+
+        call.__signature__ = _with_destination(signature)
+        call.__doc__ = _documented(function.__doc__)
+        return call
+
+    return decorate
+
+
+def _check_destination(out, arguments):
+    if out is None:
+        return
+    HOST.check_kind(out, "out")
+    for name, value in arguments.items():
+        if any(overlaps(out, array) for array in _arrays(value)):
+            raise ValueError(f"out: shares memory with {name}")
+
+
+def _arrays(value):
+    """Every array in an argument, which may be a list or a dict of them."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _arrays(item)
+    elif isinstance(value, dict):
+        yield from _arrays(list(value.values()))
+
+
+def _hold_numbers(arguments, scale, floats):
+    """Give the function its numbers as the package would have them."""
+    if "spatial_scale" in arguments:
+        arguments["spatial_scale"] = _boxes.positive_scale(arguments["spatial_scale"], "spatial_scale", scale)
+    for name in floats:
+        arguments[name] = _boxes.c_float(arguments[name], name)
+
+
+def _round_map(arguments, name):
+    """Round what the package would round to float32, a map or several; float64 if the last was that, else None."""
+    if name is None:
+        return None
+    value = arguments[name]
+    several = isinstance(value, (list, tuple)) and len(value) > 0 and isinstance(value[-1], np.ndarray)
+    features = value[-1] if several else _boxes.array(value, name)
+    if features.dtype != np.float64:
+        return None
+    arguments[name] = [_boxes.narrowed(item) for item in value] if several else _boxes.narrowed(features)
+    return features.dtype
+
+
+def _receiver(out, dtype):
+    """The array that the native operator is to fill: `out`, or one of float32 in its place."""
+    if out is None or dtype is None:
+        return out
+    if out.dtype != dtype:
+        raise TypeError(f"out: dtype {out.dtype}; {dtype} required")
+    HOST.checked_out(out, out.shape, dtype, (), "out")
+    return np.empty(out.shape, np.float32)
+
+
+def _delivered(result, out, dtype):
+    """The result where and as the caller wants it; of several, the first."""
+    if isinstance(result, tuple):
+        return (_delivered(result[0], out, dtype), *result[1:])
+    if out is None:
+        return result if dtype is None else result.astype(dtype)
+    if result is not out:
+        np.copyto(out, result)
+    return out
+
+
+def _with_destination(signature):
+    added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in ("out", "num_threads")]
+    return signature.replace(parameters=[*signature.parameters.values(), *added])
+
+
+def _documented(text):
+    """The docstring with what `operator` adds at the end of its parameters, if it lists any."""
+    heading = text and re.search(r"\n\n( *)Returns\n", text)
+    if not heading:
+        return text
+    return text[: heading.start()] + "\n" + indent(_DESTINATION, heading[1]) + text[heading.start() + 1 :]
+
+
+def expect(shape, dtype):
+    """Refuse an `out` that is not of this shape and dtype, in a function that copies its result there."""
+    out = _request.get().out
+    if out is not None:
+        HOST.checked_out(out, shape, np.dtype(dtype), (), "out")
+
+
+def native(function, *args, **kwargs):
+    """The native call that makes the result of the profile's function."""
+    return aside(function, *args, out=_request.get().out, **kwargs)
+
+
+def aside(function, *args, **kwargs):
+    """A native call whose result is only a part of what the profile's function returns."""
+    request = _request.get()
+    try:
+        return function(*args, num_threads=request.num_threads, **kwargs)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise type(error)(_in_words_of(request.names, str(error))) from None
+
+
+def _in_words_of(names, message):
+    """A native message about the arguments as the profile calls them."""
+
+    def renamed(match):
+        own = names.get(match[1])
+        if own is None:
+            return match[0]
+        if match[2] is None:
+            return own.partition("[")[0]
+        return own.format(match[2]) if "{}" in own else f"{own}[{match[2]}]"
+
+    subject, separator, rest = message.partition(": ")
+    return _SUBJECT.sub(renamed, subject) + separator + re.sub(r"\w+", lambda word: _plain(names, word[0]), rest)
+
+
+def _plain(names, word):
+    return names.get(word, word).partition("[")[0]
+
+
+def extents(**sides):
+    """(PH, PW) of two arguments, checked by their own names."""
+    return tuple(positive_integer(value, name) for name, value in sides.items())
 
 
 def _arithmetic(features):
     return "float64" if features.dtype == np.float64 else "float32"
 
 
+def pool(features, boxes, index, size, scale, rule):
+    """Maximum of each bin under a rule of `fastroi.roi_pool`."""
+    return native(ops.roi_pool, features, boxes, size, scale, rule=rule, batch_indices=index)
+
+
 def align(features, boxes, index, size, scale, ratio, aligned, reduce="mean"):
     """RoIAlign of (K, 4) boxes with (K,) images, or of (K, 5) rows where `index` is None."""
-    return ops.roi_align(
+    return native(
+        ops.roi_align,
         features,
         boxes,
         size,
@@ -32,14 +238,23 @@ def align(features, boxes, index, size, scale, ratio, aligned, reduce="mean"):
 
 def ps_pool(features, boxes, index, size, scale, rule, group=None):
     """Position-sensitive pooling, channels in the order class, bin row, bin column."""
-    return ops.ps_roi_pool(
-        features, boxes, size, scale, rule=rule, group_size=group, batch_indices=index, arithmetic=_arithmetic(features)
+    return native(
+        ops.ps_roi_pool,
+        features,
+        boxes,
+        size,
+        scale,
+        rule=rule,
+        group_size=group,
+        batch_indices=index,
+        arithmetic=_arithmetic(features),
     )
 
 
 def ps_align(features, boxes, index, size, scale, ratio, aligned):
     """Position-sensitive RoIAlign, channels in the order class, bin row, bin column."""
-    return ops.ps_roi_align(
+    return native(
+        ops.ps_roi_align,
         features,
         boxes,
         size,
@@ -51,9 +266,9 @@ def ps_align(features, boxes, index, size, scale, ratio, aligned):
     )
 
 
-def crop(features, boxes, index, size, method, fill, *, exact_end, layout="NCHW"):
+def crop(features, boxes, index, size, method, fill, *, exact_end, layout="NCHW", run=native):
     """crop_and_resize of y1, x1, y2, x2 boxes; `exact_end` puts the last sample on the box's end."""
-    cropped = ops.crop_and_resize(features, boxes, index, size, method, fill, layout=layout)
+    cropped = run(ops.crop_and_resize, features, boxes, index, size, method, fill, layout=layout)
     if exact_end:
         _put_last_on_end(cropped, features, boxes, index, size, method, fill)
     return cropped
@@ -66,7 +281,7 @@ def _put_last_on_end(cropped, features, boxes, index, size, method, fill):
     corner = boxes[:, [2, 3, 2, 3]]
 
     def sample(where, extents):
-        return ops.crop_and_resize(features, where, index, extents, method, fill, layout="NCHW")
+        return aside(ops.crop_and_resize, features, where, index, extents, method, fill, layout="NCHW")
 
     if height > 1:
         cropped[:, :, -1:, :] = sample(bottom, (1, width))
@@ -79,8 +294,16 @@ def _put_last_on_end(cropped, features, boxes, index, size, method, fill):
 def multiscale(maps, rows, size, scales, ratio, aligned, levels):
     """RoIAlign of (K, 5) rows, each on the level `levels` says; zeros where that is negative."""
     assigned = levels >= 0
-    pooled = pyramid.multiscale_roi_align(
-        maps, rows, size, scales, ratio, aligned, levels=np.where(assigned, levels, 0), arithmetic=_arithmetic(maps[0])
+    pooled = native(
+        pyramid.multiscale_roi_align,
+        maps,
+        rows,
+        size,
+        scales,
+        ratio,
+        aligned,
+        levels=np.where(assigned, levels, 0),
+        arithmetic=_arithmetic(maps[0]),
     )
     pooled[~assigned] = 0
     return pooled
@@ -98,7 +321,8 @@ def levels(boxes, first, count, rule, canonical_size, canonical_level):
 
 def turned(features, boxes, index, size, scale, ratio, *, aligned, clockwise, degrees):
     """RoIAlign of (K, 5) boxes centre x, centre y, width, height, angle."""
-    return rotated.roi_align_rotated(
+    return native(
+        rotated.roi_align_rotated,
         features,
         boxes,
         size,
@@ -114,7 +338,8 @@ def turned(features, boxes, index, size, scale, ratio, *, aligned, clockwise, de
 
 def turned_with_orientations(features, boxes, index, size, scale, ratio, orientations, clockwise):
     """The same, with orientation channels that turn with the angle (radians)."""
-    return rotated.riroi_align_rotated(
+    return native(
+        rotated.riroi_align_rotated,
         features,
         boxes,
         size,
@@ -129,14 +354,24 @@ def turned_with_orientations(features, boxes, index, size, scale, ratio, orienta
 
 def deform(features, boxes, index, offset, size, scale, ratio, gamma):
     """RoIAlign whose bins move by gamma times extent times offset."""
-    return deformable.deform_roi_pool(
-        features, boxes, offset, size, scale, ratio, gamma, batch_indices=index, arithmetic=_arithmetic(features)
+    return native(
+        deformable.deform_roi_pool,
+        features,
+        boxes,
+        offset,
+        size,
+        scale,
+        ratio,
+        gamma,
+        batch_indices=index,
+        arithmetic=_arithmetic(features),
     )
 
 
-def deform_ps(features, boxes, index, offsets, size, group, part, samples, trans_std, scale):
+def deform_ps(features, boxes, index, offsets, size, group, part, samples, trans_std, scale, run=native):
     """Deformable position-sensitive pooling, channels in the order class, bin row, bin column."""
-    return deformable.deform_ps_roi_pool(
+    return run(
+        deformable.deform_ps_roi_pool,
         features,
         boxes,
         offsets,
@@ -151,11 +386,18 @@ def deform_ps(features, boxes, index, offsets, size, group, part, samples, trans
     )
 
 
+def soft_dtype(image_masks):
+    """The dtype of soft masks made of these."""
+    return np.float64 if np.asarray(image_masks).dtype == np.float64 else np.float32
+
+
 def paste(values, boxes, image_shape, rule):
     """Soft masks laid on the image, interpolated in float32 as the frameworks do."""
-    return masks.paste_masks(values, boxes, image_shape, None, rule=rule, arithmetic="float32")
+    return aside(masks.paste_masks, values, boxes, image_shape, None, rule=rule, arithmetic="float32")
 
 
 def project(image_masks, boxes, indices, size, aligned):
     """Soft targets: RoIAlign of the chosen masks at scale 1, in float32."""
-    return masks.crop_masks(image_masks, boxes, size, None, aligned=aligned, mask_indices=indices, arithmetic="float32")
+    return aside(
+        masks.crop_masks, image_masks, boxes, size, None, aligned=aligned, mask_indices=indices, arithmetic="float32"
+    )

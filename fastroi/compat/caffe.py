@@ -10,6 +10,7 @@ from . import _boxes, _calls
 __all__ = ["psroi_pooling", "roi_pooling", "roi_warping"]
 
 
+@_calls.operator(features="bottom_data", rois="bottom_rois", batch_indices="bottom_rois[{}, 0]")
 def roi_pooling(bottom_data, bottom_rois, *, pooled_h, pooled_w, spatial_scale=1.0):
     """Layer ``ROIPooling`` of Fast R-CNN: rule ``"fast_rcnn_f32"`` of `fastroi.roi_pool`.
 
@@ -22,7 +23,7 @@ def roi_pooling(bottom_data, bottom_rois, *, pooled_h, pooled_w, spatial_scale=1
     pooled_h, pooled_w : int
         PH and PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
 
     Returns
     -------
@@ -44,10 +45,14 @@ def roi_pooling(bottom_data, bottom_rois, *, pooled_h, pooled_w, spatial_scale=1
     array([[[[10.]]]], dtype=float32)
     """
     features = _boxes.array(bottom_data, "bottom_data", 4)
-    boxes, index = _boxes.truncated_index(_boxes.columns(bottom_rois, "bottom_rois", 5))
-    return ops.roi_pool(features, boxes, (pooled_h, pooled_w), spatial_scale, rule="fast_rcnn_f32", batch_indices=index)
+    boxes, index = _boxes.truncated_index(_boxes.columns(bottom_rois, "bottom_rois", 5), "bottom_rois")
+    size = _calls.extents(pooled_h=pooled_h, pooled_w=pooled_w)
+    return _calls.pool(features, boxes, index, size, spatial_scale, "fast_rcnn_f32")
 
 
+@_calls.operator(
+    features="bottom_data", rois="bottom_rois", batch_indices="bottom_rois[{}, 0]", output_size="group_size"
+)
 def psroi_pooling(bottom_data, bottom_rois, *, spatial_scale, output_dim, group_size):
     """Layer ``PSROIPooling`` of R-FCN: position-sensitive mean of each bin.
 
@@ -61,7 +66,7 @@ def psroi_pooling(bottom_data, bottom_rois, *, spatial_scale, output_dim, group_
     bottom_rois : ndarray, float32
         (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     output_dim : int
         Classes C of the result.
     group_size : int
@@ -89,10 +94,11 @@ def psroi_pooling(bottom_data, bottom_rois, *, spatial_scale, output_dim, group_
     """
     features = _boxes.array(bottom_data, "bottom_data", 4)
     _boxes.check_channels(features, "bottom_data", output_dim, group_size)
-    boxes, index = _boxes.truncated_index(_boxes.columns(bottom_rois, "bottom_rois", 5))
+    boxes, index = _boxes.truncated_index(_boxes.columns(bottom_rois, "bottom_rois", 5), "bottom_rois")
     return _calls.ps_pool(features, boxes, index, group_size, spatial_scale, "rfcn")
 
 
+@_calls.operator(features="bottom_data", rois="bottom_rois", batch_indices="bottom_rois[{}, 0]")
 def roi_warping(bottom_data, bottom_rois, *, pooled_h, pooled_w, spatial_scale=1.0):
     """Layer ``ROIWarping`` of MNC: one bilinear sample at the start corner of each bin.
 
@@ -105,7 +111,7 @@ def roi_warping(bottom_data, bottom_rois, *, pooled_h, pooled_w, spatial_scale=1
     pooled_h, pooled_w : int
         PH and PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
 
     Returns
     -------
@@ -128,5 +134,6 @@ def roi_warping(bottom_data, bottom_rois, *, pooled_h, pooled_w, spatial_scale=1
            [6. , 7.5]], dtype=float32)
     """
     features = _boxes.array(bottom_data, "bottom_data", 4)
-    boxes, index = _boxes.truncated_index(_boxes.columns(bottom_rois, "bottom_rois", 5))
-    return ops.roi_warp(features, boxes, (pooled_h, pooled_w), spatial_scale, batch_indices=index)
+    boxes, index = _boxes.truncated_index(_boxes.columns(bottom_rois, "bottom_rois", 5), "bottom_rois")
+    size = _calls.extents(pooled_h=pooled_h, pooled_w=pooled_w)
+    return _calls.native(ops.roi_warp, features, boxes, size, spatial_scale, batch_indices=index)

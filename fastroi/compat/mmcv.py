@@ -8,8 +8,15 @@ import numpy as np
 
 from .. import ops
 from . import _boxes, _calls
+from ._layers import Layer
 
 __all__ = [
+    "DeformRoIPool",
+    "PrRoIPool",
+    "RiRoIAlignRotated",
+    "RoIAlign",
+    "RoIAlignRotated",
+    "RoIPool",
     "deform_roi_pool",
     "prroi_pool",
     "riroi_align_rotated",
@@ -19,6 +26,7 @@ __all__ = [
 ]
 
 
+@_calls.operator(features="input", rois="rois", batch_indices="rois[{}, 0]")
 def roi_pool(input, rois, output_size, spatial_scale=1.0):
     """Maximum of each bin: ``mmcv.ops.roi_pool``, rule ``"mmcv"`` of `fastroi.roi_pool`.
 
@@ -55,9 +63,10 @@ def roi_pool(input, rois, output_size, spatial_scale=1.0):
     """
     features = _boxes.array(input, "input", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
-    return ops.roi_pool(features, boxes, output_size, _boxes.c_float(spatial_scale), rule="mmcv", batch_indices=index)
+    return _calls.pool(features, boxes, index, output_size, spatial_scale, "mmcv")
 
 
+@_calls.operator(features="input", rois="rois", batch_indices="rois[{}, 0]")
 def roi_align(input, rois, output_size, spatial_scale=1.0, sampling_ratio=0, pool_mode="avg", aligned=True):
     """Mean or maximum of bilinear samples: ``mmcv.ops.roi_align``.
 
@@ -106,13 +115,14 @@ def roi_align(input, rois, output_size, spatial_scale=1.0, sampling_ratio=0, poo
         boxes,
         index,
         output_size,
-        _boxes.c_float(spatial_scale),
+        spatial_scale,
         sampling_ratio,
         aligned,
         "mean" if pool_mode == "avg" else "max",
     )
 
 
+@_calls.operator(features="input", rois="rois", batch_indices="rois[{}, 0]")
 def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio=0, aligned=True, clockwise=False):
     """Mean of bilinear samples of a turned grid: ``mmcv.ops.roi_align_rotated``.
 
@@ -158,7 +168,7 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio=0,
         boxes,
         index,
         output_size,
-        _boxes.c_float(spatial_scale),
+        spatial_scale,
         sampling_ratio,
         aligned=aligned,
         clockwise=clockwise,
@@ -166,6 +176,13 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio=0,
     )
 
 
+@_calls.operator(
+    rois="rois",
+    batch_indices="rois[{}, 0]",
+    output_size="out_size",
+    sampling_ratio="num_samples",
+    orientations="num_orientations",
+)
 def riroi_align_rotated(features, rois, out_size, spatial_scale, num_samples=0, num_orientations=8, clockwise=False):
     """Rotation-invariant RoIAlign of ReDet: ``mmcv.ops.riroi_align_rotated``.
 
@@ -207,10 +224,11 @@ def riroi_align_rotated(features, rois, out_size, spatial_scale, num_samples=0, 
     features = _boxes.array(features, "features", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 6))
     return _calls.turned_with_orientations(
-        features, boxes, index, out_size, _boxes.c_float(spatial_scale), num_samples, num_orientations, clockwise
+        features, boxes, index, out_size, spatial_scale, num_samples, num_orientations, clockwise
     )
 
 
+@_calls.operator(rois="rois", batch_indices="rois[{}, 0]")
 def prroi_pool(features, rois, output_size, spatial_scale=1.0):
     """Exact mean of the bilinear surface: ``mmcv.ops.prroi_pool``.
 
@@ -245,9 +263,10 @@ def prroi_pool(features, rois, output_size, spatial_scale=1.0):
     """
     features = _boxes.array(features, "features", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
-    return ops.prroi_pool(features, boxes, output_size, _boxes.c_float(spatial_scale), batch_indices=index)
+    return _calls.native(ops.prroi_pool, features, boxes, output_size, spatial_scale, batch_indices=index)
 
 
+@_calls.operator(floats=("gamma",), features="input", rois="rois", batch_indices="rois[{}, 0]")
 def deform_roi_pool(input, rois, offset=None, output_size=None, spatial_scale=1.0, sampling_ratio=0, gamma=0.1):
     """RoIAlign whose bins move: ``mmcv.ops.deform_roi_pool``.
 
@@ -296,7 +315,181 @@ def deform_roi_pool(input, rois, offset=None, output_size=None, spatial_scale=1.
         index,
         offset,
         output_size,
-        _boxes.c_float(spatial_scale),
+        spatial_scale,
         sampling_ratio,
-        _boxes.c_float(gamma),
+        gamma,
     )
+
+
+class RoIPool(Layer):
+    """`roi_pool` with fixed settings: ``mmcv.ops.RoIPool``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale
+        As in `roi_pool`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import mmcv
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> mmcv.RoIPool(1)(features, np.array([[0, 0, 0, 2, 2]], np.float32))
+    array([[[[10.]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale=1.0):
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale)
+
+    def __call__(self, input, rois, *, out=None, num_threads=None):
+        """Pool as `roi_pool` does."""
+        return roi_pool(input=input, rois=rois, **self._settings, out=out, num_threads=num_threads)
+
+
+class RoIAlign(Layer):
+    """`roi_align` with fixed settings: ``mmcv.ops.RoIAlign``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio, pool_mode, aligned
+        As in `roi_align`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import mmcv
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> mmcv.RoIAlign(1)(features, np.array([[0, 0, 0, 2, 2]], np.float32))
+    array([[[[2.5]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale=1.0, sampling_ratio=0, pool_mode="avg", aligned=True):
+        super().__init__(
+            output_size=output_size,
+            spatial_scale=spatial_scale,
+            sampling_ratio=sampling_ratio,
+            pool_mode=pool_mode,
+            aligned=aligned,
+        )
+
+    def __call__(self, input, rois, *, out=None, num_threads=None):
+        """Pool as `roi_align` does."""
+        return roi_align(input=input, rois=rois, **self._settings, out=out, num_threads=num_threads)
+
+
+class RoIAlignRotated(Layer):
+    """`roi_align_rotated` with fixed settings: ``mmcv.ops.RoIAlignRotated``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio, aligned, clockwise
+        As in `roi_align_rotated`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import mmcv
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> mmcv.RoIAlignRotated(1, 1.0, 2)(features, np.array([[0, 2, 2, 2, 2, 0]], np.float32))
+    array([[[[7.5]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale, sampling_ratio=0, aligned=True, clockwise=False):
+        super().__init__(
+            output_size=output_size,
+            spatial_scale=spatial_scale,
+            sampling_ratio=sampling_ratio,
+            aligned=aligned,
+            clockwise=clockwise,
+        )
+
+    def __call__(self, input, rois, *, out=None, num_threads=None):
+        """Pool as `roi_align_rotated` does."""
+        return roi_align_rotated(input=input, rois=rois, **self._settings, out=out, num_threads=num_threads)
+
+
+class RiRoIAlignRotated(Layer):
+    """`riroi_align_rotated` with fixed settings: ``mmcv.ops.RiRoIAlignRotated``.
+
+    Parameters
+    ----------
+    out_size, spatial_scale, num_samples, num_orientations, clockwise
+        As in `riroi_align_rotated`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import mmcv
+    >>> features = np.ones((1, 2, 4, 4), np.float32)
+    >>> mmcv.RiRoIAlignRotated(1, 1.0, num_orientations=2)(features, np.array([[0, 2, 2, 2, 2, 0]], np.float32))
+    array([[[[1.]],
+    <BLANKLINE>
+            [[1.]]]], dtype=float32)
+    """
+
+    def __init__(self, out_size, spatial_scale, num_samples=0, num_orientations=8, clockwise=False):
+        super().__init__(
+            out_size=out_size,
+            spatial_scale=spatial_scale,
+            num_samples=num_samples,
+            num_orientations=num_orientations,
+            clockwise=clockwise,
+        )
+
+    def __call__(self, features, rois, *, out=None, num_threads=None):
+        """Pool as `riroi_align_rotated` does."""
+        return riroi_align_rotated(features=features, rois=rois, **self._settings, out=out, num_threads=num_threads)
+
+
+class PrRoIPool(Layer):
+    """`prroi_pool` with fixed settings: ``mmcv.ops.PrRoIPool``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale
+        As in `prroi_pool`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import mmcv
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> mmcv.PrRoIPool(1)(features, np.array([[0, 0, 0, 2, 2]], np.float32))
+    array([[[[5.]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale=1.0):
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale)
+
+    def __call__(self, features, rois, *, out=None, num_threads=None):
+        """Pool as `prroi_pool` does."""
+        return prroi_pool(features=features, rois=rois, **self._settings, out=out, num_threads=num_threads)
+
+
+class DeformRoIPool(Layer):
+    """`deform_roi_pool` with fixed settings: ``mmcv.ops.DeformRoIPool``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale, sampling_ratio, gamma
+        As in `deform_roi_pool`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import mmcv
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> mmcv.DeformRoIPool(1)(features, np.array([[0, 1, 1, 3, 3]], np.float32))
+    array([[[[7.5]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale=1.0, sampling_ratio=0, gamma=0.1):
+        super().__init__(
+            output_size=output_size, spatial_scale=spatial_scale, sampling_ratio=sampling_ratio, gamma=gamma
+        )
+
+    def __call__(self, input, rois, offset=None, *, out=None, num_threads=None):
+        """Pool as `deform_roi_pool` does."""
+        return deform_roi_pool(
+            input=input, rois=rois, offset=offset, **self._settings, out=out, num_threads=num_threads
+        )

@@ -5,12 +5,12 @@ Verified against mxnet 1.9: see docs/compat.md.
 
 import numpy as np
 
-from .. import ops
 from . import _boxes, _calls
 
 __all__ = ["DeformablePSROIPooling", "PSROIPooling", "ROIAlign", "ROIPooling", "RROIAlign"]
 
 
+@_calls.operator(features="data", rois="rois", batch_indices="rois[{}, 0]", output_size="pooled_size")
 def ROIPooling(data, rois, pooled_size, spatial_scale):
     """Maximum of each bin: ``mx.nd.ROIPooling``, rule ``"fast_rcnn_f32"`` of `fastroi.roi_pool`.
 
@@ -24,7 +24,7 @@ def ROIPooling(data, rois, pooled_size, spatial_scale):
     pooled_size : (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
 
     Returns
     -------
@@ -51,11 +51,14 @@ def ROIPooling(data, rois, pooled_size, spatial_scale):
     rule = "fast_rcnn_f32" if features.dtype == np.float32 else "fast_rcnn_f64"
 
     def pool(boxes, index):
-        return ops.roi_pool(features, boxes, pooled_size, spatial_scale, rule=rule, batch_indices=index)
+        return _calls.pool(features, boxes, index, pooled_size, spatial_scale, rule)
 
     return _boxes.with_zero_rows(pool, boxes, index, known)
 
 
+@_calls.operator(
+    features="data", rois="rois", batch_indices="rois[{}, 0]", output_size="pooled_size", sampling_ratio="sample_ratio"
+)
 def ROIAlign(data, rois, pooled_size, spatial_scale, sample_ratio=-1, position_sensitive=False, aligned=False):
     """Mean of bilinear samples: ``mx.nd.contrib.ROIAlign``.
 
@@ -69,7 +72,7 @@ def ROIAlign(data, rois, pooled_size, spatial_scale, sample_ratio=-1, position_s
     pooled_size : (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     sample_ratio : int
         Samples per bin and axis; 0 or less takes ceil(extent / P).
     position_sensitive : bool
@@ -109,6 +112,7 @@ def ROIAlign(data, rois, pooled_size, spatial_scale, sample_ratio=-1, position_s
     return _boxes.with_zero_rows(pool, boxes, index, known)
 
 
+@_calls.operator(features="data", rois="rois", batch_indices="rois[{}, 0]", output_size="pooled_size")
 def PSROIPooling(data, rois, spatial_scale, output_dim, pooled_size, group_size=0):
     """Position-sensitive mean of each bin: ``mx.nd.contrib.PSROIPooling`` (R-FCN's rule).
 
@@ -119,7 +123,7 @@ def PSROIPooling(data, rois, spatial_scale, output_dim, pooled_size, group_size=
     rois : ndarray
         (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     output_dim : int
         Classes C of the result.
     pooled_size : int
@@ -153,6 +157,9 @@ def PSROIPooling(data, rois, spatial_scale, output_dim, pooled_size, group_size=
     return _calls.ps_pool(features, boxes, index, pooled_size, spatial_scale, "rfcn", group)
 
 
+@_calls.operator(
+    floats=("trans_std",), features="data", rois="rois", batch_indices="rois[{}, 0]", output_size="pooled_size"
+)
 def DeformablePSROIPooling(
     data,
     rois,
@@ -179,7 +186,7 @@ def DeformablePSROIPooling(
         (K, 2 * classes, part_size, part_size) offsets: horizontal plane, then vertical, for each
         class.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     output_dim : int
         Classes C of the result.
     group_size : int
@@ -191,7 +198,7 @@ def DeformablePSROIPooling(
     sample_per_part : int
         Samples per bin on each axis.
     trans_std : float
-        Factor of the offsets.
+        Factor of the offsets, rounded to float32.
     no_trans : bool
         Ignore `trans`.
 
@@ -235,6 +242,7 @@ def DeformablePSROIPooling(
     )
 
 
+@_calls.operator(features="data", rois="rois", batch_indices="rois[{}, 0]", output_size="pooled_size")
 def RROIAlign(data, rois, pooled_size, spatial_scale, sampling_ratio=-1):
     """Mean of bilinear samples of a turned grid: ``mx.nd.contrib.RROIAlign``.
 
@@ -250,7 +258,7 @@ def RROIAlign(data, rois, pooled_size, spatial_scale, sampling_ratio=-1):
     pooled_size : (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     sampling_ratio : int
         Samples per bin and axis; 0 or less takes ceil(extent / P).
 

@@ -6,12 +6,13 @@ docs/compat.md.
 
 import numpy as np
 
-from .. import ops
+from .._checks.numbers import output_extents
 from . import _boxes, _calls
 
 __all__ = ["crop_and_resize", "max_roi_pool", "roi_align"]
 
 
+@_calls.operator(features="X", rois="rois", batch_indices="rois[{}, 0]", output_size="pooled_shape")
 def max_roi_pool(X, rois, pooled_shape, spatial_scale=1.0):
     """Operator ``MaxRoiPool``: rule ``"fast_rcnn_f32"`` of `fastroi.roi_pool`.
 
@@ -24,7 +25,7 @@ def max_roi_pool(X, rois, pooled_shape, spatial_scale=1.0):
     pooled_shape : (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
 
     Returns
     -------
@@ -49,9 +50,10 @@ def max_roi_pool(X, rois, pooled_shape, spatial_scale=1.0):
     features = _boxes.array(X, "X", 4, np.float32)
     rois = _boxes.array(_boxes.columns(rois, "rois", 5), "rois", 2, np.float32)
     boxes, index = _boxes.truncated_index(rois)
-    return ops.roi_pool(features, boxes, pooled_shape, spatial_scale, rule="fast_rcnn_f32", batch_indices=index)
+    return _calls.pool(features, boxes, index, pooled_shape, spatial_scale, "fast_rcnn_f32")
 
 
+@_calls.operator(features="X")
 def roi_align(
     X,
     rois,
@@ -87,7 +89,7 @@ def roi_align(
     sampling_ratio : int
         Samples per bin and axis; 0 takes ceil(extent / P).
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
 
     Returns
     -------
@@ -99,7 +101,7 @@ def roi_align(
     TypeError
         Boxes in another dtype than the map.
     ValueError
-        A negative sampling ratio, an unknown mode, a box that is not finite, an index out of range.
+        A scale that is not positive, a negative sampling ratio, an unknown mode, a box that is not finite, an index out of range.
 
     Examples
     --------
@@ -119,15 +121,14 @@ def roi_align(
             f"coordinate_transformation_mode: {coordinate_transformation_mode!r} is not "
             "'half_pixel' or 'output_half_pixel'"
         )
-    if sampling_ratio < 0:
-        raise ValueError(f"sampling_ratio: {sampling_ratio} is negative")
+    _boxes.check_not_negative(sampling_ratio, "sampling_ratio")
     features = _boxes.array(X, "X", 4)
     boxes = _boxes.same_dtype(_boxes.columns(rois, "rois", 4), features, "rois", "X")
     return _calls.align(
         features,
         boxes,
         batch_indices,
-        (output_height, output_width),
+        _calls.extents(output_height=output_height, output_width=output_width),
         spatial_scale,
         sampling_ratio,
         coordinate_transformation_mode == "half_pixel",
@@ -135,6 +136,7 @@ def roi_align(
     )
 
 
+@_calls.operator(floats=("extrapolation_value",), features="X", output_size="crop_size", method="mode")
 def crop_and_resize(X, rois, batch_indices, crop_size, *, mode="bilinear", extrapolation_value=0.0):
     """ONNX Runtime's contributed ``com.microsoft.CropAndResize``.
 
@@ -181,5 +183,11 @@ def crop_and_resize(X, rois, batch_indices, crop_size, *, mode="bilinear", extra
     features = _boxes.array(X, "X", 4, np.float32)
     boxes = _boxes.array(_boxes.columns(rois, "rois", 4), "rois", 2, np.float32)
     return _calls.crop(
-        features, boxes, batch_indices, tuple(int(n) for n in crop_size), mode, extrapolation_value, exact_end=True
+        features,
+        boxes,
+        batch_indices,
+        output_extents(crop_size, "crop_size"),
+        mode,
+        extrapolation_value,
+        exact_end=True,
     )

@@ -1,4 +1,4 @@
-"""OpenVINO's RoI operations as its CPU plugin computes them in float32.
+"""OpenVINO's RoI operations as its CPU plugin computes them, in float32 whatever the dtype of the map.
 
 The names and arguments are those of the Python operation sets (``openvino.opset15``), with arrays
 in place of nodes.  Verified against openvino 2026.4: see docs/compat.md.
@@ -7,6 +7,7 @@ in place of nodes.  Verified against openvino 2026.4: see docs/compat.md.
 import numpy as np
 
 from .. import ops
+from .._checks.numbers import positive_integer
 from . import _boxes, _calls
 
 __all__ = [
@@ -19,21 +20,26 @@ __all__ = [
 ]
 
 
-def _before_end_marker(coords):
-    """How many rows precede the first whose image index is -1, which ends the list."""
-    ends = np.flatnonzero(coords[:, 0] == -1)
-    return int(ends[0]) if len(ends) else len(coords)
+def _listed(coords):
+    """Boxes, images, and which rows precede the first whose image is -1: that ends the list."""
+    boxes, index = _boxes.truncated_index(_boxes.columns(coords, "coords", 5), "coords")
+    listed = np.logical_and.accumulate(index != -1)
+    _boxes.check_finite(np.where(listed[:, None], boxes, 0), "coords")
+    return boxes, index, listed
 
 
-def _padded(result, count):
-    """`result` followed by zeros up to `count` rows."""
-    if len(result) == count:
-        return result
-    padded = np.zeros((count, *result.shape[1:]), result.dtype)
-    padded[: len(result)] = result
-    return padded
+def _check_counts(**counts):
+    for name, count in counts.items():
+        positive_integer(count, name)
 
 
+@_calls.operator(
+    in_float32="input",
+    features="input",
+    rois="coords",
+    batch_indices="coords[{}, 0]",
+    output_size="output_roi",
+)
 def roi_pooling(input, coords, output_roi, spatial_scale, method="max"):
     """Operation ``ROIPooling``: maximum of each bin, or one bilinear sample per bin.
 
@@ -52,7 +58,7 @@ def roi_pooling(input, coords, output_roi, spatial_scale, method="max"):
     output_roi : (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     method : {"max", "bilinear"}
         How a bin is computed.
 
@@ -78,24 +84,23 @@ def roi_pooling(input, coords, output_roi, spatial_scale, method="max"):
     if method not in ("max", "bilinear"):
         raise ValueError(f"method: {method!r} is not 'max' or 'bilinear'")
     features = _boxes.array(input, "input", 4)
-    coords = _boxes.columns(coords, "coords", 5)
-    listed = _before_end_marker(coords)
-    boxes, index = _boxes.truncated_index(coords[:listed])
-    if method == "max":
-        result = ops.roi_pool(
-            features, _boxes.scaled_float32(boxes, spatial_scale), output_roi, rule="fast_rcnn", batch_indices=index
-        )
-    else:
-        result = _bilinear_pooling(features, boxes, index, output_roi)
-    return _padded(result, len(coords))
+    boxes, index, listed = _listed(coords)
+
+    def pool(boxes, index):
+        boxes = _boxes.in_float32(boxes, "coords")
+        if method == "bilinear":
+            return _bilinear_pooling(features, boxes, index, output_roi)
+        return _calls.pool(features, _boxes.scaled_float32(boxes, spatial_scale), index, output_roi, 1.0, "fast_rcnn")
+
+    return _boxes.with_zero_rows(pool, boxes, index, listed)
 
 
 def _bilinear_pooling(features, boxes, index, extents):
     """crop_and_resize of boxes given as fractions x1, y1, x2, y2, with 0 outside the map."""
-    unit = np.asarray(boxes, np.float32)[:, [1, 0, 3, 2]]
-    return _calls.crop(features, unit, index, extents, "bilinear", 0.0, exact_end=True)
+    return _calls.crop(features, boxes[:, [1, 0, 3, 2]], index, extents, "bilinear", 0.0, exact_end=True)
 
 
+@_calls.operator(in_float32="data", features="data")
 def roi_align(
     data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale, mode, aligned_mode="asymmetric"
 ):
@@ -117,7 +122,7 @@ def roi_align(
     sampling_ratio : int
         Samples per bin and axis; 0 takes ceil(extent / P).
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     mode : {"avg", "max"}
         Mean or maximum of the samples.
     aligned_mode : {"asymmetric", "half_pixel_for_nn", "half_pixel"}
@@ -147,14 +152,14 @@ def roi_align(
     if aligned_mode not in ("asymmetric", "half_pixel_for_nn", "half_pixel"):
         raise ValueError(f"aligned_mode: {aligned_mode!r} is not 'asymmetric', 'half_pixel_for_nn' or 'half_pixel'")
     features = _boxes.array(data, "data", 4)
-    boxes = np.asarray(_boxes.columns(rois, "rois", 4), np.float32)
+    boxes = _boxes.in_float32(_boxes.columns(rois, "rois", 4), "rois")
     if aligned_mode == "half_pixel":
         boxes = boxes + np.float32(0.5)
     return _calls.align(
         features,
         boxes,
         batch_indices,
-        (pooled_h, pooled_w),
+        _calls.extents(pooled_h=pooled_h, pooled_w=pooled_w),
         spatial_scale,
         sampling_ratio,
         aligned_mode != "asymmetric",
@@ -162,12 +167,15 @@ def roi_align(
     )
 
 
+@_calls.operator(
+    in_float32="input", features="input", rois="coords", batch_indices="coords[{}, 0]", output_size="group_size"
+)
 def psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_bins_x, spatial_bins_y, mode):
     """Operation ``PSROIPooling``: R-FCN's mean of each bin, or bilinear parts.
 
     With ``mode="average"`` the corners are round(x1) and round(x2 + 1), rounded before scaling, and
-    the channels are ordered class, bin row, bin column.  With ``mode="bilinear"`` the boxes are
-    fractions of the map; each is cut into `spatial_bins_x` by `spatial_bins_y` parts, every part is
+    the channels are ordered class, bin row, bin column.  With ``mode="bilinear"`` the boxes
+    times `spatial_scale` are fractions of the map; each is cut into `spatial_bins_x` by `spatial_bins_y` parts, every part is
     sampled on a grid of `group_size` points with its own `output_dim` channels (order part, class),
     and the parts are averaged; a sample outside the map is 0.
 
@@ -177,13 +185,14 @@ def psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_
         (N, output_dim * group_size ** 2, H, W); for bilinear
         (N, output_dim * spatial_bins_x * spatial_bins_y, H, W).
     coords : ndarray
-        (K, 5) ``[image, x1, y1, x2, y2]``, in image pixels, or in [0, 1] for bilinear.
+        (K, 5) ``[image, x1, y1, x2, y2]``, in image pixels; for bilinear, times `spatial_scale` in
+        [0, 1].  A row whose image is -1 ends the list: it and all later rows give zeros.
     output_dim : int
         Classes C of the result.
     group_size : int
         P, bins per side.
     spatial_scale : float
-        Map cells per image pixel; not used by bilinear.
+        Map cells per image pixel, rounded to float32.
     spatial_bins_x, spatial_bins_y : int
         Parts per side, for bilinear.
     mode : {"average", "bilinear"}
@@ -212,28 +221,52 @@ def psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_
     if mode not in ("average", "bilinear"):
         raise ValueError(f"mode: {mode!r} is not 'average' or 'bilinear'")
     features = _boxes.array(input, "input", 4)
+    _check_counts(
+        output_dim=output_dim, group_size=group_size, spatial_bins_x=spatial_bins_x, spatial_bins_y=spatial_bins_y
+    )
     parts = group_size**2 if mode == "average" else spatial_bins_x * spatial_bins_y
     if features.shape[1] != output_dim * parts:
         raise ValueError(f"input: {features.shape[1]} channels; {output_dim} x {parts} required")
-    boxes, index = _boxes.truncated_index(_boxes.columns(coords, "coords", 5))
-    boxes = np.asarray(boxes, np.float32)
-    if mode == "average":
-        return _calls.ps_pool(features, boxes, index, group_size, spatial_scale, "openvino")
-    return _mean_of_parts(features, boxes, index, output_dim, group_size, spatial_bins_x, spatial_bins_y)
+    boxes, index, listed = _listed(coords)
+
+    def pool(boxes, index):
+        boxes = _boxes.in_float32(boxes, "coords")
+        if mode == "average":
+            return _calls.ps_pool(features, boxes, index, group_size, spatial_scale, "openvino")
+        scaled = _boxes.scaled_float32(boxes, spatial_scale)
+        return _mean_of_parts(features, scaled, index, output_dim, group_size, spatial_bins_x, spatial_bins_y)
+
+    return _boxes.with_zero_rows(pool, boxes, index, listed)
+
+
+def _sampled(features, boxes, index, extents):
+    """crop_and_resize of boxes given as fractions x1, y1, x2, y2, the last sample where its rounding puts it."""
+    return _calls.aside(ops.crop_and_resize, features, boxes[:, [1, 0, 3, 2]], index, extents, layout="NCHW")
 
 
 def _mean_of_parts(features, boxes, index, classes, group, columns, rows):
     """The mean over the parts of a box, each sampled from the channels of its own."""
-    first, size = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
-    step = size / np.asarray([columns, rows], np.float32)
+    _calls.expect((len(boxes), classes, group, group), features.dtype)
+    with np.errstate(over="ignore"):
+        step = (boxes[:, 2:] - boxes[:, :2]) / np.asarray([columns, rows], np.float32)
     total = 0.0
     for part in range(columns * rows):
-        corner = first + np.asarray([part % columns, part // columns], np.float32) * step
+        place = np.asarray([part % columns, part // columns], np.float32)
+        corners = np.hstack([boxes[:, :2] + place * step, boxes[:, :2] + (place + 1) * step])
         own = features[:, part * classes : (part + 1) * classes]
-        total = total + _bilinear_pooling(own, np.hstack([corner, corner + step]), index, (group, group))
+        total = total + _sampled(own, corners, index, (group, group))
     return total / features.dtype.type(columns * rows)
 
 
+@_calls.operator(
+    in_float32="feature_maps",
+    floats=("trans_std",),
+    features="feature_maps",
+    rois="coords",
+    batch_indices="coords[{}, 0]",
+    output_size="group_size",
+    trans="offsets",
+)
 def deformable_psroi_pooling(
     feature_maps,
     coords,
@@ -255,25 +288,29 @@ def deformable_psroi_pooling(
     Parameters
     ----------
     feature_maps : ndarray, float32
-        (N, output_dim * group_size ** 2, H, W), order class, bin row, bin column.
+        (N, output_dim * group_size ** 2, H, W), order class, bin row, bin column; channels beyond are
+        not used.
     coords : ndarray
-        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels.
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels.  A row whose image is -1 ends the list.
     output_dim : int
         Classes C of the result.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     group_size : int
         P, bins per side.
     mode : {"bilinear_deformable"}
         The only one.
     spatial_bins_x, spatial_bins_y : int
-        Samples per bin on each axis; they must be equal.
+        Samples per bin on each axis.
     trans_std : float
-        Factor of the offsets.
+        Factor of the offsets, rounded to float32.
     part_size : int
         Cells per side of the grid of offsets.
     offsets : ndarray, optional
-        (K, 2 * classes, part_size, part_size): horizontal plane, then vertical, for each class.
+        (K, 2 * classes, part_size, part_size): horizontal plane, then vertical, for each class.  With
+        other last extents the numbers are taken in their order in memory, as the plugin takes them,
+        if there are enough: (K, 2, G, G) with the default `part_size` 1 is read as its first 2 K
+        numbers.
 
     Returns
     -------
@@ -283,7 +320,7 @@ def deformable_psroi_pooling(
     Raises
     ------
     ValueError
-        Another mode, unequal bins, channels that do not fit, invalid boxes.
+        Another mode, too few channels or offsets, invalid boxes.
 
     Examples
     --------
@@ -297,16 +334,67 @@ def deformable_psroi_pooling(
     """
     if mode != "bilinear_deformable":
         raise ValueError(f"mode: {mode!r} is not 'bilinear_deformable'")
-    if spatial_bins_x != spatial_bins_y:
-        raise ValueError(f"spatial_bins_x: {spatial_bins_x}, but spatial_bins_y is {spatial_bins_y}")
+    samples = {"spatial_bins_x": spatial_bins_x, "spatial_bins_y": spatial_bins_y}
+    _check_counts(output_dim=output_dim, group_size=group_size, part_size=part_size, **samples)
     features = _boxes.array(feature_maps, "feature_maps", 4)
-    _boxes.check_channels(features, "feature_maps", output_dim, group_size)
-    boxes, index = _boxes.truncated_index(_boxes.columns(coords, "coords", 5))
-    return _calls.deform_ps(
-        features, boxes, index, offsets, group_size, group_size, part_size, spatial_bins_x, trans_std, spatial_scale
-    )
+    used = output_dim * group_size**2
+    if features.shape[1] < used:
+        raise ValueError(
+            f"feature_maps: {features.shape[1]} channels; at least {output_dim} x {group_size**2} required"
+        )
+    boxes, index, listed = _listed(coords)
+    moves = _moves(offsets, listed, part_size)
+
+    def pool(boxes, index):
+        arguments = (
+            features[:, :used],
+            _boxes.in_float32(boxes, "coords"),
+            index,
+            moves,
+            group_size,
+            group_size,
+            part_size,
+        )
+        if spatial_bins_x == spatial_bins_y:
+            return _calls.deform_ps(*arguments, spatial_bins_x, trans_std, spatial_scale)
+        return _mean_of_samples(*arguments, spatial_bins_x, spatial_bins_y, trans_std, spatial_scale)
+
+    return _boxes.with_zero_rows(pool, boxes, index, listed)
 
 
+def _moves(offsets, listed, part):
+    """(K, 2 classes, part, part): the offsets as the plugin finds them in memory, whatever their last two extents."""
+    if offsets is None:
+        return None
+    offsets = _boxes.narrowed(_boxes.array(offsets, "offsets", 4))
+    shape = (len(listed), offsets.shape[1], part, part)
+    if len(offsets) != len(listed) or offsets.shape[1] < 2 or offsets.shape[1] % 2:
+        raise ValueError(f"offsets: shape {offsets.shape}; ({len(listed)}, 2 * classes, {part}, {part}) required")
+    if offsets.size < np.prod(shape):
+        raise ValueError(f"offsets: {offsets.size} numbers of shape {offsets.shape}; {shape} required")
+    moves = offsets.ravel()[: np.prod(shape)].reshape(shape)
+    return np.where(listed[:, None, None, None], moves, 0)
+
+
+def _mean_of_samples(features, boxes, index, moves, size, group, part, columns, rows, trans_std, scale):
+    """Bins of `columns` by `rows` samples, each of which is a bin of one sample that is moved to its place."""
+    _calls.expect((len(boxes), features.shape[1] // group**2, size, size), features.dtype)
+    if moves is None:
+        moves = np.zeros((len(boxes), 2, size, size), np.float32)
+    else:
+        of_bin = np.arange(size) * part // size
+        moves = moves[:, :, of_bin][..., of_bin] * np.float32(trans_std)
+    on_map = np.ones_like(features)
+    total = count = np.zeros((len(boxes), features.shape[1] // group**2, size, size), features.dtype)
+    for row, column in np.ndindex(rows, columns):
+        place = np.tile(np.array([column / columns, row / rows], np.float32) / size, moves.shape[1] // 2)
+        arguments = boxes, index, moves + place[:, None, None], size, group, size, 1, 1.0, scale
+        total = total + _calls.deform_ps(features, *arguments, run=_calls.aside)
+        count = count + _calls.deform_ps(on_map, *arguments, run=_calls.aside)
+    return total / np.maximum(count, 1)
+
+
+@_calls.operator(in_float32="data", features="data")
 def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale, clockwise_mode):
     """Operation ``ROIAlignRotated``: mean of bilinear samples of a turned grid.
 
@@ -325,7 +413,7 @@ def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ra
     sampling_ratio : int
         Samples per bin and axis; 0 takes ceil(extent / P).
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     clockwise_mode : bool
         A positive angle turns clockwise on the screen.
 
@@ -354,7 +442,7 @@ def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ra
         features,
         boxes,
         batch_indices,
-        (pooled_h, pooled_w),
+        _calls.extents(pooled_h=pooled_h, pooled_w=pooled_w),
         spatial_scale,
         sampling_ratio,
         aligned=True,
@@ -363,6 +451,13 @@ def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ra
     )
 
 
+@_calls.operator(
+    in_float32="inputs",
+    feature_pyramid="inputs",
+    features="inputs",
+    rois="inputs[0][{}]",
+    batch_indices="inputs[0][{}]",
+)
 def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_ratio, pyramid_scales, aligned=False):
     """Operation ``ExperimentalDetectronROIFeatureExtractor``: RoIAlign over one image's pyramid.
 
@@ -404,7 +499,7 @@ def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_r
     array([[[[5.]]]], dtype=float32)
     """
     rois, *levels = inputs
-    boxes = np.asarray(_boxes.columns(rois, "inputs[0]", 4), np.float32)
+    boxes = _boxes.in_float32(_boxes.columns(rois, "inputs[0]", 4), "inputs[0]")
     maps = [_boxes.array(level, f"inputs[{n}]", 4) for n, level in enumerate(levels, 1)]
     if any(len(level) != 1 for level in maps):
         raise ValueError("inputs: one image per level required")

@@ -6,10 +6,10 @@ sorted by image, and `boxes_num` says how many each image has.
 
 import numpy as np
 
-from .. import ops
 from . import _boxes, _calls
+from ._layers import Layer
 
-__all__ = ["distribute_fpn_proposals", "psroi_pool", "roi_align", "roi_pool"]
+__all__ = ["PSRoIPool", "RoIAlign", "RoIPool", "distribute_fpn_proposals", "psroi_pool", "roi_align", "roi_pool"]
 
 
 def _inputs(x, boxes, boxes_num):
@@ -27,11 +27,12 @@ def _inputs(x, boxes, boxes_num):
 
 
 def _rounded_corners(boxes, scale):
-    """Paddle's float64 corners: a float64 product with the float32 scale, rounded half away."""
+    """Paddle's float64 corners: a float64 product with the scale, rounded half away."""
     with np.errstate(over="ignore"):
-        return _boxes.rounded_half_away(boxes * np.float64(np.float32(scale)))
+        return _boxes.rounded_half_away(boxes * np.float64(scale))
 
 
+@_calls.operator(features="x", rois="boxes", batch_indices="boxes_num")
 def roi_pool(x, boxes, boxes_num, output_size, spatial_scale=1.0, name=None):
     """Maximum of each bin: ``paddle.vision.ops.roi_pool``.
 
@@ -76,9 +77,10 @@ def roi_pool(x, boxes, boxes_num, output_size, spatial_scale=1.0, name=None):
     features, boxes, index = _inputs(x, boxes, boxes_num)
     if features.dtype == np.float64:
         boxes, spatial_scale = _rounded_corners(boxes, spatial_scale), 1.0
-    return ops.roi_pool(features, boxes, output_size, spatial_scale, rule="fast_rcnn_f32", batch_indices=index)
+    return _calls.pool(features, boxes, index, output_size, spatial_scale, "fast_rcnn_f32")
 
 
+@_calls.operator(features="x", rois="boxes", batch_indices="boxes_num")
 def roi_align(x, boxes, boxes_num, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=True, name=None):
     """Mean of bilinear samples: ``paddle.vision.ops.roi_align``.
 
@@ -93,7 +95,7 @@ def roi_align(x, boxes, boxes_num, output_size, spatial_scale=1.0, sampling_rati
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     sampling_ratio : int
         Samples per bin and axis; 0 or less takes ceil(extent / P).
     aligned : bool
@@ -125,6 +127,7 @@ def roi_align(x, boxes, boxes_num, output_size, spatial_scale=1.0, sampling_rati
     return _calls.align(features, boxes, index, output_size, spatial_scale, sampling_ratio, aligned)
 
 
+@_calls.operator(features="x", rois="boxes", batch_indices="boxes_num")
 def psroi_pool(x, boxes, boxes_num, output_size, spatial_scale=1.0, name=None):
     """Position-sensitive mean of each bin: ``paddle.vision.ops.psroi_pool`` (R-FCN's rule).
 
@@ -142,7 +145,7 @@ def psroi_pool(x, boxes, boxes_num, output_size, spatial_scale=1.0, name=None):
     output_size : int
         P.
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
     name : object
         Not used.
 
@@ -208,7 +211,7 @@ def distribute_fpn_proposals(
     Raises
     ------
     ValueError
-        Levels out of order, or counts that do not add up to the boxes.
+        Levels out of order, a box that is not finite, or counts that do not add up to the boxes.
 
     Examples
     --------
@@ -222,6 +225,7 @@ def distribute_fpn_proposals(
     if not min_level <= max_level:
         raise ValueError(f"max_level: {max_level} is below min_level, {min_level}")
     boxes = _boxes.columns(fpn_rois, "fpn_rois", 4)
+    _boxes.check_finite(boxes, "fpn_rois")
     levels = _levels(boxes, min_level, max_level, refer_level, refer_scale, pixel_offset)
     members = [np.flatnonzero(levels == level) for level in range(min_level, max_level + 1)]
     restore = np.empty((len(boxes), 1), np.int32)
@@ -239,8 +243,86 @@ def distribute_fpn_proposals(
 def _levels(boxes, lowest, highest, refer_level, refer_scale, pixel_offset):
     """The level of each box, in the arithmetic of the boxes' dtype."""
     real = boxes.dtype.type
-    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     offset = real(1 if pixel_offset else 0)
-    area = np.where((width < 0) | (height < 0), real(0), (width + offset) * (height + offset))
+    with np.errstate(over="ignore"):
+        width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+        area = np.where((width < 0) | (height < 0), real(0), (width + offset) * (height + offset))
     level = np.floor(np.log2(np.sqrt(area) / real(refer_scale) + real(1e-6)) + real(refer_level))
     return np.clip(level, lowest, highest)
+
+
+class RoIPool(Layer):
+    """`roi_pool` with fixed settings: ``paddle.vision.ops.RoIPool``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale
+        As in `roi_pool`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import paddle
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> paddle.RoIPool(1)(features, np.array([[0, 0, 2, 2]], np.float32), [1])
+    array([[[[10.]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale=1.0):
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale)
+
+    def __call__(self, x, boxes, boxes_num, *, out=None, num_threads=None):
+        """Pool as `roi_pool` does."""
+        return roi_pool(x=x, boxes=boxes, boxes_num=boxes_num, **self._settings, out=out, num_threads=num_threads)
+
+
+class RoIAlign(Layer):
+    """`roi_align` with fixed settings: ``paddle.vision.ops.RoIAlign``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale
+        As in `roi_align`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import paddle
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> paddle.RoIAlign(1)(features, np.array([[0, 0, 2, 2]], np.float32), [1])
+    array([[[[2.5]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale=1.0):
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale)
+
+    def __call__(self, x, boxes, boxes_num, aligned=True, *, out=None, num_threads=None):
+        """Pool as `roi_align` does."""
+        return roi_align(
+            x=x, boxes=boxes, boxes_num=boxes_num, aligned=aligned, **self._settings, out=out, num_threads=num_threads
+        )
+
+
+class PSRoIPool(Layer):
+    """`psroi_pool` with fixed settings: ``paddle.vision.ops.PSRoIPool``.
+
+    Parameters
+    ----------
+    output_size, spatial_scale
+        As in `psroi_pool`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastroi.compat import paddle
+    >>> features = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    >>> paddle.PSRoIPool(1)(features, np.array([[0, 0, 2, 2]], np.float32), [1])
+    array([[[[5.]]]], dtype=float32)
+    """
+
+    def __init__(self, output_size, spatial_scale=1.0):
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale)
+
+    def __call__(self, x, boxes, boxes_num, *, out=None, num_threads=None):
+        """Pool as `psroi_pool` does."""
+        return psroi_pool(x=x, boxes=boxes, boxes_num=boxes_num, **self._settings, out=out, num_threads=num_threads)

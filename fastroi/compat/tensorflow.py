@@ -3,13 +3,13 @@
 Verified against tensorflow-cpu 2.21: see docs/compat.md.
 """
 
-import numpy as np
-
+from .._checks.numbers import output_extents
 from . import _boxes, _calls
 
 __all__ = ["crop_and_resize"]
 
 
+@_calls.operator(features="image", rois="boxes", batch_indices="box_indices", output_size="crop_size")
 def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", extrapolation_value=0.0, name=None):
     """Samples of a regular grid from corner to corner of each box.
 
@@ -58,12 +58,12 @@ def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", ext
     features = _boxes.array(image, "image", 4)
     if features.dtype.kind not in "fiu":
         raise TypeError(f"image: dtype {features.dtype} is not a real number type")
-    boxes = np.asarray(_boxes.columns(boxes, "boxes", 4), np.float32)
+    boxes = _boxes.in_float32(_boxes.columns(boxes, "boxes", 4), "boxes")
     return _calls.crop(
-        np.asarray(features, np.float32),
+        _boxes.narrowed(features),
         boxes,
         box_indices,
-        tuple(crop_size),
+        output_extents(crop_size, "crop_size"),
         method,
         extrapolation_value,
         exact_end=False,

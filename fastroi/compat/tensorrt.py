@@ -18,6 +18,7 @@ _CONVENTIONS = {-1: "clamp_align_corners", 0: "clamp_asymmetric", 1: "clamp_outp
 _LEGACY_IMAGE = (1024, 1024)
 
 
+@_calls.operator(features="X")
 def roi_align(
     X,
     rois,
@@ -49,7 +50,7 @@ def roi_align(
     sampling_ratio : int
         Samples per bin and axis; 0 takes ceil(extent / P).
     spatial_scale : float
-        Map cells per image pixel.
+        Map cells per image pixel, rounded to float32.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def roi_align(
         features,
         boxes,
         batch_indices,
-        (output_height, output_width),
+        _calls.extents(output_height=output_height, output_width=output_width),
         spatial_scale,
         sampling_ratio,
         bool(coordinate_transformation_mode),
@@ -87,6 +88,7 @@ def roi_align(
     )
 
 
+@_calls.operator(features="feature_maps")
 def crop_and_resize(feature_maps, rois, *, crop_height, crop_width):
     """Plugin ``CropAndResize``: TensorFlow's bilinear operator, 0 outside the map.
 
@@ -122,22 +124,17 @@ def crop_and_resize(feature_maps, rois, *, crop_height, crop_width):
     """
     features = _boxes.array(feature_maps, "feature_maps", 4, np.float32)
     rois = _boxes.array(rois, "rois", 4)
-    images, count = rois.shape[:2]
-    if rois.shape[2:] != (4, 1) or images != len(features):
+    if rois.shape[2:] != (4, 1) or len(rois) != len(features):
         raise ValueError(f"rois: shape {rois.shape}; ({len(features)}, B, 4, 1) required")
-    boxes = np.asarray(rois, np.float32).reshape(-1, 4)
-    pooled = _calls.crop(
-        features,
-        boxes,
-        np.repeat(np.arange(images), count),
-        (crop_height, crop_width),
-        "bilinear",
-        0.0,
-        exact_end=False,
-    )
-    return pooled.reshape(images, count, *pooled.shape[1:])
+    boxes = _flat_boxes(rois[..., 0], len(features))
+    size = _calls.extents(crop_height=crop_height, crop_width=crop_width)
+    shape = (*rois.shape[:2], features.shape[1], *size)
+    _calls.expect(shape, np.float32)
+    image = np.repeat(np.arange(len(rois)), rois.shape[1])
+    return _calls.crop(features, boxes, image, size, "bilinear", 0.0, exact_end=False, run=_calls.aside).reshape(shape)
 
 
+@_calls.operator(output_size="pooled_size")
 def pyramid_roi_align(
     rois,
     p2,
@@ -219,11 +216,12 @@ def pyramid_roi_align(
         roi_coords_transform, sampling_ratio = -1, 1
     if roi_coords_transform not in _CONVENTIONS:
         raise ValueError(f"roi_coords_transform: {roi_coords_transform!r} is not one of -1, 0, 1, 2")
-    if sampling_ratio < 0:
-        raise ValueError(f"sampling_ratio: {sampling_ratio} is negative")
+    _boxes.check_not_negative(sampling_ratio, "sampling_ratio")
     maps = _pyramid((p2, p3, p4, p5), ("p2", "p3", "p4", "p5"))
     size = np.array([_positive(side, "image_size") for side in image_size], np.float32)
     table = _flat_boxes(rois, len(maps[0]))
+    shape = _result_shape(rois, maps, pooled_size)
+    _calls.expect(shape, np.float32)
     rows, columns = (0, 1) if roi_coords_swap else (1, 0)
     low, high = np.minimum(table[:, :2], table[:, 2:]), np.maximum(table[:, :2], table[:, 2:])
     corners = np.stack([low[:, rows], low[:, columns], high[:, rows], high[:, columns]], axis=1)
@@ -241,9 +239,10 @@ def pyramid_roi_align(
     pooled = _from_levels(
         maps, corners, levels, scales, pooled_size, sampling_ratio, _CONVENTIONS[roi_coords_transform]
     )
-    return pooled.reshape(*np.shape(rois)[:2], *pooled.shape[1:])
+    return pooled.reshape(shape)
 
 
+@_calls.operator(output_size="pooled_size")
 def multilevel_crop_and_resize(rois, p2, p3, p4, p5, p6, *, pooled_size, image_size=(3, 832, 1344)):
     """Plugin ``MultilevelCropAndResize_TRT``: one clamped sample a bin, from five levels.
 
@@ -287,13 +286,14 @@ def multilevel_crop_and_resize(rois, p2, p3, p4, p5, p6, *, pooled_size, image_s
     maps = _pyramid((p2, p3, p4, p5, p6), ("p2", "p3", "p4", "p5", "p6"))
     _, height, width = (_positive(side, "image_size") for side in image_size)
     corners = _flat_boxes(rois, len(maps[0]))
+    shape = _result_shape(rois, maps, pooled_size)
+    _calls.expect(shape, np.float32)
     limits = np.array([height, width] * 2, np.float32)
     known = ((corners >= 0) & (corners <= limits)).all(axis=1) & (corners[:, :2] < corners[:, 2:]).all(axis=1)
-    areas = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
-    levels = _exceeded(areas, np.float32(224 * 224 / 4), 4)
+    levels = _exceeded(_boxes.areas(corners), np.float32(224 * 224 / 4), 4)
     scales = [(0.5 ** (level + 2),) * 2 for level in range(5)]
     pooled = _from_levels(maps, corners, np.where(known, levels, -1), scales, pooled_size, 1, "clamp_output_half_pixel")
-    return pooled.reshape(*np.shape(rois)[:2], *pooled.shape[1:])
+    return pooled.reshape(shape)
 
 
 def _pyramid(maps, names):
@@ -319,11 +319,17 @@ def _flat_boxes(rois, images):
     rois = _boxes.array(rois, "rois", 3)
     if rois.shape[0] != images or rois.shape[2] != 4:
         raise ValueError(f"rois: shape {rois.shape}; ({images}, R, 4) required")
-    finite = np.isfinite(rois).all(axis=2)
+    narrow = _boxes.narrowed(rois)
+    finite = np.isfinite(narrow).all(axis=2)
     if not finite.all():
         image, row = (int(n) for n in np.argwhere(~finite)[0])
-        raise ValueError(f"rois[{image}, {row}]: {rois[image, row].tolist()} is not finite")
-    return rois.astype(np.float32).reshape(-1, 4)
+        raise ValueError(f"rois[{image}, {row}]: {rois[image, row].tolist()} is not finite in float32")
+    return narrow.reshape(-1, 4)
+
+
+def _result_shape(rois, maps, pooled_size):
+    """(N, R, C, P, P)."""
+    return (*np.shape(rois)[:2], maps[0].shape[1], *_calls.extents(pooled_size=pooled_size) * 2)
 
 
 def _threshold(fpn_scale, image_size):
@@ -350,7 +356,8 @@ def _from_levels(maps, corners, levels, scales, size, ratio, convention):
     pooled = np.zeros((len(corners), channels, size, size), np.float32)
     for number, (level, scale) in enumerate(zip(maps, scales, strict=True)):
         rows = np.flatnonzero(levels == number)
-        pooled[rows] = ops.roi_align(
+        pooled[rows] = _calls.aside(
+            ops.roi_align,
             level,
             corners[rows][:, [1, 0, 3, 2]],
             size,

@@ -90,6 +90,10 @@ HUGE_CELLS = (
 ANGLES = (0.0, 1.5707963, -1.5707963, 3.1415927, 0.7853982, 1.0, -2.5, 7.0)
 
 
+# Scales that float32 cannot hold, for maps of float64.
+HOSTILE_SCALES = (1 / 3, 0.3, 1 / 7)
+
+
 def turned(rois, angles):
     """(K, 5) rows with corners as (K, 6) rows with centre, signed size and one of `angles`, in float32."""
     centre, size = (rois[:, 1:3] + rois[:, 3:5]) / 2, rois[:, 3:5] - rois[:, 1:3]

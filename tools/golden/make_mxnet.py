@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mxnet as mx
 import numpy as np
-from common import Recorder
+from common import HOSTILE_SCALES, Recorder
 
 SCALES = {"1": 1.0, "1_4": 0.25, "0_3": 0.3}
 
@@ -13,10 +13,46 @@ def call(op, dtype="float32", **args):
     def run(data, rois, trans=None):
         arrays = [mx.nd.array(data, dtype=dtype), mx.nd.array(rois, dtype=dtype)]
         if trans is not None:
-            arrays.append(mx.nd.array(trans))
+            arrays.append(mx.nd.array(trans, dtype=dtype))
         return op(*arrays, **args).asnumpy()
 
     return run
+
+
+def hostile(recorder):
+    """float64 maps with scales that float32 cannot hold, and rows of no image."""
+    for scale in HOSTILE_SCALES:
+        for op, feature, args in (
+            ("ROIPooling", "map_edge", {"pooled_size": (3, 2)}),
+            ("contrib.ROIAlign", "map_normal", {"pooled_size": (3, 2), "sample_ratio": -1}),
+            ("contrib.PSROIPooling", "map_ps", {"output_dim": 2, "pooled_size": 3}),
+            ("contrib.RROIAlign", "map_relu", {"pooled_size": (3, 2), "sampling_ratio": 2}),
+        ):
+            function = getattr(mx.nd.contrib, op.removeprefix("contrib."), None) or getattr(mx.nd, op)
+            dtypes = ("float32",) if op == "contrib.RROIAlign" else ("float32", "float64")
+            for dtype in dtypes:
+                every = {**args, "spatial_scale": scale}
+                # contrib.ROIAlign leaves what was in the memory there
+                unlisted = [3, 17, 38] if op == "ROIPooling" else []
+
+                def run(data, rois, function=function, every=every, dtype=dtype, unlisted=unlisted):
+                    rois = np.array(rois)
+                    rois[unlisted, 0] = -1
+                    rois[:, 5:] = np.degrees(rois[:, 5:])
+                    return call(function, dtype, **every)(data, rois)
+
+                rois = "rois_rotated" if op == "contrib.RROIAlign" else "rois_edge_1_4"
+                note = {"dtype": dtype, "unlisted": unlisted}
+                recorder.add(op, run, {"data": feature, "rois": rois}, {**every, **note})
+        args = {"spatial_scale": scale, "output_dim": 2, "group_size": 3, "pooled_size": 3, "part_size": 3}
+        args = {**args, "sample_per_part": 2, "trans_std": 0.1, "no_trans": False}
+        recorder.add(
+            "contrib.DeformablePSROIPooling",
+            call(mx.nd.contrib.DeformablePSROIPooling, "float64", **args),
+            {"data": "map_ps", "rois": "rois_random_1_4", "trans": "offsets_2"},
+            {**args, "dtype": "float64"},
+        )
+    recorder.write("_hostile")
 
 
 def main():
@@ -92,6 +128,7 @@ def main():
             {**args, "note": "angles turned into float32 degrees by numpy.degrees"},
         )
     recorder.write()
+    hostile(recorder)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnx.backend.test.loader as backend_vectors
 import onnxruntime
-from common import Recorder
+from common import HOSTILE_SCALES, Recorder
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
@@ -100,6 +100,30 @@ def roi_align(recorder, run, box_sets, ratios, feature, dtype=np.float32):
                     recorder.add("RoiAlign", call, {"X": feature, "rois": f"rois_{box_set}_{label}"}, {**args, **note})
 
 
+def hostile(recorder):
+    """float64 maps with scales that float32 cannot hold."""
+    for scale in HOSTILE_SCALES:
+        for mode in ("avg", "max"):
+            args = {"mode": mode, "output_height": 3, "output_width": 2, "sampling_ratio": 2, "spatial_scale": scale}
+            args["coordinate_transformation_mode"] = "output_half_pixel"
+
+            def call(X, rois, args=args):
+                boxes, index = split(rois, np.float64)
+                arrays = {"X": X.astype(np.float64), "rois": boxes, "batch_indices": index}
+                return run_onnxruntime("RoiAlign", arrays, args)
+
+            inputs = {"X": "map_normal", "rois": "rois_edge_1_4"}
+            recorder.add("RoiAlign", call, inputs, {**args, "dtype": "float64"})
+        args = {"pooled_shape": (3, 2), "spatial_scale": scale}
+        recorder.add(
+            "MaxRoiPool",
+            lambda X, rois, args=args: run_onnxruntime("MaxRoiPool", {"X": X, "rois": rois}, args),
+            {"X": "map_edge", "rois": "rois_random_1_4"},
+            args,
+        )
+    recorder.write("_hostile")
+
+
 def roi_align_opset_10(recorder):
     args = {"mode": "avg", "output_height": 2, "output_width": 3, "sampling_ratio": 2, "spatial_scale": 0.25}
 
@@ -160,6 +184,7 @@ def main():
     recorder.write("_align")
     roi_align(recorder, run_onnxruntime, sets[:1], (0, 2), "map_normal", np.float64)
     recorder.write("_align_f64")
+    hostile(recorder)
 
     recorder = Recorder("onnx", **versions)
     roi_align(recorder, run_reference, sets[:1] + sets[2:3], (0, 2), "map_relu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
-from common import Recorder
+from common import HOSTILE_SCALES, Recorder
 from openvino.utils.node_factory import NodeFactory
 
 SCALES = {"1": 1.0, "1_4": 0.25, "0_3": 0.3}
@@ -214,6 +214,89 @@ def detectron(recorder):
             )
 
 
+def ended(rois, row):
+    """The rows with image -1 in one of them, which ends the list."""
+    rois = np.array(rois)
+    if row is not None:
+        rois[row, 0] = -1
+    return rois
+
+
+def hostile(recorder):
+    """Scales that float32 cannot hold, float64 maps, lists that end, parts and channels that do not fit."""
+    for scale in HOSTILE_SCALES:
+        for dtype in ("float32", "float64"):
+            hostile_scales(recorder, scale, dtype)
+    for args, feature, offsets in (
+        ({"part_size": 1}, "map_ps", "offsets_1"),
+        ({"part_size": 2}, "map_ps", "offsets_2"),
+        ({"part_size": 3, "spatial_bins_x": 3, "spatial_bins_y": 2}, "map_ps", "offsets_2"),
+        ({"spatial_bins_x": 1, "spatial_bins_y": 4}, "map_ps", None),
+        ({}, "map_ps4", None),
+    ):
+        args = {"output_dim": 2, "spatial_scale": 1 / 3, "group_size": 3, "trans_std": 0.3, **args}
+
+        def deformable(feature_maps, coords, args=args, **offsets):
+            arrays = feature_maps, ended(coords, 150), *offsets.values()
+            return infer(lambda x, r, *o: ops.deformable_psroi_pooling(x, r, **args, **dict(zip(offsets, o))), *arrays)
+
+        inputs = {"feature_maps": feature, "coords": "rois_random_1_4", **({"offsets": offsets} if offsets else {})}
+        recorder.add("DeformablePSROIPooling", deformable, inputs, {**args, "end": 150})
+    recorder.write("_hostile")
+
+
+def hostile_scales(recorder, scale, dtype):
+    note = {"dtype": dtype, "end": 35}
+
+    def typed(array):
+        return array.astype(dtype)
+
+    def pool(input, coords):
+        return infer(lambda x, r: ops.roi_pooling(x, r, [3, 2], scale, "max"), typed(input), typed(ended(coords, 35)))
+
+    inputs = {"input": "map_edge", "coords": "rois_edge_1_4"}
+    recorder.add("ROIPooling", pool, inputs, {"output_roi": (3, 2), "spatial_scale": scale, "method": "max", **note})
+    for mode, output_dim, bins, feature in (("average", 2, 1, "map_ps"), ("bilinear", 8, 2, "map_ps4")):
+        args = {"output_dim": output_dim, "group_size": 3, "spatial_scale": scale, "mode": mode}
+        args = {**args, "spatial_bins_x": bins, "spatial_bins_y": bins}
+        if mode == "average":
+            inputs, rows = {"input": feature, "coords": "rois_edge_1_4"}, note
+        else:
+            inputs = {"input": feature, "boxes": "boxes_unit", "index": "boxes_unit_index"}
+            rows = {**note, "coords": "index, then boxes[:, [1, 0, 3, 2]]"}
+
+        def psroi(input, coords=None, boxes=None, index=None, args=args):
+            coords = unit_rois(boxes, index) if coords is None else coords
+            return infer(lambda x, r: ops.psroi_pooling(x, r, **args), typed(input), typed(ended(coords, 35)))
+
+        recorder.add("PSROIPooling", psroi, inputs, {**args, **rows})
+    args = {"pooled_h": 3, "pooled_w": 2, "sampling_ratio": 2, "spatial_scale": scale}
+
+    def align(data, rois):
+        boxes, index = split(rois)
+        return infer(lambda x, b, i: ops.roi_align(x, b, i, **args, mode="avg"), typed(data), typed(boxes), index)
+
+    recorder.add(
+        "ROIAlign", align, {"data": "map_normal", "rois": "rois_edge_1_4"}, {**args, "mode": "avg", "dtype": dtype}
+    )
+
+    def turned(data, rois):
+        boxes, index = split(rois)
+        return infer(
+            lambda x, b, i: ops.roi_align_rotated(x, b, i, **args, clockwise_mode=False),
+            typed(data),
+            typed(boxes),
+            index,
+        )
+
+    recorder.add(
+        "ROIAlignRotated",
+        turned,
+        {"data": "map_relu", "rois": "rois_rotated"},
+        {**args, "clockwise_mode": False, "dtype": dtype},
+    )
+
+
 def main():
     recorder = Recorder("openvino", openvino=ov.__version__)
     roi_pooling(recorder)
@@ -227,6 +310,7 @@ def main():
     rotated(recorder)
     detectron(recorder)
     recorder.write("_more")
+    hostile(recorder)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import paddle
-from common import Recorder
+from common import HOSTILE_SCALES, Recorder
 from paddle.vision import ops
 
 SCALES = {"1": 1.0, "1_4": 0.25, "0_3": 0.3}
@@ -27,6 +27,24 @@ def call(op, dtype="float32", **args):
         ).numpy()
 
     return run
+
+
+def hostile(recorder, note):
+    """float64 maps with scales that float32 cannot hold."""
+    for scale in HOSTILE_SCALES:
+        for op, feature, args in (
+            ("roi_pool", "map_edge", {"output_size": (3, 2)}),
+            ("psroi_pool", "map_ps", {"output_size": 3}),
+            ("roi_align", "map_normal", {"output_size": (3, 2), "sampling_ratio": -1, "aligned": False}),
+        ):
+            args = {**args, "spatial_scale": scale}
+            recorder.add(
+                op,
+                call(getattr(ops, op), "float64", **args),
+                {"x": feature, "boxes": "rois_edge_1_4"},
+                {**args, **note, "dtype": "float64"},
+            )
+    recorder.write("_hostile")
 
 
 def main():
@@ -100,6 +118,7 @@ def main():
         {**args, **note, "dtype": "float64"},
     )
     recorder.write("_align")
+    hostile(recorder, note)
 
 
 if __name__ == "__main__":

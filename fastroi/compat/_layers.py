@@ -1,0 +1,13 @@
+"""What the layer classes of the profiles are: an operator with its settings."""
+
+
+class Layer:
+    """An operator with its settings, which are attributes, called with a map and boxes."""
+
+    def __init__(self, **settings):
+        self._settings = settings
+        self.__dict__.update(settings)
+
+    def __repr__(self):
+        text = ", ".join(f"{key}={value!r}" for key, value in self._settings.items())
+        return f"{type(self).__name__}({text})"
