@@ -41,6 +41,7 @@ class ROIAlign(torchvision.RoIAlign):
         super().__init__(output_size, spatial_scale, sampling_ratio, aligned)
 
 
+@_calls.operator(features="input", rois="rois", batch_indices="rois[{}, 0]")
 def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
     """Mean of bilinear samples of a turned grid: ``detectron2.layers.roi_align_rotated``.
 
@@ -91,7 +92,7 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
         boxes,
         index,
         output_size,
-        _boxes.c_float(spatial_scale),
+        spatial_scale,
         sampling_ratio,
         aligned=True,
         clockwise=False,
@@ -122,6 +123,7 @@ class ROIAlignRotated:
         self.spatial_scale = spatial_scale
         self.sampling_ratio = sampling_ratio
 
+    @_calls.operator()
     def __call__(self, input, rois):
         """Pool as `roi_align_rotated` does."""
         return roi_align_rotated(input, rois, self.output_size, self.spatial_scale, self.sampling_ratio)
@@ -176,6 +178,7 @@ class ROIPooler:
         self.canonical_box_size = canonical_box_size
         self.canonical_level = canonical_level
 
+    @_calls.operator(feature_pyramid="x", rois="box_lists", batch_indices="box_lists[{}, 0]")
     def __call__(self, x, box_lists):
         """Pool the boxes of all images.
 
@@ -213,6 +216,7 @@ class ROIPooler:
         )
 
 
+@_calls.operator(rois="boxes", image_size="image_shape")
 def paste_masks_in_image(masks, boxes, image_shape, threshold=0.5):
     """Masks of boxes, laid on the image: ``detectron2.layers.paste_masks_in_image``.
 
@@ -250,12 +254,14 @@ def paste_masks_in_image(masks, boxes, image_shape, threshold=0.5):
     masks = _boxes.array(masks, "masks", 3)
     if masks.shape[1] != masks.shape[2]:
         raise ValueError(f"masks: shape {masks.shape}; square masks required")
+    _calls.expect((len(masks), *image_shape), bool if threshold >= 0 else np.uint8)
     values = _calls.paste(masks, boxes, image_shape, "detectron2")
     if threshold >= 0:
         return values >= threshold
     return (values * values.dtype.type(255)).astype(np.uint8)
 
 
+@_calls.operator(rois="boxes", output_size="mask_size")
 def crop_and_resize_masks(masks, boxes, mask_size):
     """Training targets from image masks: ``detectron2.structures.BitMasks.crop_and_resize``.
 
@@ -290,4 +296,5 @@ def crop_and_resize_masks(masks, boxes, mask_size):
     array([[ True, False],
            [ True, False]])
     """
+    _calls.expect((len(boxes), mask_size, mask_size), bool)
     return _calls.project(masks, boxes, None, mask_size, aligned=True) >= 0.5

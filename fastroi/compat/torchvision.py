@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 
-from .. import ops
 from . import _boxes, _calls
 
 __all__ = [
@@ -37,6 +36,7 @@ def _rows(boxes, features):
     return _boxes.same_dtype(boxes, features, "boxes", "input")
 
 
+@_calls.operator(scale=float, features="input", rois="boxes", batch_indices="boxes[{}, 0]")
 def roi_pool(input, boxes, output_size, spatial_scale=1.0):
     """Maximum of each bin: ``torchvision.ops.roi_pool``.
 
@@ -78,9 +78,10 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
     """
     features = _boxes.array(input, "input", 4)
     rule = "fast_rcnn_f32" if features.dtype == np.float32 else "fast_rcnn_f64"
-    return ops.roi_pool(features, _rows(boxes, features), output_size, spatial_scale, rule=rule)
+    return _calls.pool(features, _rows(boxes, features), None, output_size, spatial_scale, rule)
 
 
+@_calls.operator(scale=float, features="input", rois="boxes", batch_indices="boxes[{}, 0]")
 def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=False):
     """Mean of bilinear samples: ``torchvision.ops.roi_align``.
 
@@ -128,6 +129,7 @@ def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, a
     return _calls.align(features, _rows(boxes, features), None, output_size, spatial_scale, sampling_ratio, aligned)
 
 
+@_calls.operator(scale=float, features="input", rois="boxes", batch_indices="boxes[{}, 0]")
 def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
     """Position-sensitive mean of each bin: ``torchvision.ops.ps_roi_pool``.
 
@@ -171,6 +173,7 @@ def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
     return _calls.ps_pool(features, _rows(boxes, features), None, output_size, spatial_scale, "torchvision")
 
 
+@_calls.operator(scale=float, features="input", rois="boxes", batch_indices="boxes[{}, 0]")
 def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1):
     """Position-sensitive mean of bilinear samples: ``torchvision.ops.ps_roi_align``.
 
@@ -247,6 +250,7 @@ class RoIPool(_Layer):
     def __init__(self, output_size, spatial_scale):
         super().__init__(output_size=output_size, spatial_scale=spatial_scale)
 
+    @_calls.operator()
     def __call__(self, input, rois):
         """Pool as `roi_pool` does."""
         return roi_pool(input, rois, **self._settings)
@@ -275,6 +279,7 @@ class RoIAlign(_Layer):
             output_size=output_size, spatial_scale=spatial_scale, sampling_ratio=sampling_ratio, aligned=aligned
         )
 
+    @_calls.operator()
     def __call__(self, input, rois):
         """Pool as `roi_align` does."""
         return roi_align(input, rois, **self._settings)
@@ -301,6 +306,7 @@ class PSRoIPool(_Layer):
     def __init__(self, output_size, spatial_scale):
         super().__init__(output_size=output_size, spatial_scale=spatial_scale)
 
+    @_calls.operator()
     def __call__(self, input, rois):
         """Pool as `ps_roi_pool` does."""
         return ps_roi_pool(input, rois, **self._settings)
@@ -327,6 +333,7 @@ class PSRoIAlign(_Layer):
     def __init__(self, output_size, spatial_scale, sampling_ratio):
         super().__init__(output_size=output_size, spatial_scale=spatial_scale, sampling_ratio=sampling_ratio)
 
+    @_calls.operator()
     def __call__(self, input, rois):
         """Pool as `ps_roi_align` does."""
         return ps_roi_align(input, rois, **self._settings)
@@ -374,6 +381,7 @@ class MultiScaleRoIAlign:
         self.canonical_level = canonical_level
         self.scales = None
 
+    @_calls.operator(feature_pyramid="x", rois="boxes", batch_indices="boxes[{}, 0]")
     def __call__(self, x, boxes, image_shapes):
         """Pool the boxes of all images.
 
@@ -434,6 +442,7 @@ def _inferred_scales(maps, image_shapes):
     return scales
 
 
+@_calls.operator(rois="boxes", image_size="img_shape")
 def paste_masks_in_image(masks, boxes, img_shape, padding=1):
     """Soft masks of boxes, laid on the image: ``roi_heads.paste_masks_in_image``.
 
@@ -477,9 +486,18 @@ def paste_masks_in_image(masks, boxes, img_shape, padding=1):
     masks = _boxes.array(masks, "masks", 4)
     if masks.shape[1] != 1:
         raise ValueError(f"masks: shape {masks.shape}; (K, 1, M, M) required")
+    _calls.expect((*masks.shape[:2], *img_shape), _calls.soft_dtype(masks))
     return _calls.paste(masks[:, 0], boxes, tuple(img_shape), "detectron")[:, None]
 
 
+@_calls.operator(
+    masks="gt_masks",
+    mask_indices="matched_idxs",
+    batch_indices="matched_idxs",
+    rois="boxes",
+    output_size="M",
+    features="gt_masks",
+)
 def project_masks_on_boxes(gt_masks, boxes, matched_idxs, M):
     """Soft training targets from image masks: ``roi_heads.project_masks_on_boxes``.
 
@@ -516,4 +534,5 @@ def project_masks_on_boxes(gt_masks, boxes, matched_idxs, M):
     array([[0.75, 0.  ],
            [0.75, 0.  ]], dtype=float32)
     """
+    _calls.expect((len(boxes), M, M), _calls.soft_dtype(gt_masks))
     return _calls.project(gt_masks, boxes, matched_idxs, M, aligned=False)
