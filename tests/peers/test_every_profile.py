@@ -161,6 +161,20 @@ def test_signature_and_docstring(function):
 
 
 @every
+def test_missing_and_unknown_arguments_are_refused(function):
+    arguments = CALLS[function][0]
+    name, value = next(iter(arguments.items()))
+    with pytest.raises(TypeError, match="missing a required argument"):
+        function()
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        function(**arguments, colour="red")
+    with pytest.raises(TypeError, match=f"multiple values for argument '{name}'"):
+        function(value, **arguments)
+    with pytest.raises(TypeError, match="too many positional arguments"):
+        function(*range(40))
+
+
+@every
 def test_out_is_filled_and_returned(function):
     arguments = CALLS[function][0]
     expected = first(function(**arguments))
