@@ -8,6 +8,7 @@ import sys
 
 from . import demo, explain, info, pool
 from ._errors import UsageError
+from ._files import check_files
 
 __all__ = ["main"]
 
@@ -42,6 +43,7 @@ def main(argv=None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
+        check_files(arguments)
         arguments.run(arguments)
         sys.stdout.flush()
     except UsageError as error:
@@ -60,7 +62,7 @@ def main(argv=None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="fastroi",
         description="Region-of-interest operators for NumPy arrays.",
         epilog=_EPILOG,
@@ -80,6 +82,13 @@ def _parser() -> argparse.ArgumentParser:
         module.add_arguments(command)
         command.set_defaults(run=module.run, parser=command)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser, and by inheritance its commands', that answers wrong arguments with one line, not the list of all options."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help)\n")
 
 
 class _Version(argparse.Action):

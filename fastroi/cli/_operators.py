@@ -9,8 +9,10 @@ import fastroi
 from fastroi import FPN_LEVEL_RULES, _core
 
 from ._arguments import number, pair_of, positive_int
-from ._boxes import load_array
+from ._arrays import as_elements, in_native_order, load_array
+from ._boxes import split_index
 from ._errors import UsageError
+from ._files import InputFile
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Operator:
         """From the name of each option to its choices, or None where any value of its type will do."""
         names = [*inspect.signature(self.function).parameters]
         names += ["level"] if self.levels else []
-        return {name: _choices(self._row, name) for name in names if name in _OPTIONS}
+        return {name: _choices(self._row, name) for name in names if name in _OPTIONS or _chooses(self._row, name)}
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -97,6 +99,11 @@ def _choices(row, name):
     return ("true", "false", *field.choices) if field.of == "aligned" else field.choices
 
 
+def _chooses(row, name) -> bool:
+    """True for a field of the params that has a list of choices."""
+    return name in row.fields and row.fields[name].choices is not None
+
+
 def _crop(function):
     """crop_and_resize for boxes in the order of the other operators, x1 y1 x2 y2."""
 
@@ -113,29 +120,6 @@ def _crop(function):
         return function(features, rois[:, [1, 0, 3, 2]], batch_indices, output_size, **options)
 
     return crop
-
-
-def split_index(rois, batch_indices):
-    """Boxes of four numbers and their batch indices, from either of the two places these may stand in; None if in neither.
-
-    Raises
-    ------
-    ValueError
-        A batch index is not a whole number; the message names its row.
-    """
-    if rois.shape[1] == 4:
-        return rois, batch_indices
-    return rois[:, 1:], _whole_numbers(rois[:, 0])
-
-
-def _whole_numbers(column):
-    import numpy
-
-    whole = (column == numpy.floor(column)) & (numpy.abs(column) < 2.0**63)
-    if not whole.all():
-        row = int(numpy.argmin(whole))
-        raise ValueError(f"rois[{row}]: batch index {column[row]} is not a whole number")
-    return column.astype(numpy.int64)
 
 
 def _paste(function):
@@ -190,7 +174,7 @@ def _pyramid(function):
 
 def _level(path, features, layout):
     """A further level; without channels where `features` has none."""
-    array = load_array(path)
+    array = as_elements(load_array(path), path, features.dtype)
     array = array[None] if array.ndim == 3 else array
     if array.ndim != 4:
         raise ValueError(f"{path}: expected 3 or 4 dimensions, found shape {array.shape}")
@@ -221,7 +205,10 @@ _OPTIONS = {
     ),
     "aligned": dict(metavar="HOW", help="true: half-pixel correct (default); false: the legacy shift"),
     "level": dict(
-        action="append", metavar="FILE.npy", help="a further level of the pyramid, of half the scale; repeat it"
+        action="append",
+        type=InputFile,
+        metavar="FILE.npy",
+        help="a further level of the pyramid, of half the scale; repeat it",
     ),
     "level_rule": dict(metavar="RULE", help="which box goes to which level"),
     "group_size": dict(type=pair_of(positive_int, "x"), metavar="G", help="groups of channels (default: as bins)"),
@@ -231,9 +218,11 @@ _OPTIONS = {
     "angle_unit": dict(metavar="UNIT", help="of the angle of a box (default: radians)"),
     "clockwise": dict(metavar="HOW", help="whether a positive angle turns the box clockwise (default: false)"),
     "orientations": dict(type=positive_int, metavar="N", help="channels of a group (default: 8)"),
-    "offset": dict(metavar="FILE.npy", help="(K, 2, PH, PW) offsets of the bins (default: none)"),
+    "offset": dict(type=InputFile, metavar="FILE.npy", help="(K, 2, PH, PW) offsets of the bins (default: none)"),
     "gamma": dict(type=number, metavar="V", help="what offsets are multiplied by (default: 0.1)"),
-    "trans": dict(metavar="FILE.npy", help="(K, 2 classes, rows, columns) offsets of the parts (default: none)"),
+    "trans": dict(
+        type=InputFile, metavar="FILE.npy", help="(K, 2 classes, rows, columns) offsets of the parts (default: none)"
+    ),
     "trans_std": dict(type=number, metavar="V", help="what these are multiplied by (default: 0.1)"),
     "part_size": dict(type=pair_of(positive_int, "x"), metavar="N", help="parts of a box (default: as bins)"),
     "sample_per_part": dict(type=positive_int, metavar="N", help="points per bin and axis (default: 4)"),
@@ -242,8 +231,22 @@ _OPTIONS = {
         metavar="V",
         help="what a pixel of a mask must reach (default: 0.5); none: write the values themselves",
     ),
+    "end": dict(metavar="WHERE", help="how the last row and column of samples are computed"),
     "arithmetic": dict(metavar="TYPE", help="of the coordinates (default: float64)"),
 }
+
+
+def _described(options_by_operator) -> dict[str, dict]:
+    """What argparse is told of every option that an operator has; one that is not described above is still offered."""
+    had = [name for options in options_by_operator.values() for name in options]
+    undescribed = {"metavar": "HOW", "help": "one of several"}
+    return {name: _OPTIONS.get(name, undescribed) for name in dict.fromkeys([*_OPTIONS, *had]) if name in had}
+
+
+def _options_by_operator() -> dict[str, dict[str, tuple[str, ...] | None]]:
+    return {name: operator.options for name, operator in OPERATORS.items()}
+
+
 _WORDS = {"true": True, "false": False, "none": None}
 
 
@@ -257,15 +260,16 @@ def add_operator(parser, default=None, without=()):
         help=", ".join(OPERATORS) + (f" (default: {default})" if default else ""),
     )
     group = parser.add_argument_group("options of the operators")
-    for name, options in _OPTIONS.items():
+    options_by_operator = _options_by_operator()
+    for name, options in _described(options_by_operator).items():
         if name not in without:
-            text = f"{options['help']}; {users(name)}"
+            text = f"{options['help']}; {_users(name, options_by_operator)}"
             group.add_argument(_flag(name), default=None, **{**options, "help": text})
 
 
 def given_options(arguments):
     """Return the options of operators that were given, by name, as they were parsed."""
-    given = {name: getattr(arguments, name, None) for name in _OPTIONS}
+    given = {name: getattr(arguments, name, None) for name in _described(_options_by_operator())}
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -287,7 +291,15 @@ def options_of(arguments):
     for name in {"aligned", "clockwise", "threshold"} & given.keys():
         given[name] = _WORDS.get(given[name], given[name])
     paths = {name: given.pop(name, None) for name in operator.arrays}
-    return given, {name: None if path is None else load_array(path) for name, path in paths.items()}
+    return given, {
+        name: None if path is None else in_native_order(load_array(path), path) for name, path in paths.items()
+    }
+
+
+def array_files(arguments) -> dict[str, str]:
+    """The file of each argument that has a row per RoI, where one was given."""
+    names = OPERATORS[arguments.op].arrays
+    return {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
 
 
 def chosen(arguments):
@@ -316,10 +328,14 @@ def _flag(name) -> str:
 
 def users(name) -> str:
     """Which operators have an option, those with the same choices together."""
+    return _users(name, _options_by_operator())
+
+
+def _users(name, options_by_operator):
     by_choices = {}
-    for op, operator in OPERATORS.items():
-        if name in operator.options:
-            by_choices.setdefault(operator.options[name], []).append(op)
+    for op, options in options_by_operator.items():
+        if name in options:
+            by_choices.setdefault(options[name], []).append(op)
     return "; ".join(
         f"{', '.join(ops)}" + (f": {', '.join(choices)}" if choices else "") for choices, ops in by_choices.items()
     )

@@ -11,6 +11,7 @@ import fastroi
 
 from . import info
 from ._arguments import positive_int
+from ._files import add_output
 from ._photo import STRIDE, feature_map, photograph
 from .explain import write_figure
 
@@ -27,7 +28,8 @@ _SEED = 20261122
 
 def add_arguments(parser):
     """Add the arguments of this command."""
-    parser.add_argument(
+    add_output(
+        parser,
         "-o",
         "--output",
         metavar="FILE",

@@ -12,8 +12,9 @@ from fastroi import ROI_POOL_RULES, explain
 from fastroi.explain import INTERPOLATION_RULES
 
 from ._arguments import add_output_size, add_scale, number, positive_int, scale_of
-from ._errors import UsageError
-from ._operators import OPERATORS, add_operator, given_options, options_of, users
+from ._errors import UsageError, naming_files
+from ._files import InputFile, add_output
+from ._operators import OPERATORS, add_operator, array_files, given_options, options_of, users
 
 HELP = "show what quantisation does to one box, what interpolation does instead, or what any operator reads"
 DESCRIPTION = """\
@@ -80,17 +81,18 @@ def add_arguments(parser):
     parser.add_argument(
         "--levels", type=int, choices=range(1, 33), metavar="N", help="maps of multiscale_roi_align (default: 4)"
     )
-    parser.add_argument("--image", metavar="FILE", help="draw this image beside the rules")
+    parser.add_argument("--image", type=InputFile, metavar="FILE", help="draw this image beside the rules")
     parser.add_argument("--whole-map", action="store_true", help="draw all of the map")
     parser.add_argument("--title", help="a heading over the figure")
     parser.add_argument("--json", action="store_true", help="print a JSON list, not tables")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write a figure: .png, .svg, .pdf")
+    add_output(parser, "-o", "--output", metavar="FILE", help="write a figure: .png, .svg, .pdf")
 
 
 def run(arguments):
     """Print the explanations and write the figure."""
     _check_output(arguments)
     explanations = _explanations(arguments)
+    image = arguments.image and read_image(arguments.image)
     if arguments.json:
         print(json.dumps([e.to_dict() for e in explanations], indent=2))
     else:
@@ -99,7 +101,7 @@ def run(arguments):
         write_figure(
             arguments.output,
             explanations,
-            image=arguments.image and read_image(arguments.image),
+            image=image,
             view="map" if arguments.whole_map else None,
             title=arguments.title,
         )
@@ -123,12 +125,19 @@ def read_image(path):
     import numpy
 
     try:
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         message = "reading an image needs Pillow: pip install 'fastroi[demo]'"
         raise ImportError(message, name=error.name) from error
-    with Image.open(path) as image:
-        return numpy.asarray(image.convert("RGB"))
+    try:
+        with Image.open(path) as image:
+            return numpy.asarray(image.convert("RGB"))
+    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{path}: no picture can be read from it: {error}") from None
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(f"{path}: {error}") from None
 
 
 def _check_output(arguments):
@@ -194,7 +203,8 @@ def _plans(arguments):
     plans = []
     for rule in dict.fromkeys(arguments.rule or [None]):
         options, arrays = options_of(argparse.Namespace(**{**vars(arguments), "rule": rule}))
-        plans.append(call(map_size=sizes, channels=arguments.channels, **arrays, **options))
+        with naming_files(array_files(arguments)):
+            plans.append(call(map_size=sizes, channels=arguments.channels, **arrays, **options))
     return plans
 
 

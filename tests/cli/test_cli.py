@@ -39,7 +39,7 @@ def files(tmp_path):
 
 
 def pool_arguments(folder, boxes="boxes.npy", *more):
-    arguments = ["pool", folder / "features.npy", folder / boxes, "-o", folder / "out.npy"]
+    arguments = ["pool", folder / "features.npy", folder / boxes, "-o", folder / "out.npy", "--force"]
     return [*map(str, arguments), "--scale", "1/16", "--output-size", "3x5", *map(str, more)]
 
 
@@ -225,15 +225,9 @@ def annotations(change):
         ("annotations[3]: bbox holds", annotations({"bbox": [1, 2, 3, 10**400]})),
         ("images[1] repeats the id", lambda c: {**c, "images": [{"id": 42}, {"id": 42}]}),
         ("images[0] has no id", lambda c: {**c, "images": [{}]}),
-        ("lists images, annotations", lambda c: c["annotations"]),
+        ("results[0] names image '", lambda c: c["annotations"]),
         ("lists images, annotations", lambda c: {"images": c["images"]}),
-        (
-            "is images[2], but the features hold 2",
-            lambda c: {
-                "images": [{"id": 0}, *c["images"]],
-                "annotations": [{"image_id": "7", "bbox": [0, 0, 1, 1]}],
-            },
-        ),
+        ("lists 3 images, but the features hold 2", lambda c: {**c, "images": [{"id": 0}, *c["images"]]}),
     ],
 )
 def test_pool_bad_coco(files, capsys, message, change):
@@ -253,10 +247,10 @@ def test_pool_bad_coco(files, capsys, message, change):
         ("line 2: 'one' is not a number", "0,1,2,3,4\n0,1,2,one,4\n"),
         ("line 3: 4 columns, but the first row has 5", "0,1,2,3,4\n\n0,1,2,3\n"),
         ("line 1: expected 4 or 5 columns", "1,2,3\n"),
-        ("has neither x1,y1,x2,y2 nor", "left,top,right,bottom\n1,2,3,4\n"),
-        ("rois[1]", "0,1,2,3,4\n0,1,nan,3,4\n"),
-        ("rois[1]", "0,1,2,3,4\n5,1,2,3,4\n"),
-        ("after line 0", "\0\xff\n"),
+        ("has neither x1,y1,x2,y2 nor", "north,west,south,east\n1,2,3,4\n"),
+        ("line 2: rois[1]", "0,1,2,3,4\n0,1,nan,3,4\n"),
+        ("line 2: the first of 5 columns without a header is 5", "0,1,2,3,4\n5,1,2,3,4\n"),
+        ("line 1: byte 0xff is not utf-8", "\0\xff\n"),
     ],
 )
 def test_pool_bad_csv(files, capsys, message, text):
@@ -291,7 +285,6 @@ def test_pool_bad_row_far_down_is_named_before_any_work(files, capsys, monkeypat
     [
         ("features.npy", np.zeros((2, 3), dtype=np.float32)),
         ("features.npy", np.zeros((2, 8, 12, 15), dtype=np.complex64)),
-        ("features.npy", np.zeros((2, 8, 12, 15), dtype=">f4")),
         ("features.npy", np.array([{}], dtype=object)),
         ("boxes.npy", np.zeros((3, 6))),
         ("boxes.npy", np.zeros(4)),
@@ -386,7 +379,7 @@ def test_pool_refuses_to_overwrite_its_input(files, capsys):
     assert (folder / "features.npy").read_bytes() == before
 
 
-@pytest.mark.parametrize("boxes", ["boxes.txt", "boxes"])
+@pytest.mark.parametrize("boxes", ["boxes.dat", "boxes"])
 def test_pool_unknown_box_format(files, capsys, boxes):
     folder, _, _ = files
     with pytest.raises(SystemExit) as leaving:
@@ -405,7 +398,7 @@ def test_pool_progress(files, bar):
     done = child(blocked, *arguments, code=code)
     assert done.returncode == 0, done.stderr
     assert "100 of 100 RoIs" in done.stderr if bar == "line" else "100/100" in done.stderr
-    quiet = child(*pool_arguments(folder))
+    quiet = child(*pool_arguments(folder), "--quiet")
     assert (quiet.returncode, quiet.stderr) == (0, "")
 
 
@@ -579,7 +572,16 @@ def mask_files(tmp_path):
 
 
 def mask_arguments(folder, options, boxes="boxes.npy"):
-    arguments = ["pool", folder / "masks.npy", folder / boxes, "-o", folder / "out.npy", "--op", *options.split()]
+    arguments = [
+        "pool",
+        folder / "masks.npy",
+        folder / boxes,
+        "-o",
+        folder / "out.npy",
+        "--force",
+        "--op",
+        *options.split(),
+    ]
     return [*map(str, arguments)]
 
 
@@ -755,7 +757,8 @@ def test_ctrl_c_leaves_no_half_written_file(files, old):
     if old is not None:
         (folder / "out.npy").write_bytes(old)
     code, error, names = stopped(folder, signal.SIGINT)
-    assert (code, error) == (130, "fastroi: interrupted\n")
+    assert code == 130
+    assert error.splitlines()[-1] == "fastroi: interrupted"
     assert any(name.endswith(".part") for name in names)
     if old is not None:
         assert (folder / "out.npy").read_bytes() == old
@@ -780,7 +783,7 @@ def test_no_room_for_the_result(files):
     folder, _, _ = files
     code = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000));"
     code += "from fastroi.cli import main; sys.exit(main(sys.argv[1:]))"
-    done = child(*pool_arguments(folder), code=code)
+    done = child(*pool_arguments(folder), "--quiet", code=code)
     assert done.returncode == 1
     assert "too large" in done.stderr.lower()
     assert done.stderr.count("\n") == 1
@@ -801,7 +804,7 @@ def test_failure_in_the_middle(files, monkeypatch, capsys):
     monkeypatch.setattr(fastroi, "roi_pool", failing)
     monkeypatch.setattr(pool, "_CHUNK_BYTES", 1)
     assert main(pool_arguments(folder)) == 1
-    assert capsys.readouterr().err == "fastroi: error: out of memory\n"
+    assert capsys.readouterr().err.splitlines()[-1] == "fastroi: error: out of memory"
     assert_no_output(folder)
 
 
