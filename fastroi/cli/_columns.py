@@ -33,7 +33,7 @@ _SIZE = {"width", "height", "w", "h", "size", "depth", "channels", "area"}
 _OF_BOX = re.compile(
     r"(annotation|ann|box|bbox|object|obj|track|roi|det|detection|instance|category|class|label|cls|row)?(id|name|index|idx|no)?"
     r"|(annotation|category|class|label|cls|labels|score|scores|confidence|conf|prob|probability|iscrowd|crowd|area|difficult|truncated"
-    r"|occluded|visibility|width|height|depth|imagewidth|imageheight|imgwidth|imgheight)"
+    r"|occluded|visibility|width|height|depth|(image|img)(width|height|w|h))"
 )
 
 
@@ -111,7 +111,7 @@ def named(header, coordinates, masks=False) -> Columns:
     Parameters
     ----------
     header : list of str
-        The names; - or nothing for a column not to be read.
+        The names; _ or nothing for a column not to be read.
     coordinates : int
         Numbers of a box.
     masks : bool

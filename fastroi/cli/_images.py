@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,7 @@ class Images:
             first.setdefault(name, row)
         if len(first) <= 1 and self.count == 1:
             return numpy.zeros(len(names), dtype=numpy.int64), None
-        numbers = {name: int(name) for name in first if name.isascii() and name.isdigit()}
+        numbers = {name: int(name) for name in first if re.fullmatch(r"[0-9]{1,15}", name)}
         whole = len(numbers) == len(first)
         if self.count > 1 and whole and (not first or (0 in numbers.values() and max(numbers.values()) < self.count)):
             taken = f"{shown(path)}: image numbers from 0 are taken as positions in the features"

@@ -52,7 +52,7 @@ def read_boxes(path, images: Images, operator, xywh=False, columns=None, key=Non
         raise UsageError("argument --xywh: a rotated box is cx cy w h angle")
     kind, content = _kind(path)
     if kind == "json":
-        _check_coco_options(operator, xywh, columns)
+        _check_coco_options(path, operator, xywh, columns)
     if kind == "array":
         read = _arrays.load_array(path, key, _KEY) if content is None else _arrays.parse_array(content, path, key, _KEY)
         return _from_array(read, path, operator, xywh, columns)
@@ -81,11 +81,11 @@ def _kind(path):
     raise UsageError(f"argument BOXES: {str(path)!r} ends in none of {' '.join(ENDINGS)}")
 
 
-def _check_coco_options(operator, xywh, columns):
+def _check_coco_options(path, operator, xywh, columns):
     if xywh:
         raise UsageError("argument --xywh: a COCO file is xywh anyway")
     if columns is not None:
-        raise UsageError("argument --columns: a COCO file has none")
+        raise UsageError(f"argument --columns: {shown(path)} is a COCO file, which has none")
     if operator.masks:
         raise UsageError("argument BOXES: boxes of masks are read from .npy and .csv")
     if operator.coordinates != 4:

@@ -220,7 +220,8 @@ def _check_one_name(table, names, other, titles):
 def _as_name(text) -> str:
     """The text of a cell as an image's name: whole numbers without a fraction."""
     text = text.strip()
-    return text.partition(".")[0] if re.fullmatch(r"\d+\.0*", text) else text
+    value = None if text.isdigit() else _number(text)
+    return str(int(value)) if value is not None and abs(value) < 2**53 and value == int(value) else text
 
 
 def _number(text, decimal_commas=False):

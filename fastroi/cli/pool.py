@@ -96,7 +96,7 @@ def add_arguments(parser):
         "--columns",
         type=column_names,
         metavar="NAMES",
-        help="of an array's or a table's columns, e.g. x1,y1,x2,y2,score; - is one not to be read",
+        help="of an array's or a table's columns, e.g. x1,y1,x2,y2,score; _ is one not to be read",
     )
     parser.add_argument(
         "--images",
@@ -252,7 +252,7 @@ def _of_listed_images(boxes, arguments):
     if arguments.images is None:
         return numpy.ones(len(boxes), dtype=bool), []
     if boxes.batch_indices is None:
-        raise UsageError("argument --images: the boxes do not name their images")
+        raise UsageError(f"argument --images: {shown(arguments.boxes)} does not name the images of its boxes")
     listed = boxes.batch_indices >= 0
     if listed.all():
         return listed, []
