@@ -147,12 +147,12 @@ def run(arguments):
     if not arguments.quiet:
         _tell(arguments, operator, features, boxes)
     with _terminable(), _destination(arguments.output, shape, dtype) as store:
-        if arguments.rows:
-            write_rows(arguments.rows, boxes, operator.coordinates)
         with progress(len(boxes), "RoIs", arguments.progress) as advance:
             for rows in _chunks(shape, dtype, features.nbytes // max(len(features), 1)):
                 pool_rows = functools.partial(call, features, boxes.rois[rows], **_rows(per_roi, rows))
                 advance(store(rows, pool_rows))
+        if arguments.rows:
+            write_rows(arguments.rows, boxes, operator.coordinates)
     if not arguments.quiet:
         _report(arguments, shape, dtype, time.perf_counter() - start)
 

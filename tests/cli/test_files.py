@@ -374,6 +374,18 @@ def test_a_failing_table_of_rows_leaves_no_result(folder, capsys, monkeypatch):
     assert "No space left" in line
 
 
+def test_a_failing_operator_leaves_neither_result_nor_rows(folder, capsys, monkeypatch):
+    plain = fastroi.roi_pool
+
+    def failing(*arguments, out=None, **options):
+        if out is not None:
+            raise MemoryError
+        return plain(*arguments, out=out, **options)
+
+    monkeypatch.setattr(fastroi, "roi_pool", failing)
+    assert "out of memory" in assert_refused(capsys, folder, OUTPUTS["pool", "rows"][0], "out of memory")
+
+
 # --- pipes ------------------------------------------------------------------------------------
 
 
