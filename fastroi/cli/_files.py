@@ -19,6 +19,13 @@ class InputFile(str):
 class OutputFile(str):
     """The type of an argument that names a file to be written; - is standard output where a command can do that."""
 
+    def __new__(cls, name):
+        return name if isinstance(name, cls) else super().__new__(cls, name)
+
+
+class OwnFile(OutputFile):
+    """The default of such an argument: the command's own file, which the next run replaces without being asked."""
+
 
 def add_output(parser, *flags, **options):
     """Add an argument that names an output, and --force beside it."""
@@ -50,7 +57,7 @@ def check_files(arguments):
                 raise UsageError(f"argument {option}: {str(name)!r} is another output too")
     for _, name in outputs:
         if name != STREAM:
-            _check_output(name, arguments.force)
+            _check_output(name, arguments.force or isinstance(name, OwnFile))
 
 
 def _named(arguments, kind):

@@ -11,7 +11,7 @@ import fastroi
 
 from . import info
 from ._arguments import positive_int
-from ._files import add_output
+from ._files import OwnFile, add_output
 from ._photo import STRIDE, feature_map, photograph
 from .explain import write_figure
 
@@ -33,7 +33,7 @@ def add_arguments(parser):
         "-o",
         "--output",
         metavar="FILE",
-        default="fastroi_demo.png",
+        default=OwnFile("fastroi_demo.png"),
         help="the figure: .png, .svg or .pdf (default: fastroi_demo.png)",
     )
     parser.add_argument("--repeat", type=positive_int, default=7, metavar="N", help="timings of each (default: 7)")

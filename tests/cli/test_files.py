@@ -531,3 +531,14 @@ def test_no_byte_of_a_header_leads_to_another_error(folder):
                 _arrays.load_array(str(path))
             except (ValueError, MemoryError) as error:
                 assert "mutant.npy" in str(error)
+
+
+def test_the_demo_replaces_its_own_figure_and_no_other(tmp_path, monkeypatch, capsys):
+    """The command of the README can be run again; a file that the user named stays."""
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "fastroi_demo.png"
+    own.write_bytes(b"of the last run")
+    assert cli.main(["demo", "--repeat", "1"]) == 0
+    assert own.read_bytes().startswith(b"\x89PNG")
+    assert cli.main(["demo", "--repeat", "1", "-o", "fastroi_demo.png"]) == 1
+    assert "--force" in capsys.readouterr().err
