@@ -179,6 +179,8 @@ _MESSAGES = {
     },
     15: "offset[{row}]: not finite; offsets must be",
     16: "trans[{row}]: not finite; offsets must be",
+    17: "masks: that of box {row} has a cell above 1, and a threshold in [0, 1] takes uint8 masks of 0 and 1; pass masks > 0, "
+    "masks / 255, or a threshold above 1 that is in the masks' unit",
 }
 
 

@@ -139,7 +139,7 @@ def paste_masks(
     Parameters
     ----------
     masks : array_like of bool, uint8, float32 or float64
-        (K, h, w) or (K, 1, h, w), usually probabilities of 28 x 28 cells.
+        (K, h, w) or (K, 1, h, w), usually probabilities of 28 x 28 cells. What a uint8 mask may hold: see Notes.
     boxes : array_like
         (K, 4) ``[x1, y1, x2, y2]`` in pixels of the image.
     image_size : (int, int)
@@ -167,12 +167,15 @@ def paste_masks(
     Raises
     ------
     ValueError, TypeError, OverflowError
-        As :func:`roi_pool`.
+        As :func:`roi_pool`; a uint8 mask with a cell above 1 under a threshold of at most 1.
 
     Notes
     -----
     Pixel p reads the mask at (p + 0.5 - x1) / (x2 - x1) * w - 0.5. A box without width or height pastes nothing (under
     ``"detectron"`` a line of pixels); a reversed one mirrors, but the pixel limits leave it only what lies within them.
+    uint8 masks hold 0 and 1 where the threshold is at most 1, and others are refused: pass ``masks > 0``
+    for masks of 0 and 255, ``masks / 255`` for probabilities of 0 to 255, or a threshold in their own unit, as 127.5. With a
+    threshold above 1 or None, and in float masks, any number is taken as it is.
     Sources: ``mask_ops.py`` of detectron2; ``roi_heads.py`` of torchvision.
 
     Examples
@@ -240,7 +243,8 @@ def crop_masks(
     Parameters
     ----------
     masks : array_like of bool, uint8, float32 or float64
-        (N, H, W): masks the size of the image. Booleans are read as they are, not copied.
+        (N, H, W): masks the size of the image. Booleans are read as they are, not copied. What a uint8 mask may hold: see
+        Notes.
     boxes : array_like
         (K, 4) ``[x1, y1, x2, y2]`` in pixels.
     output_size : int or (int, int)
@@ -265,10 +269,13 @@ def crop_masks(
     Raises
     ------
     ValueError, TypeError, OverflowError
-        As :func:`roi_pool`.
+        As :func:`roi_pool`; a uint8 mask with a cell above 1 under a threshold of at most 1.
 
     Notes
     -----
+    uint8 masks hold 0 and 1 where the threshold is at most 1, near the boxes, and others are refused: pass ``masks > 0``
+    for masks of 0 and 255, ``masks / 255`` for probabilities of 0 to 255, or a threshold in their own unit, as 127.5. With a
+    threshold above 1 or None, and in float masks, any number is taken as it is.
     Sources: ``masks.py`` of detectron2, ``project_masks_on_boxes`` of torchvision.
 
     Examples

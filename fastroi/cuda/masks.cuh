@@ -11,9 +11,15 @@ namespace fastroi {
 
 enum MaskCode : int64_t { mask_float32 = 0, mask_float64 = 1, mask_uint8 = 7 };
 
-__device__ inline double mask_cell(const Launch& launch, int64_t at) {
+// A cell of uint8 that a threshold in [0, 1] does not take is noted for its box, and counts as 0.
+__device__ inline double mask_cell(const Launch& launch, int64_t row, int64_t at) {
     const void* const data = launch.levels[0].data;
-    if (launch.mask_code == mask_uint8) return (double)((const uint8_t*)data)[at];
+    if (launch.mask_code == mask_uint8) {
+        const uint8_t cell = ((const uint8_t*)data)[at];
+        if (cell <= 1 || launch.out_code != mask_uint8 || launch.threshold > 1) return (double)cell;
+        report(launch, row, error_mask_cell);
+        return 0;
+    }
     return launch.mask_code == mask_float64 ? ((const double*)data)[at] : (double)((const float*)data)[at];
 }
 
@@ -41,9 +47,9 @@ __device__ inline void store_no_mask(const Launch& launch, int64_t at) {
 }
 
 // A cell by its positions, which are cells plus one; 0 is off the mask.
-__device__ inline double pasted_cell(const Launch& launch, int64_t mask, int32_t y, int32_t x) {
+__device__ inline double pasted_cell(const Launch& launch, int64_t row, int64_t mask, int32_t y, int32_t x) {
     const Level& map = launch.levels[0];
-    return y == 0 || x == 0 ? 0 : mask_cell(launch, mask + (y - 1) * map.row_stride + (x - 1) * map.column_stride);
+    return y == 0 || x == 0 ? 0 : mask_cell(launch, row, mask + (y - 1) * map.row_stride + (x - 1) * map.column_stride);
 }
 
 // A block pastes some rows of an image, a thread some of its columns: the tap of a column is found once for all these rows.
@@ -71,8 +77,8 @@ __device__ inline void paste_rows(const Launch& launch, int64_t k, const RoiBox&
             }
             const PasteTap down = y_taps[row - first];
             const auto combined = [&](int32_t position) {
-                return down.low_weight * pasted_cell(launch, mask, down.low, position) +
-                       down.high_weight * pasted_cell(launch, mask, down.high, position);
+                return down.low_weight * pasted_cell(launch, launch.first + k, mask, down.low, position) +
+                       down.high_weight * pasted_cell(launch, launch.first + k, mask, down.high, position);
             };
             store_mask(launch, at,
                        across.low_weight * combined(across.low) + across.high_weight * combined(across.high), strict);
@@ -109,7 +115,8 @@ __device__ inline void crop_masks(const Launch& launch) {
             double rows = 0;
 #pragma unroll 4
             for (int32_t s = y_first[bin.ph]; s < y_first[bin.ph + 1]; s++)
-                rows += y_taps[s].weight * mask_cell(launch, column + y_taps[s].index * map.row_stride);
+                rows +=
+                    y_taps[s].weight * mask_cell(launch, launch.first + k, column + y_taps[s].index * map.row_stride);
             sum += x_taps[t].weight * rows;
         }
         store_mask(launch, at, sum, false);

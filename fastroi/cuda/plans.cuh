@@ -21,6 +21,7 @@ enum ErrorCode : int32_t {
     error_rotated_coordinate = 10,  // 10..14: cx, cy, w, h, angle
     error_offset = 15,
     error_trans = 16,
+    error_mask_cell = 17,
 };
 
 __device__ inline void report(const Launch& launch, int64_t row, int code) {

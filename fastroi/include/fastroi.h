@@ -240,8 +240,9 @@ FASTROI_CHOICES(FASTROI_ENUMERATION)
 
 /*
  * Masks (K, 1, h, w) of uint8, float32 or float64 pasted into images by box k. out is (K, 1, H, W): of uint8, 1 where the mask
- * reaches the threshold (>= 0); or of float64 for float64 masks and float32 for others, the interpolated values. zeroed: out
- * is all zeros already, so that only the pixels of the boxes are written.
+ * reaches the threshold (>= 0); or of float64 for float64 masks and float32 for others, the interpolated values. A threshold
+ * of at most 1 refuses masks of uint8 with a cell above 1. zeroed: out is all zeros already, so that only the pixels of the
+ * boxes are written.
  */
 #define FASTROI_PASTE_MASKS_FIELDS(FIELD)  \
     FIELD(int32_t, rule, paste_rule)       \
@@ -252,7 +253,7 @@ FASTROI_CHOICES(FASTROI_ENUMERATION)
 /*
  * Masks (N, 1, H, W) of images cropped to boxes by RoIAlign at scale 1; without batch_indices box k crops mask k. aligned is
  * RoIAlign's; 1: detectron2, 0: torchvision.
- * out is (K, 1, h, w), of a type as for pasted masks.
+ * out is (K, 1, h, w), of a type, and the masks of values, as for pasted masks; only the cells near the boxes are looked at.
  */
 #define FASTROI_CROP_MASKS_FIELDS(FIELD)   \
     FIELD(int32_t, aligned, flag)          \

@@ -1,6 +1,7 @@
 // Masks of instances: pasted from their boxes into an image, cropped from an image to their boxes.
 #include <cmath>
 
+#include "../run/masks.h"
 #include "call.h"
 
 namespace fastroi {
@@ -31,6 +32,19 @@ void check_threshold(double threshold) {
         refuse(FASTROI_INVALID_VALUE, -1, "threshold: %g; it must be finite and not negative", threshold);
 }
 
+// All boxes; none where their memory is not to be looked at.
+std::vector<Box> boxes_of_masks(const Request& request, int64_t images) {
+    if (request.execution.flow == FASTROI_CHECK_SHAPES) return planned_boxes(request, 4, images);
+    return read_boxes(*request.boxes, 4, images);
+}
+
+// A call that only checks ends with what pooling would look at first.
+void hand_on(const Request& request, MaskPart part, const Tensor& from, const Tensor& to) {
+    const Job job{{from}, to, whole_window(to), request.execution};
+    if (request.execution.flow == FASTROI_CHECK) return check_mask_cells(part, job);
+    request.flow.take(std::move(part), job);
+}
+
 }  // namespace
 
 void paste_masks(const Request& request, const fastroi_paste_masks_params& p) {
@@ -44,11 +58,12 @@ void paste_masks(const Request& request, const fastroi_paste_masks_params& p) {
         refuse(FASTROI_INVALID_VALUE, -1, "masks: %lld x %lld cells; there is nothing to paste", (long long)from.rows,
                (long long)from.columns);
     const Tensor to = read_mask_output(request.out, request.features->dtype, count);
-    std::vector<Box> boxes = planned_boxes(request, 4, 1);
+    std::vector<Box> boxes = boxes_of_masks(request, 1);
     if (boxes.empty()) return;
-    request.flow.take(MaskPart{MaskPart::paste, std::move(boxes), request.features->dtype, request.out->dtype,
-                               p.arithmetic, p.threshold, (PasteRule)p.rule, p.zeroed != 0, false, 0, 0},
-                      {{from}, to, whole_window(to), request.execution});
+    hand_on(request,
+            {MaskPart::paste, std::move(boxes), request.features->dtype, request.out->dtype, p.arithmetic, p.threshold,
+             (PasteRule)p.rule, p.zeroed != 0, false, 0, 0},
+            from, to);
 }
 
 void crop_masks(const Request& request, const fastroi_crop_masks_params& p) {
@@ -63,14 +78,14 @@ void crop_masks(const Request& request, const fastroi_crop_masks_params& p) {
         refuse(FASTROI_INVALID_VALUE, -1, "masks: %lld of them for %lld boxes", (long long)from.images,
                (long long)count);
     const Tensor to = read_mask_output(request.out, request.features->dtype, count);
-    std::vector<Box> boxes = planned_boxes(request, 4, one_each ? 1 : from.images);
+    std::vector<Box> boxes = boxes_of_masks(request, one_each ? 1 : from.images);
     if (boxes.empty()) return;
     if (one_each)
         for (size_t k = 0; k < boxes.size(); k++) boxes[k].image = (int64_t)k;
-    request.flow.take(
-        MaskPart{MaskPart::crop, std::move(boxes), request.features->dtype, request.out->dtype, p.arithmetic,
-                 p.threshold, PasteRule{}, false, p.aligned != 0, p.sampling_h, p.sampling_w},
-        {{from}, to, whole_window(to), request.execution});
+    hand_on(request,
+            {MaskPart::crop, std::move(boxes), request.features->dtype, request.out->dtype, p.arithmetic, p.threshold,
+             PasteRule{}, false, p.aligned != 0, p.sampling_h, p.sampling_w},
+            from, to);
 }
 
 }  // namespace fastroi

@@ -1,10 +1,13 @@
 #include "masks.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
 #include "../plan/tap_plan.h"
+#include "../refusal.h"
 #include "../threads.h"
 #include "../type_codes.h"
 #include "stop_sign.h"
@@ -43,6 +46,63 @@ void for_each_mask(const Execution& execution, int64_t count, const MakeWorker& 
     });
     stop.throw_if_raised();
 }
+
+// --- cells of uint8 --------------------------------------------------------------------------------------------------------
+
+// A threshold in [0, 1] is a share of one, so 255 of a mask of 0 and 255 must not meet it unseen.
+bool must_be_zero_or_one(const MaskPart& part) {
+    return part.dtype == FASTROI_UINT8 && part.result_dtype == FASTROI_UINT8 && part.threshold <= 1;
+}
+
+// The cells of an axis that samples between two corners can read, and some beside them.
+Range cells_between(double a, double b, int64_t extent) {
+    const double first = std::floor(std::min(a, b)) - 1, end = std::ceil(std::max(a, b)) + 2;
+    return {(int32_t)std::clamp(first, 0.0, (double)extent), (int32_t)std::clamp(end, 0.0, (double)extent)};
+}
+
+// The cells of one mask that a box may read.
+struct CellWindow {
+    const unsigned char* data;
+    Range rows, columns;
+    ptrdiff_t row_stride, column_stride;
+
+    CellWindow(const MaskPart& part, const Tensor& masks, int64_t k)
+        : rows{0, (int32_t)masks.rows},
+          columns{0, (int32_t)masks.columns},
+          row_stride(masks.row_stride),
+          column_stride(masks.column_stride) {
+        const Box& box = part.boxes[k];
+        data = masks.data + (part.kind == MaskPart::paste ? k : box.image) * masks.image_stride;
+        if (part.kind == MaskPart::paste) return;
+        rows = cells_between(box.coordinate[1], box.coordinate[3], masks.rows);
+        columns = cells_between(box.coordinate[0], box.coordinate[2], masks.columns);
+    }
+    unsigned char cell(int64_t y, int64_t x) const { return data[y * row_stride + x * column_stride]; }
+    bool row_has_other(int64_t y) const {
+        unsigned char bits = 0;
+        const unsigned char* const row = data + y * row_stride;
+        if (column_stride == 1)
+            for (int64_t x = columns.start; x < columns.end; x++) bits |= row[x];
+        else
+            for (int64_t x = columns.start; x < columns.end; x++) bits |= row[x * column_stride];
+        return bits > 1;
+    }
+    bool has_other() const {
+        for (int64_t y = rows.start; y < rows.end; y++)
+            if (row_has_other(y)) return true;
+        return false;
+    }
+    [[noreturn]] void refuse_first_other(int64_t box, int64_t mask) const {
+        int64_t y = rows.start, x = columns.start;
+        while (!row_has_other(y)) y++;
+        while (cell(y, x) <= 1) x++;
+        refuse(
+            FASTROI_INVALID_VALUE, box,
+            "masks[%lld]: cell [%lld, %lld] is %d, and a threshold in [0, 1] takes uint8 masks of 0 and 1; pass masks > 0, "
+            "masks / 255, or a threshold above 1 that is in the masks' unit",
+            (long long)mask, (long long)y, (long long)x, cell(y, x));
+    }
+};
 
 auto mark_kernel(const MaskKernels& kernels, float) { return kernels.mark_f32; }
 auto mark_kernel(const MaskKernels& kernels, double) { return kernels.mark_f64; }
@@ -238,8 +298,26 @@ void with_mask_types(const MaskPart& part, const Body& body) {
 
 }  // namespace
 
+void check_mask_cells(const MaskPart& part, const Job& job) {
+    if (!must_be_zero_or_one(part)) return;
+    const int64_t count = (int64_t)part.boxes.size();
+    std::atomic<int64_t> worst{count};
+    for_each_mask(job.execution, count, [&] {
+        return [&](int64_t k, int) {
+            if (!CellWindow(part, job.maps[0], k).has_other()) return;
+            int64_t least = worst;
+            while (k < least && !worst.compare_exchange_weak(least, k)) {
+            }
+        };
+    });
+    const int64_t k = worst;
+    if (k < count)
+        CellWindow(part, job.maps[0], k).refuse_first_other(k, part.kind == MaskPart::paste ? k : part.boxes[k].image);
+}
+
 void pool_masks(const MaskPart& part, const Job& job) {
     const int64_t count = (int64_t)part.boxes.size();
+    check_mask_cells(part, job);
     with_mask_types(part, [&](auto element, auto real, auto result) {
         using E = decltype(element);
         using R = decltype(real);

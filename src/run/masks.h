@@ -22,6 +22,9 @@ struct MaskPart {
     int64_t sampling_h, sampling_w;  // of crop
 };
 
+// Refuses the first box whose mask of uint8 has a cell that the threshold does not take; reads the cells near the boxes only.
+void check_mask_cells(const MaskPart& part, const Job& job);
+
 // Maps and results are those of the job; its dtypes are the part's.
 void pool_masks(const MaskPart& part, const Job& job);
 

@@ -523,6 +523,21 @@ def test_what_masks_refuse(device):
     assert fastroi.paste_masks(to_device(masks[:0]), boxes[:0], (6, 6)).shape == (0, 6, 6)
 
 
+def test_cells_that_a_threshold_does_not_take_are_noted(device):
+    masks, boxes = np.ones((3, 6, 6), np.uint8), np.array([[0.0, 0, 6, 6]] * 3)
+    masks[1] = 255
+    for operator, size in ((fastroi.paste_masks, (7, 8)), (fastroi.crop_masks, 3)):
+        arrays = to_device(masks), to_device(boxes)
+        result = from_device(operator(*arrays, size))
+        assert not result[1].any()
+        assert (result[[0, 2]] == operator(masks[[0, 2]], boxes[:2], size)).all()
+        with pytest.raises(ValueError, match="that of box 1 has a cell above 1"):
+            fastroi.gpu.check()
+        for threshold in (127.5, None):
+            expected = operator(masks, boxes, size, threshold)
+            assert (from_device(operator(*arrays, size, threshold)) == expected).all()
+
+
 @pytest.mark.parametrize(
     "case", [case for case in benchmarks.CASES if case not in cases.MAIN], ids=lambda case: case.name
 )
