@@ -6,6 +6,7 @@ Frameworks compute coordinates in the type of the map: float32 geometry for floa
 import functools
 import inspect
 import re
+from contextlib import contextmanager
 from contextvars import ContextVar
 from textwrap import indent
 
@@ -186,6 +187,17 @@ def expect(shape, dtype):
     out = _request.get().out
     if out is not None:
         HOST.checked_out(out, shape, np.dtype(dtype), (), "out")
+
+
+@contextmanager
+def apart():
+    """Where the profile's functions that are called make only parts of the result: they take its threads, not its `out`."""
+    request = _request.get()
+    token = _request.set(_Request(None, request.num_threads, request.names))
+    try:
+        yield
+    finally:
+        _request.reset(token)
 
 
 def native(function, *args, **kwargs):

@@ -38,7 +38,23 @@ class ROIAlign(torchvision.RoIAlign):
     """
 
     def __init__(self, output_size, spatial_scale, sampling_ratio, aligned=True):
-        super().__init__(output_size, spatial_scale, sampling_ratio, aligned)
+        super().__init__(output_size, spatial_scale, _whole(sampling_ratio), aligned)
+
+    def __call__(self, input, rois):
+        """Pool; rois take the dtype of the map."""
+        input = _boxes.array(input, "input", 4)
+        return super().__call__(input, _cast(_boxes.columns(rois, "rois", 5), input.dtype))
+
+
+def _whole(number):
+    """A float without a fraction as an int: configurations write ``sampling_ratio=0.0``."""
+    return int(number) if isinstance(number, (float, np.floating)) and float(number).is_integer() else number
+
+
+def _cast(boxes, dtype):
+    """Boxes in another dtype; what it cannot hold becomes infinite and is refused as such."""
+    with np.errstate(over="ignore"):
+        return boxes.astype(dtype, copy=False)
 
 
 @_calls.operator(features="input", rois="rois", batch_indices="rois[{}, 0]")
@@ -93,7 +109,7 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
         index,
         output_size,
         spatial_scale,
-        sampling_ratio,
+        _whole(sampling_ratio),
         aligned=True,
         clockwise=False,
         degrees=True,
@@ -140,11 +156,12 @@ class ROIPooler:
     output_size : int or (int, int)
         PH, PW.
     scales : list of float
-        Map cells per image pixel of each level, finest first, powers of two that halve.
+        Map cells per image pixel of each level, finest first: the first and the last a power of 1/2, and
+        as many as the powers from one to the other.
     sampling_ratio : int
         Samples per bin and axis; 0 or less takes ceil(extent / P).
-    pooler_type : {"ROIAlign", "ROIAlignV2"}
-        Legacy alignment, or aligned.
+    pooler_type : {"ROIAlign", "ROIAlignV2", "ROIPool", "ROIAlignRotated"}
+        Legacy alignment, aligned, maxima of quantised bins, or boxes that are turned.
     canonical_box_size : int
         Side, in image pixels, of the square box that belongs to `canonical_level`.
     canonical_level : int
@@ -166,17 +183,17 @@ class ROIPooler:
     """
 
     def __init__(self, output_size, scales, sampling_ratio, pooler_type, canonical_box_size=224, canonical_level=4):
-        if pooler_type not in ("ROIAlign", "ROIAlignV2"):
-            raise ValueError(f"pooler_type: {pooler_type!r} is not 'ROIAlign' or 'ROIAlignV2'")
-        levels = [-math.log2(scale) for scale in scales]
-        if any(a != round(levels[0]) + n for n, a in enumerate(levels)) or levels[0] < 0:
-            raise ValueError(f"scales: {list(scales)} are not powers of 1/2 in descending order")
+        if pooler_type not in _POOLED:
+            raise ValueError(f"pooler_type: {pooler_type!r} is not one of {', '.join(map(repr, _POOLED))}")
+        if not canonical_box_size > 0:
+            raise ValueError(f"canonical_box_size: {canonical_box_size!r} is not positive")
         self.output_size = output_size
         self.scales = list(scales)
-        self.sampling_ratio = sampling_ratio
+        self.sampling_ratio = _whole(sampling_ratio)
         self.pooler_type = pooler_type
         self.canonical_box_size = canonical_box_size
         self.canonical_level = canonical_level
+        self._first_level = _first_level(self.scales)
 
     @_calls.operator(feature_pyramid="x", rois="box_lists", batch_indices="box_lists[{}, 0]")
     def __call__(self, x, box_lists):
@@ -186,8 +203,9 @@ class ROIPooler:
         ----------
         x : list of ndarray
             Maps (N, C, H_l, W_l), one per scale.
-        box_lists : list of ndarray
-            One (L, 4) array ``[x1, y1, x2, y2]`` in image pixels per image.
+        box_lists : list of array_like
+            One (L, 4) table ``[x1, y1, x2, y2]`` in image pixels per image, or (L, 5) ``[centre x,
+            centre y, width, height, angle]`` in pixels and degrees; rounded to float32.
 
         Returns
         -------
@@ -204,16 +222,81 @@ class ROIPooler:
             raise ValueError(f"x: {len(maps)} maps for {len(self.scales)} scales")
         if len(box_lists) != len(maps[0]):
             raise ValueError(f"box_lists: {len(box_lists)} lists for {len(maps[0])} images")
-        rows = torchvision._rows(list(box_lists), maps[0])
-        levels = np.zeros(len(rows), np.int64)
-        if len(maps) > 1:
-            first = -round(math.log2(self.scales[0]))
-            boxes = rows[:, 1:]
-            levels = _calls.levels(boxes, first, len(maps), "detectron2", self.canonical_box_size, self.canonical_level)
-            levels = np.where(_boxes.areas(boxes) < 0, -1, levels)
-        return _calls.multiscale(
-            maps, rows, self.output_size, self.scales, self.sampling_ratio, self.pooler_type == "ROIAlignV2", levels
+        rows = self._rows(box_lists)
+        levels = self._levels(rows[:, 1:])
+        pooled = np.zeros((len(rows), maps[0].shape[1], *self._extents()), maps[0].dtype)
+        _calls.expect(pooled.shape, pooled.dtype)
+        with _calls.apart():
+            for number, (level, scale) in enumerate(zip(maps, self.scales, strict=True)):
+                chosen = np.flatnonzero(levels == number)
+                # a level without boxes has its map and scale judged all the same
+                pooled[chosen] = _POOLED[self.pooler_type](
+                    level, _cast(rows[chosen], level.dtype), self.output_size, scale, self.sampling_ratio
+                )
+        return pooled
+
+    def _extents(self):
+        return (self.output_size,) * 2 if np.ndim(self.output_size) == 0 else tuple(self.output_size)
+
+    def _is_turned(self):
+        return self.pooler_type == "ROIAlignRotated"
+
+    def _rows(self, box_lists):
+        """Rows with the image before each box, in float32 as ``Boxes`` keeps them."""
+        columns = 5 if self._is_turned() else 4
+        tables = [_table(boxes, f"box_lists[{n}]", columns) for n, boxes in enumerate(box_lists)]
+        empty = np.empty((0, columns + 1), np.float32)
+        rows = [_boxes.indexed(table, np.full(len(table), n)) for n, table in enumerate(tables)]
+        return np.concatenate([empty, *rows])
+
+    def _levels(self, boxes):
+        """Number of the map of each box; -1 for boxes of negative area."""
+        count = len(self.scales)
+        if count == 1:
+            return np.zeros(len(boxes), np.int64)
+        if self._is_turned():
+            boxes = np.concatenate([np.zeros_like(boxes[:, :2]), boxes[:, 2:4]], axis=1)
+        levels = _calls.levels(
+            boxes, self._first_level, count, "detectron2", self.canonical_box_size, self.canonical_level
         )
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.where(_boxes.areas(boxes) >= 0, levels, -1)
+
+
+def _first_level(scales):
+    """Level of the first scale; the others must fill the levels up to that of the last."""
+    if not scales or not (scales[0] > 0 and scales[-1] > 0):
+        raise ValueError(f"scales: {scales} are not positive")
+    ends = [-math.log2(scale) for scale in (scales[0], scales[-1])]
+    first, last = (int(level) for level in ends)
+    if not all(math.isclose(level, int(level)) for level in ends) or first < 0 or len(scales) != last - first + 1:
+        raise ValueError(f"scales: {scales} are not powers of 1/2 in descending order")
+    return first
+
+
+def _table(boxes, name, columns):
+    """(L, columns) float32; an empty list is none."""
+    table = np.asarray(boxes)
+    if table.size == 0:
+        return np.empty((0, columns), np.float32)
+    return _cast(_boxes.columns(table, name, columns), np.float32)
+
+
+def _align(aligned):
+    return lambda level, rois, size, scale, ratio: torchvision.roi_align(level, rois, size, scale, ratio, aligned)
+
+
+def _pool(level, rois, size, scale, ratio):
+    return torchvision.roi_pool(level, rois, size, scale)
+
+
+#: By ``pooler_type``: what pools the rows of one level.
+_POOLED = {
+    "ROIAlign": _align(False),
+    "ROIAlignV2": _align(True),
+    "ROIPool": _pool,
+    "ROIAlignRotated": roi_align_rotated,
+}
 
 
 @_calls.operator(rois="boxes", image_size="image_shape")
@@ -266,11 +349,11 @@ def crop_and_resize_masks(masks, boxes, mask_size):
     """Training targets from image masks: ``detectron2.structures.BitMasks.crop_and_resize``.
 
     RoIAlign of each mask with its own box, scale 1, adaptive, aligned; at least 0.5 belongs to the
-    target.
+    target. Masks of any type are cast to bool first, so every value but 0 is inside.
 
     Parameters
     ----------
-    masks : ndarray of bool
+    masks : array_like
         (K, height, width).
     boxes : ndarray
         (K, 4) ``[x1, y1, x2, y2]`` in image pixels.
@@ -296,5 +379,6 @@ def crop_and_resize_masks(masks, boxes, mask_size):
     array([[ True, False],
            [ True, False]])
     """
+    inside = _boxes.array(masks, "masks", 3).astype(bool, copy=False)
     _calls.expect((len(boxes), mask_size, mask_size), bool)
-    return _calls.project(masks, boxes, None, mask_size, aligned=True) >= 0.5
+    return _calls.project(inside, boxes, None, mask_size, aligned=True) >= 0.5

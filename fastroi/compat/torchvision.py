@@ -343,12 +343,12 @@ class MultiScaleRoIAlign:
     """RoIAlign over a feature pyramid: ``torchvision.ops.MultiScaleRoIAlign``.
 
     The level of a box is floor(canonical_level + log2(sqrt(area) / canonical_scale) + 1e-6), held
-    between the first and the last; every box is pooled with ``aligned=False``.
+    between those of the first and the last map; every box is pooled with ``aligned=False``.
 
     Parameters
     ----------
     featmap_names : list of str
-        Keys of the maps to use, finest first.
+        Keys of the maps to use; their order is that of the dict.
     output_size : int or (int, int)
         PH, PW.
     sampling_ratio : int
@@ -361,7 +361,14 @@ class MultiScaleRoIAlign:
     Attributes
     ----------
     scales : list of float or None
-        Map cells per image pixel of each level, found at the first call.
+        Map cells per image pixel of each map, found at the first call and kept: the power of two
+        nearest to the map's height beside the largest image height.
+
+    Notes
+    -----
+    Levels count from that of the first map, so the n-th level is the n-th map even where strides
+    do not double. A box whose level has no map gives zeros, as does every box if the first map is
+    coarser than the last.
 
     Examples
     --------
@@ -388,7 +395,7 @@ class MultiScaleRoIAlign:
         Parameters
         ----------
         x : dict of str to ndarray
-            Maps (N, C, H_l, W_l); those named in `featmap_names` are used.
+            Maps (N, C, H_l, W_l); those named in `featmap_names` are used, in the dict's order.
         boxes : list of ndarray
             One (L, 4) array ``[x1, y1, x2, y2]`` in image pixels per image.
         image_shapes : list of (int, int)
@@ -402,44 +409,44 @@ class MultiScaleRoIAlign:
         Raises
         ------
         ValueError
-            Maps whose two axes are scaled by different powers of two, or invalid boxes.
+            No map of those names, no image or one without height, invalid boxes.
         """
-        maps = [_boxes.array(x[name], f"x[{name!r}]", 4) for name in self.featmap_names if name in x]
+        maps = [_boxes.array(level, f"x[{name!r}]", 4) for name, level in x.items() if name in self.featmap_names]
         if not maps:
             raise ValueError(f"x: none of {', '.join(map(repr, self.featmap_names))} is there")
         rows = _rows(list(boxes), maps[0])
         if self.scales is None:
             self.scales = _inferred_scales(maps, image_shapes)
+        used = min(len(maps), len(self.scales))
+        levels = self._levels(rows[:, 1:]) if len(maps) > 1 else np.zeros(len(rows), np.int64)
+        levels = np.where(levels < used, levels, -1)
         return _calls.multiscale(
-            maps, rows, self.output_size, self.scales, self.sampling_ratio, False, self._levels(rows[:, 1:])
+            maps[:used], rows, self.output_size, self.scales[:used], self.sampling_ratio, False, levels
         )
 
     def _levels(self, boxes):
-        """Level of each box, -1 for the negative areas that torchvision leaves at zero."""
-        if len(self.scales) == 1:
-            return np.zeros(len(boxes), np.int64)
-        first = -round(math.log2(self.scales[0]))
+        """Number of the map of each box; -1 for the negative areas that torchvision leaves at zero."""
+        first, last = (int(-math.log2(scale)) for scale in (self.scales[0], self.scales[-1]))
+        if last < first:
+            return np.full(len(boxes), -1)
         levels = _calls.levels(
-            boxes, first, len(self.scales), "torchvision", self.canonical_scale, self.canonical_level
+            boxes, first, last - first + 1, "torchvision", self.canonical_scale, self.canonical_level
         )
-        return np.where(_boxes.areas(boxes) < 0, -1, levels)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.where(_boxes.areas(boxes) >= 0, levels, -1)
 
 
 def _inferred_scales(maps, image_shapes):
-    """Powers of two that lead from the largest image to each map."""
+    """Powers of two that lead from the height of the tallest image to that of each map, judged in float32."""
     if len(image_shapes) == 0:
         raise ValueError("image_shapes: no image")
-    largest = [max(shape[axis] for shape in image_shapes) for axis in (0, 1)]
-    scales = []
-    for level, feature in enumerate(maps):
-        powers = {round(math.log2(size / whole)) for size, whole in zip(feature.shape[2:], largest, strict=True)}
-        if len(powers) != 1:
-            raise ValueError(
-                f"x: map {level} of shape {feature.shape[2:]} is not the image of shape "
-                f"{tuple(largest)} scaled by one power of two"
-            )
-        scales.append(2.0 ** powers.pop())
-    return scales
+    height = max(shape[0] for shape in image_shapes)
+    if height < 1:
+        raise ValueError(f"image_shapes: {height} is not a height")
+    ratios = np.array([level.shape[2] / height for level in maps], np.float32)
+    if not ratios.all():
+        raise ValueError("x: a map without rows")
+    return [2.0**power for power in np.round(np.log2(ratios)).tolist()]
 
 
 @_calls.operator(rois="boxes", image_size="img_shape")

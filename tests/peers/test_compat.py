@@ -139,12 +139,6 @@ def test_torchvision_layers_call_the_functions(inputs):
     assert "sampling_ratio=2" in repr(pairs[1][0])
 
 
-def test_torchvision_multiscale_refuses_an_oblong_map(ramp):
-    pooler = torchvision.MultiScaleRoIAlign(["a"], 1, 2)
-    with pytest.raises(ValueError, match="one power of two"):
-        pooler({"a": ramp}, [np.zeros((1, 4), np.float32)], [(4, 16)])
-
-
 # -- OpenVINO, MXNet, ONNX, TensorFlow, Paddle -----------------------------------------------------
 
 

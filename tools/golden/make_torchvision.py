@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import torch
 import torchvision
@@ -114,6 +116,73 @@ def pyramid(recorder):
     recorder.add("level_mapper", levels, {"boxes": "rois_levels"}, {"k_min": 2, "k_max": 5})
 
 
+PYRAMID_CASES = 30
+
+
+def cells(height, width, level):
+    """(2, 2, height, width) map that a replay makes anew."""
+    number = np.arange(4 * height * width, dtype=np.float64) * 37 % 101 + 100 * level
+    return number.reshape(2, 2, height, width)
+
+
+def unusual_pyramid(rng):
+    """Strides in any order, twice or left out, axes of other sizes than their strides, images smaller than the batch."""
+    whole = rng.integers(40, 700, 2)
+    strides = 2 ** rng.integers(0, 7, rng.integers(1, 6))
+    if rng.random() < 0.6:
+        strides.sort()
+    sizes = [np.maximum(1, np.ceil(whole * rng.uniform(0.7, 1.4, 2) / stride)).astype(int) for stride in strides]
+    levels = [[str(n), *map(int, np.minimum(size, 90))] for n, size in enumerate(sizes)]
+    rng.shuffle(levels)
+    names = [str(n) for n in rng.permutation(len(levels))]
+    return {
+        "levels": levels,
+        "featmap_names": [*names[: rng.integers(1, len(names) + 1)], "absent"],
+        "image_shapes": [whole.tolist(), (whole * rng.uniform(0.5, 1, 2)).astype(int).tolist()],
+        "sampling_ratio": int(rng.choice([-1, 2])),
+        "canonical_scale": int(rng.choice([56, 224])),
+        "canonical_level": int(rng.integers(2, 6)),
+        "dtype": str(rng.choice(["float32", "float64"])),
+        "second_names": names[: rng.integers(1, len(names) + 1)],
+    }
+
+
+def pyramid_boxes(rng, dtype):
+    corner = rng.uniform(-20, 300, (16, 2))
+    size = np.exp(rng.uniform(0, np.log(900), (16, 2)))
+    size[0] = 224
+    size[1] *= -1, 1
+    size[2] = 0
+    return torch.from_numpy(np.concatenate([corner, corner + size], axis=1).astype(dtype))
+
+
+def unusual_pyramids(recorder, count, seed):
+    """Two calls of one layer: the second finds other maps and keeps the scales of the first."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        args = unusual_pyramid(rng)
+        dtype = args["dtype"]
+        boxes = [pyramid_boxes(rng, dtype) for _ in range(2)]
+        maps = {name: torch.from_numpy(cells(h, w, int(name)).astype(dtype)) for name, h, w in args["levels"]}
+
+        def pool(args=args, boxes=boxes, maps=maps):
+            pooler = ops.MultiScaleRoIAlign(
+                args["featmap_names"],
+                2,
+                args["sampling_ratio"],
+                canonical_scale=args["canonical_scale"],
+                canonical_level=args["canonical_level"],
+            )
+            first = pooler(maps, boxes, args["image_shapes"])
+            scales = np.asarray(pooler.scales)
+            others = {name: level for name, level in maps.items() if name in args["second_names"]}
+            named = any(name in pooler.featmap_names for name in others)
+            second = pooler(others, boxes, [(9, 9)] * 2) if named else first
+            return first.numpy(), scales, second.numpy(), torch.stack(boxes).numpy()
+
+        recorder.add("unusual_pyramid", pool, {}, args)
+
+
 def masks(recorder):
     """torchvision's paste and projection, and detectron2's paste through grid_sample."""
     height, width = 40, 50
@@ -172,6 +241,9 @@ def main():
     recorder.write("_align")
     masks(recorder)
     recorder.write("_masks")
+    live = len(sys.argv) > 1
+    unusual_pyramids(recorder, *((3000, 20261127) if live else (PYRAMID_CASES, 13)))
+    recorder.write("_pyramids")
 
 
 if __name__ == "__main__":
