@@ -279,7 +279,12 @@ def _table(boxes, name, columns):
     table = np.asarray(boxes)
     if table.size == 0:
         return np.empty((0, columns), np.float32)
-    return _cast(_boxes.columns(table, name, columns), np.float32)
+    table = _cast(_boxes.columns(table, name, columns), np.float32)
+    finite = np.isfinite(table).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(f"{name}[{row}]: {table[row].tolist()} is not finite in float32")
+    return table
 
 
 def _align(aligned):

@@ -97,6 +97,15 @@ def test_detectron2_refuses_scales_that_are_no_pyramid(scales):
         detectron2.ROIPooler(2, scales, 0, "ROIAlignV2")
 
 
+def test_detectron2_numbers_that_float32_cannot_hold():
+    maps = [np.ones((1, 1, 8, 8))]
+    with pytest.raises(ValueError, match=r"box_lists\[0\]\[1\]: .*inf.* not finite in float32"):
+        detectron2.ROIPooler(2, [1.0], 0, "ROIAlign")(maps, [[[0, 0, 1, 1], [0, 0, 1e40, 5]]])
+    for scale in (1e40, 1e-50, 0.0, -1.0, np.nan):
+        with pytest.raises(ValueError, match="spatial_scale"):
+            detectron2.roi_align_rotated(maps[0], [[0, 2, 2, 3, 3, 0]], 2, scale, 0)
+
+
 def test_detectron2_masks_are_cast_to_bool():
     y, x = np.ogrid[:28, :28]
     disc = ((y - 14) ** 2 + (x - 14) ** 2 <= 100)[None]
