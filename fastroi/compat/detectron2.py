@@ -40,6 +40,7 @@ class ROIAlign(torchvision.RoIAlign):
     def __init__(self, output_size, spatial_scale, sampling_ratio, aligned=True):
         super().__init__(output_size, spatial_scale, _whole(sampling_ratio), aligned)
 
+    @_calls.operator()
     def __call__(self, input, rois):
         """Pool; rois take the dtype of the map."""
         input = _boxes.array(input, "input", 4)
