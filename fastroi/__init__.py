@@ -4,7 +4,14 @@ import importlib as _importlib
 import os as _os
 import typing as _typing
 
-from . import _core, deformable, masks, memory, ops, pyramid, rotated, simd
+try:
+    from . import _core
+except ImportError as _error:
+    from ._unbuilt import explained as _explained
+
+    raise _explained(_error, _os.path.dirname(_os.path.abspath(__file__))) from None
+
+from . import deformable, masks, memory, ops, pyramid, rotated, simd
 from ._threads import get_num_threads, set_num_threads
 from ._version import __version__
 from .deformable import *  # noqa: F403

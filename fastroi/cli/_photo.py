@@ -14,13 +14,13 @@ def photograph():
     Raises
     ------
     ImportError
-        Without matplotlib or Pillow; ``pip install 'fastroi[demo]'`` brings both.
+        Without matplotlib or Pillow; ``pip install matplotlib pillow`` brings both.
     """
     try:
         from matplotlib import cbook
         from PIL import Image
     except ImportError as error:
-        message = "the demo needs matplotlib and Pillow: pip install 'fastroi[demo]'"
+        message = "the demo needs matplotlib and Pillow: pip install matplotlib pillow"
         raise ImportError(message, name=error.name) from error
     with cbook.get_sample_data("grace_hopper.jpg") as file, Image.open(file) as image:
         return numpy.asarray(image.convert("RGB").crop((0, 0, 512, 512)))

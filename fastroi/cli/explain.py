@@ -127,7 +127,7 @@ def read_image(path):
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
-        message = "reading an image needs Pillow: pip install 'fastroi[demo]'"
+        message = "reading an image needs Pillow: pip install pillow"
         raise ImportError(message, name=error.name) from error
     try:
         with Image.open(path) as image:

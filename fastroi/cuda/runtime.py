@@ -116,7 +116,7 @@ def runtime():
             import cupy
         except ImportError:
             raise ImportError(
-                "features: a GPU array needs CuPy; install fastroi[cuda13] or fastroi[cuda12], as your driver has it"
+                "features: a GPU array needs CuPy: pip install cupy-cuda13x or cupy-cuda12x, as your driver has it"
             ) from None
         _runtime = CupyRuntime(cupy)
     return _runtime

@@ -219,7 +219,7 @@ def plot_rules(
     Raises
     ------
     ImportError
-        Without matplotlib; ``pip install 'fastroi[plot]'`` brings it.
+        Without matplotlib; ``pip install matplotlib`` brings it.
     ValueError
         No explanation is given.
 

@@ -158,7 +158,7 @@ class Interpolation:
         Raises
         ------
         ImportError
-            Without matplotlib; ``pip install 'fastroi[plot]'`` brings it.
+            Without matplotlib; ``pip install matplotlib`` brings it.
         """
         from ._plot import plot_one
 

@@ -190,7 +190,7 @@ class Plan:
         Raises
         ------
         ImportError
-            Without matplotlib; ``pip install 'fastroi[plot]'`` brings it.
+            Without matplotlib; ``pip install matplotlib`` brings it.
         ValueError
             The bins are no rows and columns of the map: boxes are turned, or bins moved one by one; or the box lies on another
             image than the cells, as that of a pasted mask.

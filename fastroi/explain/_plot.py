@@ -15,7 +15,7 @@ try:
     from matplotlib.ticker import FixedLocator, MaxNLocator
     from matplotlib.transforms import ScaledTranslation
 except ImportError as error:
-    raise ImportError("drawing needs matplotlib: pip install 'fastroi[plot]'", name=error.name) from error
+    raise ImportError("drawing needs matplotlib: pip install matplotlib", name=error.name) from error
 
 from . import _plot_points
 

@@ -230,7 +230,7 @@ class Explanation:
         Raises
         ------
         ImportError
-            Without matplotlib; ``pip install 'fastroi[plot]'`` brings it.
+            Without matplotlib; ``pip install matplotlib`` brings it.
         """
         from ._plot import plot_one
 

@@ -954,7 +954,7 @@ def test_explain_without_matplotlib(tmp_path):
     code += "from fastroi.cli import main; sys.exit(main(sys.argv[1:]))"
     done = child(*ARTICLE, "-o", tmp_path / "figure.png", code=code)
     assert done.returncode == 1
-    assert done.stderr == ("fastroi: error: drawing needs matplotlib: pip install 'fastroi[plot]'\n")
+    assert done.stderr == ("fastroi: error: drawing needs matplotlib: pip install matplotlib\n")
 
 
 @pytest.mark.parametrize(

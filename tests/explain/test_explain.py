@@ -734,7 +734,7 @@ def test_an_unknown_name_of_the_package():
 def test_drawing_without_matplotlib_says_how_to_get_it():
     done = python(BLOCKED + EXPLAINED + "e.plot()")
     last = done.stderr.strip().splitlines()[-1]
-    assert last == "ImportError: drawing needs matplotlib: pip install 'fastroi[plot]'"
+    assert last == "ImportError: drawing needs matplotlib: pip install matplotlib"
 
 
 def test_types_are_importable():

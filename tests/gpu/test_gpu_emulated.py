@@ -606,7 +606,7 @@ except ImportError as error:
 """
     message = run_python(code).stdout
     assert message.count("\n") == 1
-    assert "fastroi[cuda13]" in message and "fastroi[cuda12]" in message
+    assert "cupy-cuda13x" in message and "cupy-cuda12x" in message
 
 
 def test_importing_fastroi_imports_neither_cupy_nor_the_gpu_path():
