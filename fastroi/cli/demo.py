@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 
@@ -91,20 +94,57 @@ def _check(features, explanation):
 def _time(features, repeat):
     rois = boxes()
     facts = info.facts()
-    print(f"\n{len(rois)} boxes, {facts['simd_active']}, {facts['threads']} threads, ", end="")
-    print(f"into a given array, median of {repeat}:")
+    print(f"\n{_processor()}: {facts['simd_active']}, {facts['threads']} threads, {_load()}")
+    print(
+        f"{len(rois)} boxes into a given array, median of {repeat}, and the floor: bytes in and out at the rate of a copy"
+    )
     channels = features.shape[1]
     for bins in (3, 7):
         out = numpy.empty((len(rois), channels, bins, bins), dtype=features.dtype)
         for rule in RULES:
-            seconds = [_seconds(features, rois, bins, rule, out) for _ in range(repeat + 1)][1:]
-            milliseconds = 1000 * statistics.median(seconds)
-            print(f"  {bins}x{bins}x{channels}  {rule:<10}{milliseconds:9.2f} ms")
+            line = f"  {bins}x{bins}x{channels}  {rule:<10}"
+            print(line + _against_the_floor(features, rois, bins, rule, out, facts["threads"], repeat))
 
 
-def _seconds(features, rois, bins, rule, out) -> float:
+def _against_the_floor(features, rois, bins, rule, out, threads, repeat) -> str:
+    """Time the operator and the copy in turns, so that both meet the same moments of a busy machine."""
+    moved = features.nbytes + out.nbytes
+    source = numpy.ones(moved // 2, numpy.uint8)
+    target = numpy.empty_like(source)
+    pairs = list(zip(numpy.array_split(target, threads), numpy.array_split(source, threads)))
+    own, floor = [], []
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(repeat + 1):
+            own.append(_seconds(fastroi.roi_pool, features, rois, bins, 1 / STRIDE, rule=rule, out=out))
+            floor.append(_seconds(lambda: list(pool.map(lambda pair: numpy.copyto(*pair), pairs))))
+    own, floor = statistics.median(own[1:]), statistics.median(floor[1:])
+    rate = f"{moved / floor / 1e9:.1f} GB/s"
+    return f"{1000 * own:9.2f} ms, floor {1000 * floor:7.2f} ms ({rate}): {own / floor:.1f} times the floor"
+
+
+def _processor() -> str:
+    """Name this machine's processor, as far as the system tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return (names or [platform.processor() or platform.machine() or "unknown processor"])[0]
+
+
+def _load() -> str:
+    """Say how busy the machine is, and that timings suffer if it is."""
+    processors = os.cpu_count() or 1
+    if not hasattr(os, "getloadavg"):
+        return f"{processors} processors"
+    load = os.getloadavg()[0]
+    busy = ": BUSY, expect longer times" if load > processors / 2 else ""
+    return f"load {load:.1f} on {processors} processors{busy}"
+
+
+def _seconds(function, *arguments, **options) -> float:
     start = time.perf_counter()
-    fastroi.roi_pool(features, rois, bins, 1 / STRIDE, rule=rule, out=out)
+    function(*arguments, **options)
     return time.perf_counter() - start
 
 

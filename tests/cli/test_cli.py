@@ -13,7 +13,7 @@ import pytest
 from helpers import public_operators
 
 import fastroi
-from fastroi.cli import _operators, _photo, main, pool
+from fastroi.cli import _operators, _photo, demo, main, pool
 
 SCALE = 1 / 16
 
@@ -1051,6 +1051,15 @@ def test_demo(tmp_path):
     for line in ("3x3x512  floor", "3x3x512  fast_rcnn", "7x7x512  floor", "7x7x512  fast_rcnn"):
         assert line in out
     assert fastroi.simd.active() in out
+    assert out.count(" times the floor") == 4
+
+
+@pytest.mark.parametrize(("load", "busy"), [(0.2, False), (300.0, True)])
+def test_demo_says_how_busy_the_machine_is(monkeypatch, load, busy):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 1.0, 1.0))
+    text = demo._load()
+    assert text.startswith(f"load {load} on {os.cpu_count()} processors")
+    assert ("BUSY" in text) == busy
 
 
 def test_features_of_the_photograph():
