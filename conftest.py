@@ -6,6 +6,8 @@ import signal
 if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several processes share the processors: none spins while it waits
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+os.environ.setdefault("FASTROI_OVERSUBSCRIBE", "1")  # results of more threads than there are processors
+
 import numpy as np
 import pytest
 from helpers import LONG_SCALE, SEED

@@ -190,8 +190,8 @@ def simd_activate(str name):
     check(fastroi_simd_activate(encoded, &error), &error)
 
 
-def default_threads():
-    return fastroi_default_threads()
+def usable_threads(int num_threads):
+    return fastroi_usable_threads(num_threads)
 
 
 def build_info():

@@ -1,4 +1,7 @@
-"""Thread counts: argument > set_num_threads > FASTROI_NUM_THREADS > OpenMP's maximum at the time of the call."""
+"""Thread counts: argument > set_num_threads > FASTROI_NUM_THREADS > OpenMP's maximum at the time of the call.
+
+The core caps each of them by the processors that this process may use, unless FASTROI_OVERSUBSCRIBE is 1.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,13 @@ def _from_environment() -> int:
         raise ValueError(f"FASTROI_NUM_THREADS: {text!r} is not an integer in [1, {MAX_THREADS}]") from None
 
 
+def _check_oversubscribe() -> None:
+    text = os.environ.get("FASTROI_OVERSUBSCRIBE", "")
+    if text not in ("", "0", "1"):
+        raise ValueError(f"FASTROI_OVERSUBSCRIBE: {text!r} is neither '0' nor '1'")
+
+
+_check_oversubscribe()
 _chosen = _from_environment()
 
 
@@ -42,7 +52,8 @@ class set_num_threads:
     Parameters
     ----------
     num_threads : int or None
-        1 to 1024. None returns to OpenMP's own maximum, capped by CPU affinity and cgroup quota.
+        1 to 1024. None returns to OpenMP's own maximum. Either is capped by CPU affinity and cgroup
+        quota, unless the environment variable ``FASTROI_OVERSUBSCRIBE`` is 1.
 
     Examples
     --------
@@ -66,8 +77,8 @@ class set_num_threads:
 
 
 def get_num_threads() -> int:
-    """Threads that a call with ``num_threads=None`` would use now."""
-    return _chosen or _core.default_threads()
+    """Most threads that a call with ``num_threads=None`` would use here and now."""
+    return _core.usable_threads(_chosen)
 
 
 def resolve_num_threads(value: SupportsIndex | None) -> int:

@@ -6,13 +6,16 @@ namespace fastroi {
 
 // What a call with num_threads = 0 uses: OpenMP's own maximum at this moment, capped by the cgroup quota.
 int default_threads();
+// What a call with this num_threads may use: no more than there are processors, unless FASTROI_OVERSUBSCRIBE is 1.
+int chosen_threads(int num_threads);
 bool has_openmp();
 
 // Threads worth starting for a call: `wanted`, or 1 inside someone else's parallel region and in a child forked after
 // this process had run one (libgomp's pool does not survive a fork).
 int usable_threads(int wanted);
 
-// Calls body(context, i) for i in [0, threads), each on a thread of its own; i = 0 is the caller. An exception of any of
+// Calls body(context, i) for i in [0, threads), each on a thread of its own, or, where the system refuses threads, several
+// on one; i = 0 is the caller's. An exception of any of
 // them is carried over to the caller and thrown there.
 void run_on_threads(int threads, void (*body)(void* context, int thread), void* context);
 

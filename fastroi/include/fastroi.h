@@ -1,9 +1,12 @@
 /*
  * fastroi: Region-of-Interest operators on strided arrays. The C ABI.
  *
- * Every call reads its inputs once, validates a private copy of the boxes, and either refuses before
- * a single output byte is written or fills the whole output. No exception crosses this boundary and
- * no memory changes owner. Calls are thread-safe as long as no two of them share an output.
+ * Every call reads its inputs once and validates a private copy of the boxes. FASTROI_INVALID_VALUE and
+ * FASTROI_INVALID_TYPE come before a single output byte is written, FASTROI_OK after all of them. Boxes are
+ * planned and pooled some at a time: FASTROI_OUT_OF_MEMORY and FASTROI_CANCELLED, and FASTROI_OVERFLOW of a
+ * plan, may come when earlier boxes are written: after them `out` and `argmax` may be partly written.
+ * No exception crosses this boundary and no memory changes owner. Calls are thread-safe as long as no two of
+ * them share an output.
  *
  * Descriptors start with `struct_size`: set it to sizeof the struct. A later library accepts the
  * smaller structs of earlier headers; fields a caller does not know keep their documented defaults.
@@ -35,7 +38,7 @@ typedef enum fastroi_status {
     FASTROI_INVALID_VALUE = 1, /* an argument's value is out of its domain       */
     FASTROI_INVALID_TYPE = 2,  /* a dtype this operator does not take            */
     FASTROI_OVERFLOW = 3,      /* a product of sizes exceeds int64 or memory     */
-    FASTROI_OUT_OF_MEMORY = 4, /* scratch memory could not be had                */
+    FASTROI_OUT_OF_MEMORY = 4, /* memory for plans or scratch could not be had; `out` may be partly written */
     FASTROI_CANCELLED = 5      /* the cancel callback said stop; `out` is partly written */
 } fastroi_status;
 
@@ -97,9 +100,10 @@ typedef enum fastroi_flow {
 /* How a call runs. Zero everything but struct_size for the defaults; NULL in a call means the same. */
 typedef struct fastroi_exec {
     size_t struct_size;
-    int32_t num_threads;          /* 0: fastroi_default_threads() */
+    int32_t num_threads;          /* 0: fastroi_default_threads(); else see fastroi_usable_threads() */
     const char *simd;             /* NULL: the active instruction set; else a name of fastroi_simd_supported */
-    int (*cancel)(void *context); /* polled by the calling thread, at most every 20 ms; nonzero stops the call */
+    int (*cancel)(void *context); /* polled by the calling thread, at most every 20 ms; nonzero stops the call. It must
+                                     return: an exception that leaves it ends the process, longjmp() is undefined */
     void *cancel_context;
     int32_t flow; /* fastroi_flow */
 } fastroi_exec;
@@ -435,6 +439,12 @@ FASTROI_API fastroi_status fastroi_simd_activate(const char *name, fastroi_error
 
 /* Threads a call with num_threads = 0 uses: OpenMP's maximum now, capped by affinity and the cgroup quota. */
 FASTROI_API int32_t fastroi_default_threads(void);
+/*
+ * Threads a call with this num_threads may use. No more than processors that affinity and the cgroup quota leave, unless the
+ * environment variable FASTROI_OVERSUBSCRIBE is 1, read once; 1 inside a parallel region of OpenMP, and in a child forked
+ * after several threads were used. A call runs on fewer where the system refuses threads, and results are the same.
+ */
+FASTROI_API int32_t fastroi_usable_threads(int32_t num_threads);
 /* 1 if built with OpenMP. */
 FASTROI_API int32_t fastroi_has_openmp(void);
 /* Compiler that built the library, for bug reports. */

@@ -4,7 +4,8 @@
  * Include this instead of fastroi.h, call fastroi_import_capsule() once (in the module's init function), and from then
  * on every function of fastroi.h may be called under its own name, with or without the GIL: the names go through a table of
  * function pointers, which `import fastroi` carries in the capsule fastroi._core._C_API.
- * Each source file that calls has a pointer of its own, so each needs the import.
+ * One import serves all source files that are linked together. Before it, functions that return a status return
+ * FASTROI_INVALID_VALUE with a message that names the import, text is "not imported", pointers are NULL, numbers are 0.
  */
 #ifndef FASTROI_CAPSULE_H
 #define FASTROI_CAPSULE_H
@@ -35,7 +36,8 @@
     ENTRY(run)                   \
     ENTRY(list_plan)             \
     ENTRY(axis_ranges)           \
-    ENTRY(axis_points)
+    ENTRY(axis_points)           \
+    ENTRY(usable_threads)
 
 #define FASTROI_TABLE_MEMBER(name) __typeof__(fastroi_##name) *name;
 typedef struct fastroi_functions {
@@ -52,7 +54,82 @@ typedef struct fastroi_functions {
 
 #include <Python.h>
 
-static const fastroi_functions *fastroi_table = NULL;
+/* What the functions do before the import. */
+static inline fastroi_status fastroi_refuse_unimported(fastroi_error *error) {
+    const char *message = "call fastroi_import_capsule() first, in the init function of this extension module";
+    size_t i = 0;
+    if (!error) return FASTROI_INVALID_VALUE;
+    error->status = FASTROI_INVALID_VALUE;
+    error->row = -1;
+    do error->message[i] = message[i];
+    while (message[i++]);
+    return FASTROI_INVALID_VALUE;
+}
+static inline const char *fastroi_unimported_version(void) { return "not imported"; }
+static inline int32_t fastroi_unimported_abi_version(void) { return 0; }
+static inline const char *fastroi_unimported_compiler(void) { return "not imported"; }
+static inline int32_t fastroi_unimported_has_openmp(void) { return 0; }
+static inline int32_t fastroi_unimported_default_threads(void) { return 0; }
+static inline const char *fastroi_unimported_simd_compiled(int32_t index) { return (void)index, (const char *)NULL; }
+static inline const char *fastroi_unimported_simd_supported(int32_t index) { return (void)index, (const char *)NULL; }
+static inline const char *fastroi_unimported_simd_active(void) { return "not imported"; }
+static inline fastroi_status fastroi_unimported_simd_activate(const char *name, fastroi_error *error) {
+    return (void)name, fastroi_refuse_unimported(error);
+}
+static inline const fastroi_operator *fastroi_unimported_operator_at(int32_t operator_code) {
+    return (void)operator_code, (const fastroi_operator *)NULL;
+}
+static inline fastroi_status fastroi_unimported_run(int32_t operator_code, const fastroi_tensor *features,
+                                                    const fastroi_boxes *boxes, const void *params,
+                                                    const fastroi_tensor *out, const fastroi_exec *exec,
+                                                    fastroi_error *error) {
+    (void)operator_code, (void)features, (void)boxes, (void)params, (void)out, (void)exec;
+    return fastroi_refuse_unimported(error);
+}
+static inline fastroi_status fastroi_unimported_list_plan(int32_t operator_code, const fastroi_tensor *features,
+                                                          const fastroi_boxes *boxes, const void *params,
+                                                          const fastroi_tensor *out, const fastroi_exec *exec,
+                                                          fastroi_plan *plan, fastroi_error *error) {
+    (void)operator_code, (void)features, (void)boxes, (void)params, (void)out, (void)exec, (void)plan;
+    return fastroi_refuse_unimported(error);
+}
+static inline fastroi_status fastroi_unimported_axis_ranges(int32_t rule, double lo, double hi, double scale,
+                                                            int64_t bins, int64_t extent, double interval[2],
+                                                            int64_t *edges, fastroi_error *error) {
+    (void)rule, (void)lo, (void)hi, (void)scale, (void)bins, (void)extent, (void)interval, (void)edges;
+    return fastroi_refuse_unimported(error);
+}
+static inline fastroi_status fastroi_unimported_axis_points(int32_t op, double lo, double hi, double scale,
+                                                            int64_t sampling_ratio, int64_t bins, int64_t extent,
+                                                            int64_t capacity, double interval[2], int64_t *grid,
+                                                            int64_t *bin, double *coordinate, double *weight,
+                                                            int64_t *count, fastroi_error *error) {
+    (void)op, (void)lo, (void)hi, (void)scale, (void)sampling_ratio, (void)bins, (void)extent, (void)capacity;
+    (void)interval, (void)grid, (void)bin, (void)coordinate, (void)weight, (void)count;
+    return fastroi_refuse_unimported(error);
+}
+static inline int32_t fastroi_unimported_usable_threads(int32_t num_threads) { return (void)num_threads, 0; }
+
+/* Declared in every source file, it is one variable of the extension, and of no other. */
+#if defined(_WIN32)
+#define FASTROI_ONE_OF_ALL __declspec(selectany)
+#else
+#define FASTROI_ONE_OF_ALL __attribute__((weak, visibility("hidden")))
+#endif
+
+#define FASTROI_UNIMPORTED(name) fastroi_unimported_##name,
+static const fastroi_functions fastroi_unimported = {sizeof(fastroi_functions), 0,
+                                                     FASTROI_FUNCTIONS(FASTROI_UNIMPORTED)};
+#undef FASTROI_UNIMPORTED
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+FASTROI_ONE_OF_ALL const fastroi_functions *fastroi_table = &fastroi_unimported;
+#ifdef __cplusplus
+}
+#endif
+#undef FASTROI_ONE_OF_ALL
 
 /* 0, or -1 with ImportError set: no fastroi, another ABI, or a fastroi older than the header compiled against. */
 static inline int fastroi_import_capsule(void) {
@@ -87,6 +164,7 @@ static inline int fastroi_import_capsule(void) {
 #define fastroi_list_plan (fastroi_table->list_plan)
 #define fastroi_axis_ranges (fastroi_table->axis_ranges)
 #define fastroi_axis_points (fastroi_table->axis_points)
+#define fastroi_usable_threads (fastroi_table->usable_threads)
 
 #define FASTROI_THROUGH_TABLE(name, fields, flags)                                                                \
     static inline fastroi_status fastroi_##name(const fastroi_tensor *features, const fastroi_boxes *boxes,       \

@@ -57,6 +57,10 @@ fastroi_plan checked_plan(const fastroi_plan* plan) {
     return {sizeof(fastroi_plan), plan->capacity, plan->entries, 0, 0};
 }
 
+void check_result(const void* result, const char* name) {
+    if (!result) refuse(FASTROI_INVALID_VALUE, -1, "%s: NULL", name);
+}
+
 const char* name_of(const KernelTable* kernels) { return kernels ? kernels->name : nullptr; }
 
 }  // namespace
@@ -108,6 +112,15 @@ fastroi_status fastroi_axis_points(int32_t op, double lo, double hi, double scal
                                    int64_t extent, int64_t capacity, double interval[2], int64_t* grid, int64_t* bin,
                                    double* coordinate, double* weight, int64_t* count, fastroi_error* error) {
     return guarded(error, [&] {
+        check_result(interval, "interval");
+        check_result(grid, "grid");
+        check_result(count, "count");
+        if (capacity < 0) refuse(FASTROI_INVALID_VALUE, -1, "capacity: %lld", (long long)capacity);
+        if (capacity > 0) {
+            check_result(bin, "bin");
+            check_result(coordinate, "coordinate");
+            check_result(weight, "weight");
+        }
         *count = axis_points(op, {lo, hi, scale, sampling_ratio, bins, extent}, capacity, interval, grid, bin,
                              coordinate, weight);
     });
@@ -115,7 +128,11 @@ fastroi_status fastroi_axis_points(int32_t op, double lo, double hi, double scal
 
 fastroi_status fastroi_axis_ranges(int32_t rule, double lo, double hi, double scale, int64_t bins, int64_t extent,
                                    double interval[2], int64_t* edges, fastroi_error* error) {
-    return guarded(error, [&] { axis_ranges(rule, {lo, hi, scale, 0, bins, extent}, interval, edges); });
+    return guarded(error, [&] {
+        check_result(interval, "interval");
+        check_result(edges, "edges");
+        axis_ranges(rule, {lo, hi, scale, 0, bins, extent}, interval, edges);
+    });
 }
 
 const char* fastroi_version(void) { return FASTROI_VERSION; }
@@ -133,6 +150,7 @@ fastroi_status fastroi_simd_activate(const char* name, fastroi_error* error) {
 }
 
 int32_t fastroi_default_threads(void) { return default_threads(); }
+int32_t fastroi_usable_threads(int32_t num_threads) { return usable_threads(chosen_threads(num_threads)); }
 int32_t fastroi_has_openmp(void) { return has_openmp(); }
 
 const char* fastroi_compiler(void) {

@@ -64,6 +64,7 @@ const KernelTable* compiled_kernels(int index) {
 }
 
 const KernelTable* supported_kernels(int index) {
+    if (index < 0) return nullptr;
     for (int i = 0; i < candidate_count; i++)
         if (is_supported(i) && index-- == 0) return candidates[i].table();
     return nullptr;

@@ -22,7 +22,7 @@ Execution read_execution(const fastroi_exec& exec, StopSign& stop) {
     if (!kernels) refuse(FASTROI_INVALID_VALUE, -1, "simd: '%.40s' is not supported here", exec.simd);
     if (exec.flow < FASTROI_POOL || exec.flow > FASTROI_CHECK_SHAPES)
         refuse(FASTROI_INVALID_VALUE, -1, "flow: unknown code %d", exec.flow);
-    return {exec.num_threads ? exec.num_threads : default_threads(), kernels, exec.flow, &stop};
+    return {chosen_threads(exec.num_threads), kernels, exec.flow, &stop};
 }
 
 Tensor read_tensor(const fastroi_tensor* t, const char* name) {
