@@ -163,6 +163,22 @@ def write_declarations():
     write_if_new(ROOT / "fastroi" / "capi.pxd", tool.cython_declarations(header, compiler()))
 
 
+PKG_CONFIG = """\
+prefix=${{pcfiledir}}/..
+includedir=${{prefix}}/include
+
+Name: fastroi
+Description: Region-of-Interest operators, for extension modules that call them through fastroi_capsule.h
+Version: {version}
+Cflags: -I${{includedir}}
+"""
+
+
+def write_pkg_config():
+    """fastroi/share/fastroi.pc, which cannot read the version itself."""
+    write_if_new(ROOT / "fastroi" / "share" / "fastroi.pc", PKG_CONFIG.format(version=version()))
+
+
 def write_compile_commands(target=ROOT / "compile_commands.json"):
     """For clangd and its like: what ninja was told at the last build."""
     with locked(OBJECTS) as own:
@@ -206,6 +222,7 @@ class BuildPython(build_py):
 
     def run(self):
         write_declarations()
+        write_pkg_config()
         super().run()
         if getattr(self, "editable_mode", False):
             return

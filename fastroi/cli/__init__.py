@@ -70,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version)
+    for option, folder, what in _FOLDERS:
+        parser.add_argument(option, action=_Folder, folder=folder, help=f"show {what} and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in (demo, explain, pool, info):
         command = commands.add_parser(
@@ -89,6 +91,23 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help)\n")
+
+
+_FOLDERS = (
+    ("--include", "include", "the folder of fastroi.h and fastroi_capsule.h"),
+    ("--cmake-dir", "share", "the value for -Dfastroi_DIR, with which CMake finds fastroi,"),
+    ("--pkg-config-dir", "share", "the folder for PKG_CONFIG_PATH"),
+)
+
+
+class _Folder(argparse.Action):
+    def __init__(self, option_strings, dest, folder, help):
+        super().__init__(option_strings, dest, nargs=0, help=help)
+        self.folder = folder
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        print(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), self.folder))
+        parser.exit()
 
 
 class _Version(argparse.Action):

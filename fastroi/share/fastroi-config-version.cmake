@@ -1,0 +1,10 @@
+# The version is that of the package; one of the same major number that is no older will do.
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/../_version.py" PACKAGE_VERSION REGEX "^__version__ = ")
+string(REGEX REPLACE "^__version__ = \"([0-9.]+).*" "\\1" PACKAGE_VERSION "${PACKAGE_VERSION}")
+string(REGEX MATCH "^[0-9]+" fastroi_major "${PACKAGE_VERSION}")
+if(fastroi_major EQUAL PACKAGE_FIND_VERSION_MAJOR AND NOT PACKAGE_VERSION VERSION_LESS PACKAGE_FIND_VERSION)
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+endif()
+if(PACKAGE_VERSION VERSION_EQUAL PACKAGE_FIND_VERSION)
+  set(PACKAGE_VERSION_EXACT TRUE)
+endif()
