@@ -164,7 +164,10 @@ def test_capsule_of_another_version_is_refused(python, tmp_path, change):
         text = header.read_text()
         if change == "longer table":
             text = text.replace("ENTRY(version)", "ENTRY(version) ENTRY(later)")
-            text = text.replace("#define FASTROI_CAPSULE_H", "#define FASTROI_CAPSULE_H\nvoid fastroi_later(void);\nstatic void fastroi_unimported_later(void) {}")
+            text = text.replace(
+                "#define FASTROI_CAPSULE_H",
+                "#define FASTROI_CAPSULE_H\nvoid fastroi_later(void);\nstatic void fastroi_unimported_later(void) {}",
+            )
         else:
             text = re.sub("#define FASTROI_ABI_VERSION .*", change, text)
         (directory / header.name).write_text(text)
