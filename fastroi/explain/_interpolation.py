@@ -28,7 +28,8 @@ _CENTRE = 0.5  # the core counts from the centre of cell 0, the picture from its
 class PointAxis:
     """One axis of a box, from image pixels to weighted cells.
 
-    Positions are in cells as on the picture: cell i reaches from i to i + 1, its centre is i + 0.5.
+    Positions are in cells as on the picture: cell i reaches from i to i + 1, its centre is i + 0.5. Other frameworks
+    count sample points from the centre of cell 0: `coordinates` are their numbers.
 
     Attributes
     ----------
@@ -74,6 +75,11 @@ class PointAxis:
         count = len(self.taps)
         edges = [start + (end - start) * p / count for p in range(count)] + [end]
         return tuple(zip(edges, edges[1:]))
+
+    @property
+    def coordinates(self) -> tuple[tuple[float, ...], ...]:
+        """For each bin its sample points as other frameworks number them: from the centre of cell 0, 0.5 less than `points`."""
+        return tuple(tuple(position - _CENTRE for position, _ in of_bin) for of_bin in self.points)
 
     @property
     def pooled(self) -> tuple[tuple[int, int], ...]:
@@ -131,13 +137,17 @@ class Interpolation:
         return balance(self.x, self.y)
 
     def to_dict(self) -> dict:
-        """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`."""
+        """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`.
+
+        ``"positions"`` says what the numbers count from; ``"coordinates"`` of ``"x"`` and ``"y"`` count as other frameworks do.
+        """
+        from ._text import CENTRES, EDGES
         from ._values import plain
 
-        weighed = {"balance": asdict(self.balance())}
-        for name in ("x", "y"):
-            weighed[name] = {**asdict(getattr(self, name)), "weights": getattr(self, name).weights}
-        return plain({**asdict(self), **weighed})
+        more = {"balance": asdict(self.balance()), "positions": f"{EDGES}; {CENTRES}"}
+        for name, axis in (("x", self.x), ("y", self.y)):
+            more[name] = {**asdict(axis), "coordinates": axis.coordinates, "weights": axis.weights}
+        return plain({**asdict(self), **more})
 
     def plot(self, ax: Axes | None = None, *, view: Literal["map"] | None = None, legend: bool = True) -> Axes:
         """Draw the map's grid, the box, the bins, the sample points, and the cells by their weight.

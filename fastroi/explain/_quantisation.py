@@ -205,8 +205,13 @@ class Explanation:
         return balance(self.x, self.y)
 
     def to_dict(self) -> dict:
-        """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`."""
-        return plain(asdict(self))
+        """Return everything as plain dicts, lists, numbers and strings, ready for `json.dumps`.
+
+        ``"positions"`` says what the numbers count from.
+        """
+        from ._text import EDGES
+
+        return plain({**asdict(self), "positions": EDGES})
 
     def plot(self, ax: Axes | None = None, *, view: Literal["map"] | None = None, legend: bool = True) -> Axes:
         """Draw the map's grid, the true box, the quantised box and the bins.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fastroi import ROI_POOL_RULES
+from fastroi._checks.call import checked_choice
+
 from ._interpolation import INTERPOLATION_RULES, checked_aligned, interpolation
 from ._quantisation import explanation
 from ._values import bins, corners, integers, scales, size
@@ -13,6 +16,7 @@ _NO_OPTIONS = ((0, 0), True)
 
 def explain_rule(box, output_size, spatial_scale, map_size, *, rule="floor", sampling_ratio=-1, aligned=True):
     """The explanation of one box, all arguments judged."""
+    rule = checked_choice(rule, (*ROI_POOL_RULES, *INTERPOLATION_RULES), "rule")
     x1, y1, x2, y2 = box = corners(box)
     output_size = bins(output_size)
     scale_h, scale_w = spatial_scale = scales(spatial_scale)

@@ -8,10 +8,14 @@ MOST_BINS_LISTED = 16
 _MOST_ENTRIES_LISTED = 8
 _INTERVAL = "divided"
 
+# What the numbers of an explanation count from; of an interpolating rule both lines hold.
+EDGES = "positions are in cells from the edge of the map: cell i reaches from i to i + 1"
+CENTRES = "where frameworks interpolate they count from the centre of cell 0: 0.5 less"
+
 
 def table(e) -> str:
     """Return the whole explanation as lines of text."""
-    return "\n".join([_heading(e), "", *_coordinates(e), "", *_bins(e), "", *_figures(e)])
+    return "\n".join([_heading(e), f"  {EDGES}", "", *_coordinates(e), "", *_bins(e), "", *_figures(e)])
 
 
 def number(value: float) -> str:
@@ -29,7 +33,8 @@ def scale_text(scale: float) -> str:
 
 def interpolation_table(e) -> str:
     """Return an explanation of an interpolating rule as lines of text."""
-    parts = [_heading(e)], _coordinates(e, _INTERVAL), _taps(e.x, "columns"), _taps(e.y, "rows"), _weighed(e)
+    heading = [_heading(e), f"  {EDGES}", f"  {CENTRES}"]
+    parts = heading, _coordinates(e, _INTERVAL), _taps(e.x, "columns"), _taps(e.y, "rows"), _weighed(e)
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
@@ -119,7 +124,7 @@ def _figures(e) -> list[str]:
 
 def _taps(axis, label) -> list[str]:
     """For each bin of an axis its points and its weighted cells."""
-    points = [" ".join(shortened(f"{v:.3f}" for v, _ in of_bin)) for of_bin in axis.points]
+    points = [_points(of_bin, axis.grid) for of_bin in axis.points]
     taps = [" ".join(shortened(f"{cell}:{weight:.3f}" for cell, weight in of_bin)) for of_bin in axis.taps]
     width = max(map(len, points), default=0) + 3 if axis.grid else 0
     rows = [f"{bin:5}  {points[bin]:<{width}}{taps[bin] or 'none'}" for bin in range(len(taps))]
@@ -128,6 +133,13 @@ def _taps(axis, label) -> list[str]:
         rows[half:-half] = [f"       ... {len(rows) - 2 * half} more ..."]
     heading = f"{'points':<{width}}cell:weight" if axis.grid else "cell:weight"
     return [f"  {label}", f"  bin  {heading}", *rows]
+
+
+def _points(of_bin, grid) -> str:
+    """The points of a bin; those far off the map are not listed, but counted."""
+    texts = shortened(f"{v:.3f}" for v, _ in of_bin)
+    absent = grid - len(of_bin)
+    return " ".join([*texts, f"{absent} off the map"] if absent else texts)
 
 
 def shortened(texts) -> list[str]:
