@@ -206,9 +206,9 @@ def plot_rules(
         For example one box under several rules. All panels have the same size. Plans are of upright boxes.
     image : array_like, optional
         The image the box was drawn on, (height, width) or (height, width, 3 or 4). It becomes the
-        first panel, with the map's cells and the first explanation's box on it.
+        first panel, in pixels, with the map's cells and the first explanation's box on it.
     view : {None, "map"}
-        The surroundings of the boxes, or the whole map.
+        The surroundings of the boxes, or the whole map and what of the boxes lies beyond it.
     title : str, optional
         A heading over all panels.
 

@@ -1,4 +1,4 @@
-"""Pictures of explanations; the only file here that needs matplotlib."""
+"""Pictures of explanations; the files here that begin with _plot need matplotlib."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ try:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch, PathPatch, Rectangle
     from matplotlib.path import Path
-    from matplotlib.ticker import FixedLocator, MaxNLocator
     from matplotlib.transforms import ScaledTranslation
 except ImportError as error:
     raise ImportError("drawing needs matplotlib: pip install matplotlib", name=error.name) from error
 
+from . import _plot_layout as layout
 from . import _plot_points
 
 # Light to dark: light blue, green, dark blue differ in grey and to colour-blind readers too.
@@ -32,30 +32,40 @@ TRUE_BOX = dict(color="#c1272d", linewidth=3.0, label="true box")
 QUANTISED_BOX = dict(color="black", linewidth=1.8, linestyle=(0, (5, 2)), label="quantised box")
 BIN = dict(color="#1a1a1a", linewidth=1.0, label="bins")
 _GRID = "#c9c9c9"
-_MOST_GRID_LINES = 80
-_MOST_BINS_DRAWN = 10_000
-_MOST_BARS = 200
+_TAKEN_BOX = "box as the rule takes it"
 _MARGIN = 1.0
-_PANEL_INCHES = 4.2
-_LANE_POINTS = 13.0
-_LABEL_POINTS = 5.0
+_ONE_PANEL, _PANEL = 300.0, 235.0  # points, of the axes
+_FLAT, _FLAT_BESIDE_IMAGE, _TALL = 0.4, 0.75, 1.6
 _MOST_LANES = 8
+_MOST_BARS = 200
+_NOTE_EDGES = "Cells count from the edge of the map: cell i reaches from i to i + 1."
+_NOTE_CENTRES = "Where frameworks interpolate they count from the centre of cell 0: 0.5 less."
+_NOTE_MISPLACED = "Misplaced: how much the cells under the box count too little, all together, in cells."
 
 
 def plot_one(explanation, ax=None, *, view=None, legend=True):
     """Draw one explanation; see `Explanation.plot`."""
-    window = _window([explanation], view)
     if ax is None:
-        ax = _figure(1, window, headroom=_headroom([explanation])).subplots()
-    _panel(ax, explanation, window, _headroom([explanation]), mixed=False)
+        return _plot_alone(explanation, view, legend)
+    window = layout.shaped(_window([explanation], view), _FLAT, _TALL)
+    place = ax.get_window_extent()
+    width, height = (72 * side / ax.figure.dpi for side in (place.width, place.height))
+    scale = min(width / (window[2] - window[0]), height / (window[3] - window[1]))
+    lanes = _headroom([explanation])
+    _panel(
+        ax, explanation, window, scale, lanes, layout.wrapped(_title(explanation, False, scale), layout.TITLE, width)
+    )
     if legend:
+        below = layout.panel_room(width, [window], lanes, 0).bottom
+        handles = _key([ax], [explanation])
         ax.legend(
-            handles=_key([explanation]),
+            handles=handles,
             loc="upper center",
-            bbox_to_anchor=(0.5, -0.1),
-            ncols=2,
+            bbox_to_anchor=(0.5, 0),
+            bbox_transform=ax.transAxes + ScaledTranslation(0, -below / 72, ax.figure.dpi_scale_trans),
+            ncols=layout.key_columns([handle.get_label() for handle in handles], width),
             frameon=False,
-            fontsize=9,
+            fontsize=layout.KEY,
         )
     return ax
 
@@ -64,39 +74,8 @@ def plot_many(explanations, *, image=None, view=None, title=None):
     """Draw explanations side by side; see `plot_rules`."""
     if not explanations:
         raise ValueError("explanations: there is nothing to draw")
-    window = _window(explanations, view)
-    count = len(explanations) + (image is not None)
-    columns = count if count <= 3 else math.ceil(count / math.ceil(count / 3))
-    rows = math.ceil(count / columns)
-    headroom = _headroom(explanations)
-    handles = _key(explanations)
-    key_columns = _key_columns(len(handles), columns)
-    figure = _figure(
-        columns,
-        window,
-        rows,
-        headroom,
-        square=image is not None,
-        title=title,
-        key_rows=math.ceil(len(handles) / key_columns),
-    )
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for spare in panels[count:]:
-        spare.remove()
-    if image is not None:
-        _image_panel(panels.pop(0), image, explanations[0], headroom)
-    mixed = len({hasattr(e, "regions") for e in explanations}) > 1
-    for ax, explanation in zip(panels, explanations):
-        _panel(ax, explanation, window, headroom, mixed)
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=key_columns,
-        frameon=False,
-        fontsize=10,
-    )
-    if title:
-        figure.suptitle(title, fontsize=13)
+    figure, panels = _panels(explanations, image, view)
+    _finish(figure, panels, explanations, title, legend=figure.legend)
     return figure
 
 
@@ -116,56 +95,114 @@ def without_display() -> None:
     pyplot.switch_backend("agg")
 
 
-def _figure(columns, window, rows=1, headroom=1, square=False, title=None, key_rows=4):
-    """Make an empty figure in which panels of the window's shape leave little room unused."""
+def _plot_alone(explanation, view, legend):
+    figure, panels = _panels([explanation], None, view)
+    ax = panels[0][0]
+    _finish(figure, panels, [explanation], None, legend=ax.legend if legend else None)
+    return ax
+
+
+def _panels(explanations, image, view):
+    """A figure with all panels drawn, and of each panel its axes and its lower left corner from the upper left of the figure."""
     from matplotlib import pyplot
 
-    left, top, right, bottom = window
-    aspect = min(max((bottom - top) / (right - left), 1.0 if square else 0.4), 1.6)
-    lane = _LANE_POINTS / 72
-    panel = (_panel_inches(columns) - 0.4 - headroom * lane) * aspect + 1.0 + headroom * lane
-    size = (
-        _panel_inches(columns) * columns,
-        panel * rows + 0.15 + 0.21 * key_rows + (0.4 if title else 0),
-    )
-    figure = pyplot.figure(figsize=size, layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.06, hspace=0.08 if rows > 1 else 0)
-    return figure
+    count = len(explanations) + (image is not None)
+    columns = count if count <= 3 else math.ceil(count / math.ceil(count / 3))
+    width = _ONE_PANEL if columns == 1 else _PANEL
+    flat = _FLAT if image is None else _FLAT_BESIDE_IMAGE
+    window = layout.shaped(_window(explanations, view), flat, _TALL)
+    scale = width / (window[2] - window[0])
+    mixed = len({hasattr(e, "regions") for e in explanations}) > 1
+    titles = [layout.wrapped(_title(e, mixed, scale), layout.TITLE, width) for e in explanations]
+    windows = [window]
+    if image is not None:
+        windows.append(_image_window(image, explanations[0], window))
+        titles.insert(0, layout.wrapped(_image_title(image, explanations[0]), layout.TITLE, width))
+    lanes = _headroom(explanations)
+    room = layout.panel_room(width, windows, lanes, max(map(len, titles)))
+    figure = pyplot.figure(figsize=[side / 72 for side in (room.whole[0] * columns, room.whole[1])])
+    panels = []
+    for index, lines in enumerate(titles):
+        row, column = divmod(index, columns)
+        corner = room.whole[0] * column + room.left, room.whole[1] * (row + 1) - room.bottom
+        ax = figure.add_axes((0, 0, 1, 1))
+        panels.append((ax, corner, room))
+        if image is not None and index == 0:
+            _image_panel(ax, image, explanations[0], windows[1], width, lines)
+        else:
+            _panel(ax, explanations[index - (image is not None)], window, scale, lanes, lines)
+    return figure, panels
 
 
-def _panel_inches(columns) -> float:
-    return 5.4 if columns == 1 else _PANEL_INCHES
+def _finish(figure, panels, explanations, title, legend) -> None:
+    """Give the figure its heading, its size, the panels their places, and, by the function `legend`, a key with notes."""
+    room = panels[0][2]
+    width = max(corner[0] for _, corner, _ in panels) + room.width + room.right
+    heading = layout.wrapped(title, 13, width - 20) if title else []
+    above = layout.height_of(len(heading), 13) + (8 if heading else 0)
+    key_top = above + max(corner[1] for _, corner, _ in panels) + room.bottom
+    axes = [ax for ax, *_ in panels]
+    handles = _key(axes, explanations) if legend else []
+    columns = layout.key_columns([handle.get_label() for handle in handles], width) if legend else 1
+    notes_top = key_top + (layout.key_height(len(handles), columns) if legend else 0)
+    notes = layout.wrapped("\n".join(_notes(axes, explanations)), layout.NOTE, width - 20) if legend else []
+    height = notes_top + layout.height_of(len(notes), layout.NOTE) + 4
+    figure.set_size_inches(width / 72, height / 72)
+    for ax, (left, bottom), _ in panels:
+        place = left / width, 1 - (above + bottom) / height, room.width / width, room.height / height
+        ax.set_position(place)
+    if heading:
+        figure.suptitle("\n".join(heading), x=0.5, y=1 - 4 / height, va="top", fontsize=13, parse_math=False)
+    if legend:
+        legend(
+            handles=handles,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1 - key_top / height),
+            bbox_transform=figure.transFigure,
+            borderaxespad=0,
+            ncols=columns,
+            frameon=False,
+            fontsize=layout.KEY,
+        )
+        place = 10 / width, 1 - notes_top / height
+        figure.text(*place, "\n".join(notes), va="top", fontsize=layout.NOTE, color="#404040")
+
+
+def _notes(axes, explanations) -> list[str]:
+    notes = [_NOTE_EDGES]
+    if any(map(_interpolates, explanations)):
+        notes.append(_NOTE_CENTRES)
+    titles = "\n".join(ax.get_title() for ax in axes)
+    if "misplaced" in titles:
+        notes.append(_NOTE_MISPLACED)
+    return notes
 
 
 def _headroom(explanations) -> int:
     """Lanes that the widest ruler needs; all panels leave room for as many."""
-    axes = [axis for e in explanations for axis in (e.x, e.y)]
-    return min(_MOST_LANES, max(len(set(_lanes(_distinct(axis)))) for axis in axes))
-
-
-def _key_columns(entries, panels) -> int:
-    """As many columns as fit, then as few as keep the number of rows."""
-    rows = math.ceil(entries / int(panels * _panel_inches(panels) / 2.3))
-    return math.ceil(entries / rows)
+    rulers = [_ruler_lanes(_distinct(axis)) for e in explanations for axis in (e.x, e.y)]
+    return max(len(set(lanes)) for lanes in rulers)
 
 
 def _window(explanations, view):
-    """Return left, top, right, bottom in cells: the boxes with a margin, or the map."""
+    """Return left, top, right, bottom in cells: the boxes with a margin, or the map and all that is drawn."""
     if view not in (None, "map"):
         raise ValueError(f"view: {view!r} is neither None nor 'map'")
+    margin = None if view is None else 0
+    (left, right), (top, bottom) = (_span([getattr(e, name) for e in explanations], margin) for name in ("x", "y"))
     if view == "map":
         sizes = [e.map_size for e in explanations if e.map_size is not None]
         if not sizes:
             raise ValueError("view: 'map' needs explanations with a map_size")
-        return 0, 0, max(w for _, w in sizes), max(h for h, _ in sizes)
-    spans = [_span([getattr(e, name) for e in explanations]) for name in ("x", "y")]
-    return spans[0][0], spans[1][0], spans[0][1], spans[1][1]
+        left, top = min(left, 0), min(top, 0)
+        right, bottom = max(right, *(w for _, w in sizes)), max(bottom, *(h for h, _ in sizes))
+    return left, top, right, bottom
 
 
-def _span(axes):
+def _span(axes, margin):
     ends = [end for axis in axes for end in (*axis.exact, *axis.quantised)]
     ends += [end for axis in axes for pair in _full(axis) for end in pair]
-    margin = max(_MARGIN, (max(ends) - min(ends)) * 0.06)
+    margin = max(_MARGIN, (max(ends) - min(ends)) * 0.06) if margin is None else margin
     return math.floor(min(ends) - margin), math.ceil(max(ends) + margin)
 
 
@@ -177,41 +214,54 @@ def _is_plan(e) -> bool:
     return hasattr(e, "operator")
 
 
-def _panel(ax, e, window, headroom, mixed):
-    _grid(ax, e.map_size, window)
+def _panel(ax, e, window, scale, lanes, title):
+    """Draw one explanation; `scale` is points per cell."""
+    _grid(ax, e.map_size, window, scale)
     if _interpolates(e):
-        _plot_points.draw(ax, e, BIN)
+        _plot_points.draw(ax, e, BIN, scale)
     elif _is_plan(e):
         _plot_points.draw_weights(ax, e)
-        ax.add_collection(_bin_outlines(e))
+        ax.add_collection(_bin_outlines(e, scale))
     else:
         for kind, rectangles in e.regions().items():
             if rectangles:
                 ax.add_patch(_patch(kind, rectangles))
-        ax.add_collection(_bin_outlines(e))
+        ax.add_collection(_bin_outlines(e, scale))
     if not _is_plan(e):
         (qx1, qx2), (qy1, qy2) = e.x.quantised, e.y.quantised
         ax.add_patch(_outline(qx1, qy1, qx2, qy2, QUANTISED_BOX, 6))
     (x1, x2), (y1, y2) = e.x.exact, e.y.exact
     ax.add_patch(_outline(x1, y1, x2, y2, TRUE_BOX, 5))
-    _ruler(ax, e.x, window, "x")
-    _ruler(ax, e.y, window, "y")
-    pad = 6 + headroom * _LANE_POINTS
-    title = _point_title(e) if _interpolates(e) or _is_plan(e) else _title(e, mixed)
-    ax.set_title(title, fontsize=10, pad=pad, linespacing=1.35)
+    _ruler(ax, e.x, scale, "x")
+    _ruler(ax, e.y, scale, "y")
+    ax.set_xlabel("x, cells from the edge of the map", fontsize=layout.LABEL)
+    ax.set_ylabel("y, cells", fontsize=layout.LABEL)
+    _set_title(ax, title, lanes)
     ax.set_gid(f"operator:{e.operator}" if _is_plan(e) else f"rule:{e.rule}")
 
 
-def _point_title(e) -> str:
+def _set_title(ax, lines, lanes) -> None:
+    pad = 6 + lanes * layout.LANE
+    ax.set_title("\n".join(lines), fontsize=layout.TITLE, pad=pad, linespacing=1.2, parse_math=False)
+
+
+def _title(e, mixed, scale) -> str:
+    return _point_title(e, scale) if _interpolates(e) or _is_plan(e) else _range_title(e, mixed)
+
+
+def _point_title(e, scale) -> str:
     b = e.balance()
     used = f"used {_rounded(b.box - b.unseen)} of {_rounded(b.box)} cells"
     parts = [f"lost {_rounded(b.unseen)}", f"misplaced {_rounded(b.short)}"]
-    if b.off_map:
+    if round(b.off_map, 2):
         parts.append(f"off the map {_rounded(b.off_map)}")
+    thinned = _plot_points.one_in(e, scale) if _interpolates(e) else 1
+    if thinned > 1:
+        parts.append(f"1 in {thinned} points drawn")
     return "\n".join([options_text(e), used, " · ".join(parts)])
 
 
-def _title(e, mixed) -> str:
+def _range_title(e, mixed) -> str:
     a = e.areas
     lost = f"{_rounded(a.lost_first)} + {_rounded(a.lost_second)}" if a.lost else "0"
     parts = [f"lost {lost}", f"gained {_rounded(a.gained)}"]
@@ -227,7 +277,7 @@ def _rounded(area) -> str:
     return number(round(area, 2))
 
 
-def _grid(ax, map_size, window):
+def _grid(ax, map_size, window, scale):
     left, top, right, bottom = window
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     x1, y1, x2, y2 = window
@@ -235,18 +285,15 @@ def _grid(ax, map_size, window):
         x1, y1 = max(left, 0), max(top, 0)
         x2, y2 = min(right, map_size[1]), min(bottom, map_size[0])
         ax.set_facecolor("#ededed")
-        size = max(x2 - x1, 0), max(y2 - y1, 0)
-        ax.add_patch(Rectangle((x1, y1), *size, facecolor="white", edgecolor="none", zorder=0.5))
+    seen = x2 > x1 and y2 > y1
+    if map_size is not None and seen:
+        ax.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, facecolor="white", edgecolor="none", zorder=0.5))
     lines = []
-    if max(x2 - x1, y2 - y1) <= _MOST_GRID_LINES:
+    if scale >= _plot_points.LEAST_APART and seen:
         lines += [((x, y1), (x, y2)) for x in range(x1, x2 + 1)]
         lines += [((x1, y), (x2, y)) for y in range(y1, y2 + 1)]
     ax.add_collection(LineCollection(lines, colors=_GRID, linewidths=0.7, zorder=3))
-    for axis, first, last in ((ax.xaxis, left, right), (ax.yaxis, top, bottom)):
-        many = last - first > 18
-        locator = MaxNLocator(9, integer=True) if many else FixedLocator(range(first, last + 1))
-        axis.set_major_locator(locator)
-    ax.tick_params(length=2.5, labelsize=8.5, color="#808080")
+    layout.set_ticks(ax, window, scale)
     ax.spines[:].set_color("#a0a0a0")
 
 
@@ -268,42 +315,38 @@ def _outline(x1, y1, x2, y2, style, zorder) -> Rectangle:
     return Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, zorder=zorder, **style)
 
 
-def _bin_outlines(e) -> LineCollection:
+def _bin_outlines(e, scale) -> LineCollection:
     """Outlines of the bins, a little inside their cells so that overlapping bins can be told."""
-    lines = []
     columns, rows = _distinct(e.x), _distinct(e.y)
-    if len(columns) * len(rows) > _MOST_BINS_DRAWN:
+    if any((end - start) * scale < _plot_points.LEAST_APART for start, end in (*columns, *rows)):
         columns = rows = []
+    lines = []
     for row, (y1, y2) in enumerate(rows):
         for column, (x1, x2) in enumerate(columns):
             inset_x, inset_y = 0.07 + 0.07 * (column % 2), 0.07 + 0.07 * (row % 2)
             a, b, c, d = x1 + inset_x, y1 + inset_y, x2 - inset_x, y2 - inset_y
             lines.append([(a, b), (c, b), (c, d), (a, d), (a, b)])
-    return LineCollection(lines, colors=BIN["color"], linewidths=BIN["linewidth"], zorder=4)
+    label = BIN["label"] if lines else ""
+    return LineCollection(lines, colors=BIN["color"], linewidths=BIN["linewidth"], zorder=4, label=label)
 
 
-def _ruler(ax, axis, window, name):
-    """Draw the ranges of the bins above or right of the panel."""
+def _ruler(ax, axis, scale, name):
+    """Draw the ranges of the bins above or right of the panel, with those numbers that have room."""
     counted = Counter(_full(axis))
     ranges = list(counted)
-    lanes = _lanes(ranges)
-    if len(ranges) > _MOST_BARS or max(lanes, default=0) >= _MOST_LANES:
-        return
-    labels = [_label(*pair, counted[pair]) for pair in ranges]
-    room = _points_per_cell(window)
-    labelled = len(ranges) <= 24 and all(
-        (end - start) * room >= _LABEL_POINTS * len(label) for (start, end), label in zip(ranges, labels)
-    )
     drawn = Counter()
-    for (start, end), lane, label in zip(ranges, lanes, labels):
+    for (start, end), lane in zip(ranges, _ruler_lanes(ranges)):
         color = "#c6c6c6" if (drawn[lane] + lane) % 2 else "#dedede"
         drawn[lane] += 1
-        _ruler_bar(ax, name, start, end, lane, color, label if labelled else "")
+        label = _label(start, end, counted[start, end])
+        fits = layout.width_of(label, layout.RULER) + 2 <= (end - start) * scale
+        _ruler_bar(ax, name, start, end, lane, color, label if fits else "")
 
 
-def _points_per_cell(window) -> float:
-    left, top, right, bottom = window
-    return _PANEL_INCHES * 72 * 0.75 * min(1 / (right - left), 1.6 / (bottom - top))
+def _ruler_lanes(ranges) -> list[int]:
+    """The lane of each bar of a ruler; none where there are too many to be drawn."""
+    lanes = _lanes(ranges) if len(ranges) <= _MOST_BARS else []
+    return lanes if max(lanes, default=0) < _MOST_LANES else []
 
 
 def _full(axis) -> list[tuple[int, int]]:
@@ -316,7 +359,7 @@ def _label(start, end, count) -> str:
 
 
 def _ruler_bar(ax, name, start, end, lane, color, label):
-    depth = 4 + lane * _LANE_POINTS, 4 + (lane + 1) * _LANE_POINTS - 2.5
+    depth = 4 + lane * layout.LANE, 4 + (lane + 1) * layout.LANE - 2.5
     middle = sum(depth) / 2
     along_x = name == "x"
     base = ax.get_xaxis_transform() if along_x else ax.get_yaxis_transform()
@@ -338,7 +381,7 @@ def _ruler_bar(ax, name, start, end, lane, color, label):
             *centre,
             label,
             transform=transform,
-            fontsize=8,
+            fontsize=layout.RULER,
             rotation=0 if along_x else 270,
             ha="center",
             va="center_baseline" if along_x else "center",
@@ -361,48 +404,75 @@ def _lanes(ranges) -> list[int]:
     return lanes
 
 
-def _image_panel(ax, image, e, headroom):
-    """The image with the map's cells and the box, in cells like the other panels."""
+def _image_panel(ax, image, e, window, width, title):
+    """The image with the map's cells and the box, in pixels."""
     import numpy
 
     pixels = numpy.asarray(image)
-    height, width = pixels.shape[:2]
-    scale_h, scale_w = e.spatial_scale or (1.0, 1.0)
-    extent = (0, width * scale_w, height * scale_h, 0)
-    ax.imshow(pixels, extent=extent, cmap="gray", zorder=0)
-    right, bottom = math.ceil(extent[1]), math.ceil(extent[2])
-    if max(right, bottom) <= _MOST_GRID_LINES:
-        ax.vlines(range(right + 1), 0, bottom, colors="white", linewidths=0.4, alpha=0.6)
-        ax.hlines(range(bottom + 1), 0, right, colors="white", linewidths=0.4, alpha=0.6)
-    (x1, x2), (y1, y2) = e.x.exact, e.y.exact
-    ax.add_patch(_outline(x1, y1, x2, y2, TRUE_BOX, 6))
-    ax.set(xlim=extent[:2], ylim=extent[2:], aspect="equal")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(9, integer=True))
-    ax.tick_params(length=2.5, labelsize=8.5, color="#808080")
-    scales = {scale_text(scale) for scale in (scale_h, scale_w)}
-    size = f"{width}x{height} pixels, scale {' and '.join(sorted(scales))}"
-    pad = 6 + headroom * _LANE_POINTS
-    ax.set_title(f"the image\n{size}", fontsize=10, pad=pad, linespacing=1.35)
+    height_px, width_px = pixels.shape[:2]
+    left, top, right, bottom = window
+    scale = width / (right - left)
+    ax.imshow(pixels, extent=(0, width_px, height_px, 0), cmap="gray", zorder=0)
+    if e.spatial_scale is not None:
+        cell_h, cell_w = (1 / v for v in e.spatial_scale)
+        if min(cell_h, cell_w) * scale >= _plot_points.LEAST_APART:
+            lines = [((x * cell_w, 0), (x * cell_w, height_px)) for x in range(math.ceil(width_px / cell_w))]
+            lines += [((0, y * cell_h), (width_px, y * cell_h)) for y in range(math.ceil(height_px / cell_h))]
+            ax.add_collection(LineCollection(lines, colors="white", linewidths=0.4, alpha=0.6))
+    ax.add_patch(_outline(*_box_on(image, e), TRUE_BOX, 6))
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", facecolor="#ededed")
+    layout.set_ticks(ax, window, scale)
+    ax.set_xlabel("x, pixels of the image", fontsize=layout.LABEL)
+    ax.set_ylabel("y, pixels", fontsize=layout.LABEL)
+    _set_title(ax, title, 0)
 
 
-def _key(explanations) -> list:
-    """The legend: only what the pictures contain."""
-    ranged = [e for e in explanations if hasattr(e, "regions")]
-    interpolated = [e for e in explanations if _interpolates(e)]
-    plans = [e for e in explanations if _is_plan(e)]
-    present = {k for e in ranged for k, found in e.regions().items() if found}
-    lines = [Line2D([], [], **TRUE_BOX)]
-    if ranged or interpolated:
-        taken = {**QUANTISED_BOX, "label": "box as the rule takes it"} if interpolated else QUANTISED_BOX
-        lines.append(Line2D([], [], **taken))
-    patches = [
-        Patch(**{"edgecolor": "#808080", "linewidth": 0.5, **style})
-        for kind, style in STYLES.items()
-        if kind in present
+def _image_title(image, e) -> str:
+    import numpy
+
+    height, width = numpy.shape(image)[:2]
+    scales = sorted({scale_text(scale) for scale in e.spatial_scale or ()})
+    scale = f", scale {' and '.join(scales)}" if scales else ""
+    return f"the image\n{width}x{height} pixels{scale}"
+
+
+def _image_window(image, e, like):
+    """The image and the box, in the shape of another window."""
+    import numpy
+
+    height, width = numpy.shape(image)[:2]
+    x1, y1, x2, y2 = _box_on(image, e)
+    left, top = min(0, math.floor(min(x1, x2))), min(0, math.floor(min(y1, y2)))
+    right, bottom = max(width, math.ceil(max(x1, x2))), max(height, math.ceil(max(y1, y2)))
+    aspect = (like[3] - like[1]) / (like[2] - like[0])
+    more_height = max((right - left) * aspect - (bottom - top), 0)
+    more_width = max((bottom - top) / aspect - (right - left), 0)
+    return left - more_width / 2, top - more_height / 2, right + more_width / 2, bottom + more_height / 2
+
+
+def _box_on(image, e):
+    """The box in pixels of the image."""
+    import numpy
+
+    if getattr(e, "operator", None) != "crop_and_resize":
+        return e.box
+    height, width = numpy.shape(image)[:2]
+    y1, x1, y2, x2 = e.box  # 0 and 1 are the centres of the outer pixels
+    return x1 * (width - 1) + 0.5, y1 * (height - 1) + 0.5, x2 * (width - 1) + 0.5, y2 * (height - 1) + 0.5
+
+
+def _key(axes, explanations) -> list:
+    """The legend: only what the pictures contain, by the labels of what was drawn."""
+    drawn = {artist.get_label() for ax in axes for artist in ax.get_children()}
+    taken = {**QUANTISED_BOX, "label": _TAKEN_BOX} if any(map(_interpolates, explanations)) else QUANTISED_BOX
+    patches = [Patch(**{"edgecolor": "#808080", "linewidth": 0.5, **style}) for style in STYLES.values()]
+    entries = [
+        (TRUE_BOX["label"], Line2D([], [], **TRUE_BOX)),
+        (QUANTISED_BOX["label"], Line2D([], [], **taken)),
+        (BIN["label"], Patch(fill=False, edgecolor=BIN["color"], linewidth=1.0, label=BIN["label"])),
+        *((patch.get_label(), patch) for patch in patches),
+        *((style["label"], Line2D([], [], **style)) for style in (_plot_points.POINT, _plot_points.ABSENT)),
+        (_plot_points.EDGES_OF_BINS, Line2D([], [], **{**BIN, "label": _plot_points.EDGES_OF_BINS})),
     ]
-    if plans or any(e.cells.pooled for e in ranged):
-        lines.append(Patch(fill=False, edgecolor=BIN["color"], linewidth=1.0, label=BIN["label"]))
-    points = _plot_points.key(interpolated, BIN) if interpolated else []
-    weights = _plot_points.weights_key([*interpolated, *plans]) if interpolated or plans else []
-    return [*lines, *patches, *points, *weights]
+    weighed = [e for e in explanations if not hasattr(e, "regions")]
+    return [handle for label, handle in entries if label in drawn] + _plot_points.weights_key(weighed)

@@ -36,7 +36,9 @@ def test_table_and_json_say_what_they_count_from(rule):
 
 
 def test_json_has_both_numbers_of_a_point(capsys):
-    arguments = "explain --xywh 296 192 200 145 --stride 32 --image-size 512 512 --output-size 3 --rule roi_align --json"
+    arguments = (
+        "explain --xywh 296 192 200 145 --stride 32 --image-size 512 512 --output-size 3 --rule roi_align --json"
+    )
     assert main(arguments.split()) == 0
     (e,) = json.loads(capsys.readouterr().out)
     positions = [[position for position, _ in of_bin] for of_bin in e["x"]["points"]]
