@@ -46,6 +46,7 @@ PsRoiPoolRule: TypeAlias = Literal["rfcn", "openvino", "torchvision", "chainercv
 ChannelOrder: TypeAlias = Literal["class", "bin"]
 AngleUnit: TypeAlias = Literal["radians", "degrees"]
 CropMethod: TypeAlias = Literal["bilinear", "nearest"]
+CropEnd: TypeAlias = Literal["tensorflow", "exact"]
 PasteRule: TypeAlias = Literal["detectron2", "detectron2_full", "detectron"]
 LevelRule: TypeAlias = Literal[
     "torchvision",

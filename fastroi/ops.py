@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsFloat, SupportsIndex, ca
 
 import numpy as np
 
+from ._checks.boxes import box_table
 from ._checks.call import Call
 from ._checks.numbers import aligned_name, output_extents, real_number, sampling, scales
 from ._core import OPERATORS, Params
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         AreaReduce,
         Arithmetic,
         ChannelOrder,
+        CropEnd,
         CropMethod,
         Layout,
         PsRoiPoolRule,
@@ -575,6 +577,7 @@ def crop_and_resize(
     method: CropMethod = "bilinear",
     extrapolation_value: SupportsFloat = 0.0,
     *,
+    end: CropEnd = "tensorflow",
     layout: Layout = "NHWC",
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
@@ -595,6 +598,10 @@ def crop_and_resize(
     method : {"bilinear", "nearest"}
     extrapolation_value : float
         Of output cells whose point is outside [0, H - 1] x [0, W - 1].
+    end : {"tensorflow", "exact"}
+        Where the last of several rows and columns lies. ``"tensorflow"``: start + (CH - 1) * step, which can be off the map by a
+        rounding error and is extrapolated then: a black last row of a crop of the whole image. ``"exact"``: on the end of the
+        box, as in ONNX Runtime and OpenVINO.
     layout, out, num_threads
         As in :func:`roi_pool`.
 
@@ -610,7 +617,8 @@ def crop_and_resize(
 
     Notes
     -----
-    Row i samples y1 * (H - 1) + i * ((y2 - y1) * (H - 1) / (CH - 1)) in float32, a single row the middle of the box.
+    Row i samples y1 * (H - 1) + i * ((y2 - y1) * (H - 1) / (CH - 1)) in float32, a single row the middle of the box; under
+    ``end="exact"`` the last of several y2 * (H - 1).
     Source: ``crop_and_resize_op.cc`` of TensorFlow. This is not RoIAlign: corners, not bins, are matched.
 
     Examples
@@ -620,11 +628,15 @@ def crop_and_resize(
     >>> fastroi.crop_and_resize(image, [[0, 1, 1, 0]], [0], (2, 2))[0, ..., 0]
     array([[ 3.,  0.],
            [15., 12.]])
+
+    Thirteen steps of float32(14 / 13) end beyond the last of 15 cells:
+
+    >>> ones, whole = np.ones((1, 15, 15, 1)), [[0, 0, 1, 1]]
+    >>> [float(fastroi.crop_and_resize(ones, whole, [0], 14, end=end)[0, -1, 0, 0]) for end in ("tensorflow", "exact")]
+    [0.0, 1.0]
     """
     value = real_number(extrapolation_value, "extrapolation_value")
-    params = Params("crop_and_resize", method=method, extrapolation_value=value)
-    table = device_of(image).array(boxes, "boxes")
-    if table.ndim != 2 or table.shape[1] != 4:
-        raise ValueError(f"boxes: shape {table.shape}; (K, 4) required")
+    params = Params("crop_and_resize", method=method, extrapolation_value=value, end=end)
+    table = box_table(boxes, "boxes", device_of(image))
     call = Call(image, table[:, [1, 0, 3, 2]], crop_size, box_indices, layout, out, sources=(table,))
     return call.run(params, num_threads)

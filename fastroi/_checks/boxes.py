@@ -44,6 +44,31 @@ class Boxes:
         return self.array.shape[0]
 
 
+def box_table(boxes: ArrayLike, name: str, device: Device) -> Array:
+    """A (K, 4) table of boxes whose images are said elsewhere; an empty list is none."""
+    if isinstance(boxes, (list, tuple)) and not boxes:
+        boxes = _no_boxes(4)
+    table = device.array(boxes, name)
+    if table.ndim != 2 or table.shape[1] != 4:
+        raise ValueError(f"{name}: shape {table.shape}; (K, 4) required")
+    return table
+
+
+def _no_boxes(coordinates: int) -> Array:
+    return np.empty((0, coordinates), _FLOAT32)
+
+
+def _is_empty_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and not value
+
+
+def _dimensions(value: Any, most: int = 3) -> int:
+    """Of an array of any library or of nested lists, of which only the first items are looked at."""
+    if isinstance(value, (list, tuple)):
+        return 1 + (_dimensions(value[0], most - 1) if value and most > 1 else 0)
+    return getattr(value, "ndim", 0)
+
+
 def _is_list_of_tables(rois: list[Any] | tuple[Any, ...]) -> bool:
     return bool(rois) and all(getattr(table, "ndim", None) == 2 for table in rois)
 

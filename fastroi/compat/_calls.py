@@ -295,27 +295,8 @@ def ps_align(features, boxes, index, size, scale, ratio, aligned):
 
 def crop(features, boxes, index, size, method, fill, *, exact_end, layout="NCHW", run=native):
     """crop_and_resize of y1, x1, y2, x2 boxes; `exact_end` puts the last sample on the box's end."""
-    cropped = run(ops.crop_and_resize, features, boxes, index, size, method, fill, layout=layout)
-    if exact_end:
-        _put_last_on_end(cropped, features, boxes, index, size, method, fill)
-    return cropped
-
-
-def _put_last_on_end(cropped, features, boxes, index, size, method, fill):
-    """Sample the last row and column again: a box without extent is sampled exactly where it lies."""
-    height, width = size
-    bottom, right = boxes[:, [2, 1, 2, 3]], boxes[:, [0, 3, 2, 3]]
-    corner = boxes[:, [2, 3, 2, 3]]
-
-    def sample(where, extents):
-        return aside(ops.crop_and_resize, features, where, index, extents, method, fill, layout="NCHW")
-
-    if height > 1:
-        cropped[:, :, -1:, :] = sample(bottom, (1, width))
-    if width > 1:
-        cropped[:, :, :, -1:] = sample(right, (height, 1))
-    if height > 1 and width > 1:
-        cropped[:, :, -1:, -1:] = sample(corner, (1, 1))
+    end = "exact" if exact_end else "tensorflow"
+    return run(ops.crop_and_resize, features, boxes, index, size, method, fill, end=end, layout=layout)
 
 
 def multiscale(maps, rows, size, scales, ratio, aligned, levels):

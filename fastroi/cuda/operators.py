@@ -222,7 +222,7 @@ def _area_pool(p, maps, rois, batch, out):
 
 def _crop_and_resize(p, maps, rois, batch, out):
     call = Call(maps, rois, batch, out, [(1.0, 1.0)])
-    call.launch.outside = p["extrapolation_value"]
+    call.launch.outside, call.launch.rule = p["extrapolation_value"], p["end"]
     _run_sum(call, "crop_nearest" if p["method"] else "crop")
 
 

@@ -178,7 +178,7 @@ __device__ inline void with_axis_taps(const Launch& launch, int64_t kind, double
             });
         }
         default: {
-            const CropAxis axis = crop_axis(lo, hi, bins, extent);
+            const CropAxis axis = crop_axis(lo, hi, bins, extent, (CropEnd)launch.rule);
             return use([&](int64_t p, auto&& sink) {
                 if (kind == tap_crop_nearest)
                     crop_nearest_taps(axis, p, extent, sink);

@@ -184,11 +184,12 @@ FASTROI_CHOICES(FASTROI_ENUMERATION)
 
 /*
  * TensorFlow's crop_and_resize. Boxes are x1 y1 x2 y2 normalised to [0, 1] between the centres of the first and last cell; a
- * flipped box mirrors. extrapolation_value: for output cells whose point is off the map.
+ * flipped box mirrors. extrapolation_value: for output cells whose point is off the map. end: where the last row and column lie.
  */
-#define FASTROI_CROP_AND_RESIZE_FIELDS(FIELD) \
-    FIELD(int32_t, method, crop_method)       \
-    FIELD(double, extrapolation_value, number)
+#define FASTROI_CROP_AND_RESIZE_FIELDS(FIELD)  \
+    FIELD(int32_t, method, crop_method)        \
+    FIELD(double, extrapolation_value, number) \
+    FIELD(int32_t, end, crop_end)
 
 /*
  * Rotated RoIAlign (mean). aligned 1: centre*s - 0.5, extents as they are; 0: centre*s, extents at least 1. clockwise 0: a
@@ -401,7 +402,8 @@ FASTROI_API fastroi_status fastroi_list_plan(int32_t operator_code, const fastro
 typedef enum fastroi_points_op {
     FASTROI_POINTS_WARP = FASTROI_COUNT(FASTROI_ALIGNEDS),
     FASTROI_POINTS_PRECISE,
-    FASTROI_POINTS_CROP
+    FASTROI_POINTS_CROP,
+    FASTROI_POINTS_CROP_EXACT /* FASTROI_CROP_END_EXACT */
 } fastroi_points_op;
 
 /*

@@ -71,6 +71,11 @@
     CHOICE(FASTROI_CROP_BILINEAR, bilinear) \
     CHOICE(FASTROI_CROP_NEAREST, nearest)
 
+/* Where the last of several samples of an axis lies. */
+#define FASTROI_CROP_ENDS(CHOICE)                                                                                     \
+    CHOICE(FASTROI_CROP_END_TENSORFLOW, tensorflow) /* start + (P - 1) * step, which rounding can move off the map */ \
+    CHOICE(FASTROI_CROP_END_EXACT, exact)           /* on the end of the box: ONNX Runtime, OpenVINO            */
+
 #define FASTROI_ANGLE_UNITS(CHOICE)  \
     CHOICE(FASTROI_RADIANS, radians) \
     CHOICE(FASTROI_DEGREES, degrees)
@@ -93,7 +98,8 @@
     LIST(ps_roi_pool_rule, FASTROI_PS_ROI_POOL_RULES) \
     LIST(crop_method, FASTROI_CROP_METHODS)           \
     LIST(angle_unit, FASTROI_ANGLE_UNITS)             \
-    LIST(paste_rule, FASTROI_PASTE_RULES)
+    LIST(paste_rule, FASTROI_PASTE_RULES)             \
+    LIST(crop_end, FASTROI_CROP_ENDS)
 
 #define FASTROI_ENUMERATOR(enumerator, name) enumerator,
 #define FASTROI_NAME_ONLY(enumerator, name) name,

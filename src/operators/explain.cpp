@@ -78,7 +78,7 @@ struct PointList {
 
 int64_t axis_points(int32_t op, const Side& side, int64_t capacity, double* interval, int64_t* grid, int64_t* bin,
                     double* coordinate, double* weight) {
-    check_code(op, FASTROI_POINTS_CROP + 1, "op");
+    check_code(op, FASTROI_POINTS_CROP_EXACT + 1, "op");
     check_axis(side, 1);
     PointList points{capacity, bin, coordinate, weight};
     const auto spans = [&](double start, double step) {
@@ -99,10 +99,11 @@ int64_t axis_points(int32_t op, const Side& side, int64_t capacity, double* inte
         *grid = 0;
         spans(a.start, a.bin);
     } else {
-        const CropAxis a = crop_axis(side.lo, side.hi, side.bins, side.extent);
+        const CropEnd end = op == FASTROI_POINTS_CROP ? CropEnd::tensorflow : CropEnd::exact;
+        const CropAxis a = crop_axis(side.lo, side.hi, side.bins, side.extent, end);
         interval[0] = crop_coordinate(a, 0), interval[1] = crop_coordinate(a, side.bins - 1);
         points.add_one_per_bin(
-            side.bins, [&](int64_t p) { return (double)crop_coordinate(a, p); }, crop_taps(false, side));
+            side.bins, [&](int64_t p) { return (double)crop_coordinate(a, p); }, crop_taps(false, end, side));
     }
     return points.count;
 }

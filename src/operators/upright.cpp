@@ -164,8 +164,9 @@ void area_pool(const Request& request, const fastroi_area_pool_params& p) {
 void crop_and_resize(const Request& request, const fastroi_crop_and_resize_params& p) {
     const Call call(request);
     const bool nearest = p.method == FASTROI_CROP_NEAREST;
+    const CropEnd end = (CropEnd)p.end;
     sum_taps(call, Finish::sum, p.extrapolation_value, SidesOnMap{call.map, call.out},
-             [=](const Side& side) { return crop_taps(nearest, side); });
+             [=](const Side& side) { return crop_taps(nearest, end, side); });
 }
 
 }  // namespace fastroi

@@ -67,8 +67,8 @@ inline auto area_taps(bool mean, const Side& side) {
     return [=, bins = side.bins](int64_t p, auto&& sink) { area_taps(axis, mean, p, bins, sink); };
 }
 
-inline auto crop_taps(bool nearest, const Side& side) {
-    const CropAxis axis = crop_axis(side.lo, side.hi, side.bins, side.extent);
+inline auto crop_taps(bool nearest, CropEnd end, const Side& side) {
+    const CropAxis axis = crop_axis(side.lo, side.hi, side.bins, side.extent, end);
     return [=, extent = side.extent](int64_t p, auto&& sink) {
         if (nearest)
             crop_nearest_taps(axis, p, extent, sink);

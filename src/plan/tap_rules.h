@@ -324,21 +324,25 @@ FASTROI_RULE void area_taps(const AreaAxis& a, bool mean, int64_t p, int64_t bin
 
 // --- crop_and_resize (TensorFlow) ----------------------------------------------------------------------------------------
 
+enum class CropEnd : int32_t { FASTROI_CROP_ENDS(FASTROI_NAME_ONLY) };
+
 struct CropAxis {
     float start, step;
-    bool centre;  // a single output cell samples the middle of the box
-    float middle;
+    int64_t last;  // the output cell that lies on the end of the box, or none: -1
+    float end;
 };
 
 // lo, hi: normalised, 0 the centre of the first cell and 1 that of the last; hi < lo mirrors.
-FASTROI_RULE CropAxis crop_axis(double lo, double hi, int64_t bins, int64_t extent) {
+// A single output cell samples the middle of the box.
+FASTROI_RULE CropAxis crop_axis(double lo, double hi, int64_t bins, int64_t extent, CropEnd end) {
     const float a = (float)lo, b = (float)hi, span = (float)(extent - 1);
-    const float step = bins > 1 ? (b - a) * span / (float)(bins - 1) : 0;
-    return {a * span, step, bins == 1, 0.5f * (a + b) * span};
+    if (bins == 1) return {0.5f * (a + b) * span, 0, -1, 0};
+    const float step = (b - a) * span / (float)(bins - 1);
+    return {a * span, step, end == CropEnd::exact ? bins - 1 : -1, b * span};
 }
 
 FASTROI_RULE float crop_coordinate(const CropAxis& a, int64_t p) {
-    return a.centre ? a.middle : a.start + (float)p * a.step;
+    return p == a.last ? a.end : a.start + (float)p * a.step;
 }
 
 template <class Sink>

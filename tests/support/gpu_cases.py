@@ -78,7 +78,10 @@ OPERATORS = {
     "roi_warp": [{}],
     "prroi_pool": [{}],
     "area_pool": [{"reduce": reduce} for reduce in ("mean", "sum")],
-    "crop_and_resize": [{"method": method, "extrapolation_value": -1.5} for method in ("bilinear", "nearest")],
+    "crop_and_resize": [
+        {"method": method, "extrapolation_value": -1.5, "end": end}
+        for method, end in (("bilinear", "tensorflow"), ("nearest", "exact"), ("bilinear", "exact"))
+    ],
     "roi_align_rotated": [
         {
             "sampling_ratio": ratio,

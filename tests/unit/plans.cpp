@@ -217,9 +217,11 @@ void check_rules(Random& random) {
     check_taps<T>(bins, extent, [&](int64_t p, auto&& sink) { warp_taps(warp, p, extent, sink); }, 1);
     const PreciseAxis precise = precise_axis(lo, hi, scale, bins);
     check_taps<T>(bins, extent, [&](int64_t p, auto&& sink) { precise_taps(precise, p, extent, sink); }, 1);
-    const CropAxis crop = crop_axis(lo / 40, hi / 40, bins, extent);
-    check_taps<T>(bins, extent, [&](int64_t p, auto&& sink) { crop_bilinear_taps(crop, p, extent, sink); }, 1);
-    check_taps<T>(bins, extent, [&](int64_t p, auto&& sink) { crop_nearest_taps(crop, p, extent, sink); }, 1);
+    for (const CropEnd end : {CropEnd::tensorflow, CropEnd::exact}) {
+        const CropAxis crop = crop_axis(lo / 40, hi / 40, bins, extent, end);
+        check_taps<T>(bins, extent, [&](int64_t p, auto&& sink) { crop_bilinear_taps(crop, p, extent, sink); }, 1);
+        check_taps<T>(bins, extent, [&](int64_t p, auto&& sink) { crop_nearest_taps(crop, p, extent, sink); }, 1);
+    }
     const Range range = random_range(random, (int32_t)extent);
     check_taps<T>(bins, extent, [&](int64_t, auto&& sink) { range_mean_taps(range, sink); }, (double)extent);
 }

@@ -453,7 +453,7 @@ const Operator operators[] = {
     {"roi_warp", false, FASTROI_OPERATOR(fastroi_roi_warp, fastroi_roi_warp_params, c.scale_h, c.scale_w)},
     {"prroi_pool", false, FASTROI_OPERATOR(fastroi_prroi_pool, fastroi_prroi_pool_params, c.scale_h, c.scale_w)},
     {"crop_and_resize", false,
-     FASTROI_OPERATOR(fastroi_crop_and_resize, fastroi_crop_and_resize_params, variant % 2, -1.5)},
+     FASTROI_OPERATOR(fastroi_crop_and_resize, fastroi_crop_and_resize_params, variant % 2, -1.5, variant / 2 % 2)},
 };
 
 template <class T>
