@@ -16,7 +16,7 @@ from ._core import Params
 Rois: TypeAlias = ArrayLike | Sequence[ArrayLike]
 Size: TypeAlias = SupportsIndex | tuple[SupportsIndex, SupportsIndex] | Sequence[SupportsIndex]
 Sampling: TypeAlias = Size
-Scale: TypeAlias = SupportsFloat | tuple[SupportsFloat, SupportsFloat]
+Scale: TypeAlias = SupportsFloat | tuple[SupportsFloat, SupportsFloat] | Sequence[SupportsFloat]
 Result: TypeAlias = NDArray[np.floating[Any]]  # float32 or float64, as the features
 
 # --- choices -------------------------------------------------------------------------------------------------------------

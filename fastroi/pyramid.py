@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 
+from ._checks.boxes import box_table
 from ._checks.call import Call, Features, Levels, checked_choice
-from ._checks.numbers import aligned_name, real_number, sampling
+from ._checks.numbers import aligned_name, integer, real_number, sampling, scales_of_levels
 from ._core import Params
 from ._devices import HOST, device_of
 
@@ -27,12 +28,15 @@ if TYPE_CHECKING:
         RoiAlignReduce,
         Rois,
         Sampling,
+        Scale,
         Size,
     )
 
     _Rule = Callable[[Array, float, float], Array]  # boxes, canonical level, canonical size
 
 __all__ = ["FPN_LEVEL_RULES", "fpn_levels", "multiscale_roi_align"]
+
+_MOST_LEVELS = 2**31  # numbers of levels up to here are exact in the arithmetic of every rule
 
 
 def _areas(boxes: Array, extra: int = 0) -> Array:
@@ -56,7 +60,8 @@ def _epsilon_inside(epsilon: float, extra: int = 0) -> _Rule:
 
 def _tf_models(boxes: Array, level: float, size: float) -> Array:
     ratio = np.log(np.sqrt(_areas(boxes)) / boxes.dtype.type(size))
-    return np.floor_divide(ratio, boxes.dtype.type(math.log(2))) + level
+    whole = np.floor_divide(ratio, boxes.dtype.type(math.log(2)))
+    return np.where(np.isinf(ratio), ratio, whole) + level
 
 
 def _rounded(boxes: Array, level: float, size: float) -> Array:
@@ -86,11 +91,11 @@ FPN_LEVEL_RULES = tuple(_LEVEL_RULES)
 
 def fpn_levels(
     boxes: ArrayLike,
-    min_level: int,
-    max_level: int,
+    min_level: SupportsIndex,
+    max_level: SupportsIndex,
     *,
     rule: LevelRule = "torchvision",
-    canonical_level: float = 4,
+    canonical_level: SupportsFloat = 4,
     canonical_size: SupportsFloat = 224.0,
 ) -> NDArray[np.int64]:
     """Pyramid level of each box: about canonical_level + log2(sqrt(area) / canonical_size).
@@ -98,17 +103,20 @@ def fpn_levels(
     Parameters
     ----------
     boxes : array_like
-        (K, 4) ``[x1, y1, x2, y2]`` in image pixels. float32 boxes are computed in float32, all others in float64.
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels, ``[]`` for none. float32 boxes are computed in float32, all others in
+        float64.
     min_level, max_level : int
-        Levels outside are moved to the nearer end; a box without positive area gets min_level.
+        Levels outside are moved to the nearer end; a box without positive area gets min_level. Between -2**31 and 2**31.
     rule : str
         ``"torchvision"`` floor(k0 + log2(s / size) + 1e-6); ``"epsilon_1e-6"`` floor(k0 + log2(s / size + 1e-6)) (older
         torchvision, mmdetection, OpenVINO); ``"maskrcnn_benchmark"`` the same with 1 added to width and height (Paddle's
         pixel_offset); ``"detectron2"`` with 1e-8; ``"msra"`` without; ``"tf_models"`` floordiv(ln(s / size), ln 2) + k0;
         ``"matterport"`` round(k0 + log2(s / size)), where size is 224 / sqrt(image area) for its normalised boxes;
         ``"tensorrt"`` strict: an exact canonical_size is one level below the others'.
-    canonical_level, canonical_size
-        k0 and size.
+    canonical_level : float
+        k0, finite.
+    canonical_size : float
+        size, positive and finite.
 
     Returns
     -------
@@ -118,7 +126,10 @@ def fpn_levels(
     Raises
     ------
     ValueError
-        If the boxes are not (K, 4) and finite, the rule is unknown or min_level exceeds max_level.
+        If the boxes are not (K, 4) and finite, the rule is unknown, min_level exceeds max_level, or a number is out of the
+        range said above in the type that the boxes are computed in.
+    TypeError
+        A dtype that is no real number, a level that is no integer.
 
     Notes
     -----
@@ -131,12 +142,11 @@ def fpn_levels(
     array([3, 3, 5])
     """
     checked_choice(rule, _LEVEL_RULES, "rule")
+    min_level, max_level = _level_number(min_level, "min_level"), _level_number(max_level, "max_level")
     if min_level > max_level:
         raise ValueError(f"min_level: {min_level} exceeds max_level {max_level}")
     device = device_of(boxes)
-    table = device.array(boxes, "boxes")
-    if table.ndim != 2 or table.shape[1] != 4:
-        raise ValueError(f"boxes: shape {table.shape}; (K, 4) required")
+    table = box_table(boxes, "boxes", device)
     if table.dtype.kind not in "fiu":
         raise TypeError(f"boxes: dtype {table.dtype} is not a real number type")
     if table.dtype != np.float32:
@@ -145,23 +155,43 @@ def fpn_levels(
     if device is HOST and not finite.all():
         row = int(np.argmin(finite))
         raise ValueError(f"boxes[{row}]: {table[row].tolist()} is not finite")
+    level = _number_in(table.dtype, canonical_level, "canonical_level")
+    size = _number_in(table.dtype, canonical_size, "canonical_size")
+    if not table.dtype.type(size) > 0:
+        raise ValueError(f"canonical_size: {canonical_size!r} is not positive in {table.dtype}")
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        exact = _LEVEL_RULES[rule](table, canonical_level, real_number(canonical_size, "canonical_size"))
+        exact = _LEVEL_RULES[rule](table, level, size).astype(np.float64)
         positive = _areas(table) > 0
     return np.clip(np.where(positive, exact, min_level), min_level, max_level).astype(np.int64)
+
+
+def _level_number(value: SupportsIndex, name: str) -> int:
+    number = integer(value, name)
+    if abs(number) > _MOST_LEVELS:
+        raise ValueError(f"{name}: {number} is not between -2**31 and 2**31")
+    return number
+
+
+def _number_in(dtype: np.dtype[Any], value: SupportsFloat, name: str) -> float:
+    """`value`, which has to be finite and stay so in the type that levels are computed in."""
+    number = real_number(value, name)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(dtype.type(number)):
+            raise ValueError(f"{name}: {value!r} is not finite in {dtype}")
+    return number
 
 
 def multiscale_roi_align(
     feature_pyramid: Sequence[ArrayLike],
     rois: Rois,
     output_size: Size,
-    scales: Sequence[SupportsFloat],
+    scales: Sequence[Scale] | NDArray[Any],
     sampling_ratio: Sampling = -1,
     aligned: Aligned = True,
     *,
     levels: ArrayLike | None = None,
     level_rule: LevelRule = "torchvision",
-    canonical_level: float = 4,
+    canonical_level: SupportsFloat = 4,
     canonical_size: SupportsFloat = 224.0,
     reduce: RoiAlignReduce = "mean",
     batch_indices: ArrayLike | None = None,
@@ -175,19 +205,23 @@ def multiscale_roi_align(
     Parameters
     ----------
     feature_pyramid : sequence of array_like
-        One map per level, finest first: (N, C, Hi, Wi), or channels last with ``layout="NHWC"``; N, C and dtype agree.
+        One map per level: (N, C, Hi, Wi), or channels last with ``layout="NHWC"``; N, C and dtype agree. Finest first,
+        without a gap, unless ``levels`` says which box belongs where.
     rois, batch_indices, layout, out, num_threads
         As in :func:`roi_pool`.
     output_size : int or (int, int)
         PH, PW.
-    scales : sequence of float
-        Map cells per image pixel of each level (1/4, 1/8, ...).
+    scales : sequence of float or of (float, float)
+        Map cells per image pixel of each level (1/4, 1/8, ...; a stride of 4 is 1/4); a pair is (vertical, horizontal). Without
+        ``levels`` each must be about half of the one before on both axes, that is, round(log2(scales[0] / scales[i])) = i. With
+        ``levels`` any positive numbers, in any order.
     sampling_ratio, aligned, reduce, arithmetic
         As in :func:`roi_align`.
     levels : array_like of int, optional
         (K,) index into the pyramid of each box; default by ``level_rule``.
     level_rule, canonical_level, canonical_size
-        As ``rule`` of :func:`fpn_levels`; level number k is the map of scale 2**-k.
+        As ``rule`` of :func:`fpn_levels`; the first map has the level number round(-log2(its vertical scale)), map i the one i
+        above.
 
     Returns
     -------
@@ -212,9 +246,7 @@ def multiscale_roi_align(
     array([2., 3.])
     """
     maps = _pyramid(feature_pyramid, layout)
-    level_scales = np.array([real_number(scale, f"scales[{i}]") for i, scale in enumerate(scales)])
-    if len(level_scales) != len(maps):
-        raise ValueError(f"scales: {len(level_scales)} numbers for {len(maps)} levels")
+    level_scales = np.array(scales_of_levels(scales, len(maps)))
     params = Params(
         "multiscale_roi_align",
         aligned=aligned_name(aligned),
@@ -225,10 +257,15 @@ def multiscale_roi_align(
     )
     call = Call(maps, rois, output_size, batch_indices, layout, out)
     if levels is None:
-        level_of_roi = _levels_of(call.boxes.array, level_scales, level_rule, canonical_level, canonical_size)
+        _check_halves(level_scales)
+        level_of_roi = _levels_of(
+            call.boxes.array, len(maps), level_scales[0, 0], level_rule, canonical_level, canonical_size
+        )
     else:
         level_of_roi = _checked_levels(levels, len(call.boxes), call.device)
-    HOST.attach(params, "scales", level_scales)
+    vertical, horizontal = np.ascontiguousarray(level_scales.T)
+    HOST.attach(params, "scales", vertical)
+    HOST.attach(params, "horizontal_scales", horizontal)
     call.attach(params, "level_of_roi", level_of_roi)
     return call.run(params, num_threads)
 
@@ -252,11 +289,34 @@ def _pyramid(feature_pyramid: Sequence[ArrayLike], layout: Layout) -> Levels:
     return maps
 
 
+def _check_halves(level_scales: Array) -> None:
+    """Refuse scales that levels by number do not fit to."""
+    steps = np.round(np.log2(level_scales[0]) - np.log2(level_scales)).astype(int)
+    for level, axes in enumerate(steps):
+        if (axes != level).any():
+            before, scale = (_shown_scale(level_scales[i]) for i in (level - 1, level))
+            strides = "; 1 / stride is the scale" if level_scales[level, 0] > 1 else ""
+            raise ValueError(
+                f"scales[{level}]: {scale} is not about half of scales[{level - 1}], {before}{strides}. Boxes find their levels "
+                "in a pyramid of halves, finest first; pass levels for any other"
+            )
+
+
+def _shown_scale(axes: Array) -> str:
+    vertical, horizontal = axes.tolist()
+    return f"{vertical:g}" if vertical == horizontal else f"({vertical:g}, {horizontal:g})"
+
+
 def _levels_of(
-    boxes: Array, level_scales: Array, rule: LevelRule, canonical_level: float, canonical_size: SupportsFloat
+    boxes: Array,
+    count: int,
+    first_scale: float,
+    rule: LevelRule,
+    canonical_level: SupportsFloat,
+    canonical_size: SupportsFloat,
 ) -> Array:
-    first_level = round(-math.log2(level_scales[0])) if level_scales[0] > 0 else 0
-    last_level = first_level + len(level_scales) - 1
+    first_level = round(-math.log2(first_scale))
+    last_level = first_level + count - 1
     corners = boxes[:, -4:]
     finite = np.where(np.isfinite(corners), corners, 0)  # the core refuses such a box, by row
     numbers = fpn_levels(

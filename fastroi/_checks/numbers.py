@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 import numpy as np
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 _MAX_BINS = 2**31 - 1
 _INT64 = range(-(2**63), 2**63)
+_NO_REAL_KINDS = tuple("bcmMOSU")  # of NumPy's scalars and arrays, some of which float() takes for numbers
 
 
 def yes_or_no(value: bool, name: str) -> bool:
@@ -46,7 +49,8 @@ def positive_integer(value: SupportsIndex, name: str) -> int:
 def real_number(value: SupportsFloat, name: str) -> float:
     if type(value) is float:
         return value
-    if isinstance(value, (bool, str, complex)):
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if isinstance(value, (bool, str, complex)) or kind in _NO_REAL_KINDS:
         raise TypeError(f"{name}: {value!r} is not a real number")
     try:
         return float(value)
@@ -55,12 +59,18 @@ def real_number(value: SupportsFloat, name: str) -> float:
 
 
 def pair(value: Any, name: str) -> tuple[Any, Any]:
-    """The two numbers of a pair, or one number twice."""
-    if isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim):
-        if len(value) != 2:
-            raise ValueError(f"{name}: {len(value)} numbers; one or a pair (vertical, horizontal) required")
-        return tuple(value)
-    return value, value
+    """The two numbers of a pair, or one number twice. Arrays of any library hold one number or two."""
+    dimensions = getattr(value, "ndim", None)
+    if dimensions == 0 or (dimensions is None and not isinstance(value, (tuple, list))):
+        return value, value
+    if dimensions is not None and dimensions > 1:
+        raise ValueError(f"{name}: shape {tuple(value.shape)}; one number or a pair (vertical, horizontal) required")
+    numbers = tuple(value)
+    if dimensions == len(numbers) == 1:
+        return numbers * 2
+    if len(numbers) != 2:
+        raise ValueError(f"{name}: {len(numbers)} numbers; one or a pair (vertical, horizontal) required")
+    return numbers
 
 
 def output_extents(output_size: Size, name: str = "output_size") -> tuple[int, int]:
@@ -77,13 +87,26 @@ def sampling(sampling_ratio: Sampling) -> tuple[int, int]:
     return integer(vertical, "sampling_ratio"), integer(horizontal, "sampling_ratio")
 
 
-def scales(spatial_scale: Scale) -> tuple[float, float]:
+def scales(spatial_scale: Scale, name: str = "spatial_scale") -> tuple[float, float]:
     """Map cells per image pixel, vertical and horizontal."""
-    if isinstance(spatial_scale, (tuple, list)):
-        scale_h, scale_w = pair(spatial_scale, "spatial_scale")
-        return real_number(scale_h, "spatial_scale"), real_number(scale_w, "spatial_scale")
-    scale = real_number(spatial_scale, "spatial_scale")
-    return scale, scale
+    if type(spatial_scale) is float:
+        return spatial_scale, spatial_scale
+    vertical, horizontal = pair(spatial_scale, name)
+    return real_number(vertical, name), real_number(horizontal, name)
+
+
+def scales_of_levels(scales_given: Iterable[Scale], levels: int) -> list[tuple[float, float]]:
+    """The same of each level of a pyramid, positive and finite."""
+    if not isinstance(scales_given, Iterable) or getattr(scales_given, "ndim", 1) == 0:
+        raise TypeError(f"scales: {scales_given!r}; a sequence with one for each level required")
+    found = [scales(scale, f"scales[{level}]") for level, scale in enumerate(scales_given)]
+    if len(found) != levels:
+        raise ValueError(f"scales: {len(found)} of them for {levels} levels")
+    for level, axes in enumerate(found):
+        for scale in axes:
+            if not (scale > 0 and math.isfinite(scale)):
+                raise ValueError(f"scales[{level}]: {scale:g}; it must be positive and finite")
+    return found
 
 
 def aligned_name(aligned: Aligned) -> str:

@@ -187,7 +187,9 @@ def _roi_align(p, maps, rois, batch, out):
 def _multiscale_roi_align(p, maps, rois, batch, out):
     if len(maps) > MAX_LEVELS:
         raise ValueError(f"feature_pyramid: {len(maps)} levels; at most {MAX_LEVELS} on a GPU")
-    call = Call(maps, rois, batch, out, [(scale, scale) for scale in p.arrays["scales"][0]])
+    vertical = p.arrays["scales"][0]
+    horizontal = p.arrays["horizontal_scales"][0] if "horizontal_scales" in p.arrays else vertical
+    call = Call(maps, rois, batch, out, list(zip(vertical, horizontal, strict=True)))
     call.set_levels(p.arrays["level_of_roi"][0])
     _run_align(call, p, p["reduce"])
 

@@ -65,7 +65,7 @@ class Call:
 
     def _scales(self, spatial_scale):
         if self.takes_levels:
-            return [scales(float(scale)) for scale in _of_each_level(spatial_scale, "spatial_scale", self.operator)]
+            return [scales(scale) for scale in _of_each_level(spatial_scale, "spatial_scale", self.operator)]
         if "scale_h" in self._row.fields:
             return [scales(spatial_scale)]
         if scales(spatial_scale) != (1.0, 1.0):
@@ -99,7 +99,7 @@ class Call:
         maps = [unread_map(device, self._shape(extents, channels)) for extents in self.sizes]
         boxes, bins, options = [self.box], self.output_size, self.options
         if self.takes_levels:
-            self.function(maps, boxes, bins, [vertical for vertical, _ in self.scales], **options)
+            self.function(maps, boxes, bins, self.scales, **options)
         elif self._takes_masks:
             self.function(maps[0], boxes, bins, **options)
         elif self._row.flags & _core.TAKES_NORMALISED_BOXES:

@@ -154,7 +154,8 @@ FASTROI_CHOICES(FASTROI_ENUMERATION)
 
 /*
  * RoIAlign on a feature pyramid: `features` points to `levels` maps of the same images, channels and dtype; RoI k reads level
- * level_of_roi[k] with scales[level_of_roi[k]] map cells per image pixel. Results in the order of the boxes.
+ * level_of_roi[k] with scales[level_of_roi[k]] map cells per image pixel. Results in the order of the boxes. horizontal_scales:
+ * those of the columns, `scales` then being those of the rows; NULL: the same on both axes.
  */
 #define FASTROI_MULTISCALE_ROI_ALIGN_FIELDS(FIELD) \
     FIELD(int32_t, aligned, aligned)               \
@@ -163,7 +164,8 @@ FASTROI_CHOICES(FASTROI_ENUMERATION)
     FASTROI_SAMPLING_FIELDS(FIELD)                 \
     FIELD(int32_t, levels, number)                 \
     FIELD(const double *, scales, array)           \
-    FIELD(const int64_t *, level_of_roi, array)
+    FIELD(const int64_t *, level_of_roi, array)    \
+    FIELD(const double *, horizontal_scales, array)
 
 /* Position-sensitive RoI pooling (mean). out is (K, C / (GH * GW), PH, PW). */
 #define FASTROI_PS_ROI_POOL_FIELDS(FIELD)        \

@@ -121,7 +121,8 @@ void multiscale_roi_align(const Request& request, const fastroi_multiscale_roi_a
         refuse(FASTROI_INVALID_VALUE, -1, "features: %d levels; at least one required", p.levels);
     const int64_t count = checked(request.boxes).count;
     if (!p.level_of_roi && count > 0) refuse(FASTROI_INVALID_VALUE, -1, "levels: NULL");
-    for (int32_t level = 0; level < p.levels; level++) check_scale(p.scales[level]);
+    const double* const scales_w = p.horizontal_scales ? p.horizontal_scales : p.scales;
+    for (int32_t level = 0; level < p.levels; level++) check_scales(p.scales[level], scales_w[level]);
     Job job{read_levels(request.features, p.levels, count), {}, {}, request.execution};
     const std::vector<Tensor>& maps = job.maps;
     job.out = read_output(request.out, request.features[0].dtype, count, maps[0].channels, "out");
@@ -133,7 +134,7 @@ void multiscale_roi_align(const Request& request, const fastroi_multiscale_roi_a
     for (size_t k = 0; k < rois.size(); k++) rois[k].image += p.level_of_roi[k] * maps[0].images;
     align(request.flow, p, request.features[0].dtype, rois, job, [&](const Box& box) {
         const int64_t level = box.image / maps[0].images;
-        return SidesOnMap{maps[level], job.out, p.scales[level], p.scales[level], p.sampling_h, p.sampling_w}(box);
+        return SidesOnMap{maps[level], job.out, p.scales[level], scales_w[level], p.sampling_h, p.sampling_w}(box);
     });
 }
 

@@ -14,7 +14,8 @@ from fastroi import _core
 from fastroi.cuda import operators as gpu_operators
 
 VERSION_1 = Path(__file__).with_name("abi_1.json")
-ARRAYS_OF_THE_CALL = {"argmax", "scales", "level_of_roi"}  # results, or inputs that the function has under other names
+# Results, or inputs that the function has under other names.
+ARRAYS_OF_THE_CALL = {"argmax", "scales", "horizontal_scales", "level_of_roi"}
 
 
 def table():

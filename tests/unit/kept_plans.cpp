@@ -61,7 +61,7 @@ private:
             put(field, name.rfind("part_", 0) == 0 ? bins : groups);
         } else if (type == "double") {
             put(field, 0.5);
-        } else if (name == "scales") {
+        } else if (type == "const double *") {
             put(field, (const double*)scales.data());
         } else if (name == "level_of_roi") {
             put(field, (const int64_t*)levels.data());

@@ -85,6 +85,37 @@ static void structs_are_versioned(void) {
     EXPECT(untouched());
 }
 
+static void appended_fields_keep_what_older_callers_meant(void) {
+    const size_t before_end = offsetof(fastroi_crop_and_resize_params, end);
+    fastroi_crop_and_resize_params crop = {sizeof crop, FASTROI_CROP_BILINEAR, -1, FASTROI_CROP_END_TENSORFLOW};
+    const double scales[1] = {0.125}, other[1] = {0.5};
+    const int64_t levels[K] = {0, 0, 0, 0};
+    const size_t before_horizontal = offsetof(fastroi_multiscale_roi_align_params, horizontal_scales);
+    fastroi_multiscale_roi_align_params align = {sizeof align, 1, 0, 0, 2, 2, 1, scales, levels, NULL};
+    static float expected[OUT];
+
+    EXPECT(fastroi_crop_and_resize(&features, &boxes, &crop, &out, NULL, &error) == FASTROI_OK);
+    memcpy(expected, pooled, sizeof pooled);
+    crop.end = 99; /* lies behind the struct of an older header */
+    EXPECT(fastroi_crop_and_resize(&features, &boxes, &crop, &out, NULL, &error) == FASTROI_INVALID_VALUE);
+    crop.struct_size = before_end;
+    forget_results();
+    EXPECT(fastroi_crop_and_resize(&features, &boxes, before_the_edge(&crop, before_end), &out, NULL, &error) ==
+           FASTROI_OK);
+    EXPECT(memcmp(pooled, expected, sizeof pooled) == 0);
+
+    EXPECT(fastroi_multiscale_roi_align(&features, &boxes, &align, &out, NULL, &error) == FASTROI_OK);
+    memcpy(expected, pooled, sizeof pooled);
+    align.horizontal_scales = other;
+    EXPECT(fastroi_multiscale_roi_align(&features, &boxes, &align, &out, NULL, &error) == FASTROI_OK);
+    EXPECT(memcmp(pooled, expected, sizeof pooled) != 0);
+    align.struct_size = before_horizontal;
+    EXPECT(fastroi_multiscale_roi_align(&features, &boxes, before_the_edge(&align, before_horizontal), &out, NULL,
+                                        &error) == FASTROI_OK);
+    EXPECT(memcmp(pooled, expected, sizeof pooled) == 0);
+    EXPECT(pool(&boxes, &params, NULL) == FASTROI_OK);
+}
+
 static void refusals_name_the_row(void) {
     fastroi_boxes b = boxes;
     const int32_t images[K] = {0, 0, 0, 1};
@@ -223,6 +254,7 @@ int main(void) {
     EXPECT(pool(&boxes, &params, NULL) == FASTROI_OK);
     memcpy(reference, pooled, sizeof reference);
     structs_are_versioned();
+    appended_fields_keep_what_older_callers_meant();
     refusals_name_the_row();
     null_is_refused();
     codes_are_checked();
