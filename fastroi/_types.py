@@ -13,7 +13,7 @@ from ._core import Params
 
 # --- what users pass and get ---------------------------------------------------------------------------------------------
 
-Rois: TypeAlias = ArrayLike | Sequence[ArrayLike]
+Rois: TypeAlias = ArrayLike | Sequence[ArrayLike]  # one table, or one of each image
 Size: TypeAlias = SupportsIndex | tuple[SupportsIndex, SupportsIndex] | Sequence[SupportsIndex]
 Sampling: TypeAlias = Size
 Scale: TypeAlias = SupportsFloat | tuple[SupportsFloat, SupportsFloat] | Sequence[SupportsFloat]

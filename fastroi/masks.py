@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, overload
 
 import numpy as np
 
-from ._checks.boxes import Boxes
+from ._checks.boxes import Boxes, box_table
 from ._checks.call import Output
 from ._checks.numbers import output_extents, real_number, sampling, yes_or_no
 from ._core import Params
@@ -54,9 +54,7 @@ class _MaskCall:
     ) -> None:
         self.device = device_of(masks)
         source, self.masks, self.code = _mask_array(masks, self.device)
-        table = self.device.array(boxes, "boxes")
-        if table.ndim != 2 or table.shape[1] != 4:
-            raise ValueError(f"boxes: shape {table.shape}; (K, 4) required")
+        table = box_table(boxes, "boxes", self.device)
         if indices is None and len(table) != len(self.masks):
             raise ValueError(f"masks: {len(self.masks)} of them for {len(table)} boxes")
         self.boxes = Boxes(table, indices, len(self.masks), self.device)

@@ -130,13 +130,15 @@ def roi_pool(
     features : array_like, float32 or float64
         (N, C, H, W), or (N, H, W, C) with ``layout="NHWC"``; three dimensions are one image. Any strides are read in
         place; channels-first maps are repacked tile by tile inside the call, never copied whole.
-    rois : array_like or list of arrays
-        (K, 4) ``[x1, y1, x2, y2]`` in image pixels, (K, 5) with the batch index first, or a list of N arrays (Ki, 4).
-        Boxes keep their own precision; they may be reversed, degenerate or off the map.
+    rois : array_like or list of array_like
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels; (K, 5) with the batch index first; or the boxes of each image: a list of N
+        tables (Ki, 4), where ``[]`` is an image without boxes, or one array (N, R, 4), whose N * R rows are pooled in order,
+        padding too. ``[]`` alone is no boxes. Boxes keep their own precision; they may be reversed, degenerate or off the map.
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float or (float, float)
-        Map cells per image pixel (1/32 for a stride of 32); a pair is (vertical, horizontal).
+        Map cells per image pixel (1/32 for a stride of 32); a pair is (vertical, horizontal). An array of one number or two
+        will do.
     rule : str
         One of ``fastroi.ROI_POOL_RULES``. With ``"floor"``: start = floor(x1 * scale), n = max(floor((x2 - x1) * scale),
         1), bins of floor(n / P) cells. With ``"fast_rcnn"``: start = round(x1 * scale), n = max(round(x2 * scale) -
@@ -145,7 +147,7 @@ def roi_pool(
     reduce : {"max", "mean"}
         Maximum or mean over the cells of the clipped bin. A maximum ignores NaN (a bin of only NaN gives -inf).
     batch_indices : array_like of int, optional
-        (K,) image of each RoI; default all 0 when N = 1. Not with five-column or listed rois.
+        (K,) image of each RoI; default all 0 when N = 1. Not with five columns or with the boxes of each image.
     layout : {"NCHW", "NHWC"}
         Of features and result.
     return_argmax : bool
@@ -222,8 +224,8 @@ def roi_align(
     ----------
     features : array_like, float32 or float64
         (N, C, H, W), or (N, H, W, C) with ``layout="NHWC"``; three dimensions are one image.
-    rois : array_like or list of arrays
-        (K, 4) ``[x1, y1, x2, y2]`` in image pixels, (K, 5) with the batch index first, or a list of N arrays (Ki, 4).
+    rois : array_like or list of array_like
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels, (K, 5) with the batch index first, a list of N tables (Ki, 4), or (N, R, 4).
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float or (float, float)

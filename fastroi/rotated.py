@@ -42,9 +42,9 @@ def roi_align_rotated(
     ----------
     features : array_like, float32 or float64
         (N, C, H, W), or (N, H, W, C) with ``layout="NHWC"``; three dimensions are one image.
-    rois : array_like or list of arrays
-        (K, 5) ``[cx, cy, w, h, angle]``: centre and sides in image pixels; (K, 6) with the batch index first, or a list of
-        N arrays (Ki, 5).
+    rois : array_like or list of array_like
+        (K, 5) ``[cx, cy, w, h, angle]``: centre and sides in image pixels; (K, 6) with the batch index first; a list of N
+        tables (Ki, 5), or (N, R, 5).
     output_size : int or (int, int)
         PH, PW: bins along the box's height and width.
     spatial_scale : float or (float, float)

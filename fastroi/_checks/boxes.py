@@ -24,13 +24,21 @@ class Boxes:
     ) -> None:
         # What the caller owns, for the check against `out`: a copy made here shares no memory, the original may.
         self.sources: list[Any] = []
-        if isinstance(rois, (list, tuple)) and _is_list_of_tables(rois):
-            self.sources += rois
-            rois, batch_indices = _join_tables(rois, batch_indices, images, coordinates, device)
-        source = device.array(rois, "rois")
-        if source.ndim != 2 or source.shape[1] not in (coordinates, coordinates + 1):
-            raise ValueError(f"rois: shape {source.shape}; (K, {coordinates}) or (K, {coordinates + 1}) required")
+        if isinstance(rois, (list, tuple)):
+            if not rois:
+                rois = _no_boxes(coordinates)
+            elif _is_list_of_tables(rois):
+                self.sources += rois
+                rois, batch_indices = _join_tables(rois, batch_indices, images, coordinates, device)
+        source = _array_of(rois, device)
         self.sources.append(source)
+        if source.ndim == 3 and source.shape[2] == coordinates:
+            source, batch_indices = _rows_of_images(source, batch_indices, images)
+        if source.ndim != 2 or source.shape[1] not in (coordinates, coordinates + 1):
+            raise ValueError(
+                f"rois: shape {source.shape}; (K, {coordinates}), (K, {coordinates + 1}) with the image first, "
+                f"or (N, R, {coordinates}) required"
+            )
         self.batch_indices = None
         if batch_indices is not None:
             indices = device.array(batch_indices, "batch_indices")
@@ -70,7 +78,38 @@ def _dimensions(value: Any, most: int = 3) -> int:
 
 
 def _is_list_of_tables(rois: list[Any] | tuple[Any, ...]) -> bool:
-    return bool(rois) and all(getattr(table, "ndim", None) == 2 for table in rois)
+    """Whether a list has a table of boxes for each image, rather than one box in each item."""
+    first = next((item for item in rois if not _is_empty_list(item)), None)
+    return first is None or _dimensions(first) > 1
+
+
+def _array_of(rois: Rois, device: Device) -> Array:
+    try:
+        return device.array(rois, "rois")
+    except TypeError:
+        if isinstance(rois, (list, tuple)):
+            _check_rows(rois)
+        raise
+
+
+def _check_rows(rois: list[Any] | tuple[Any, ...]) -> None:
+    """Refuse the first item of a list that is no box as the others are."""
+    usual = next(item for item in rois if not _is_empty_list(item))
+    if _dimensions(usual) != 1:
+        return
+    for i, item in enumerate(rois):
+        if _dimensions(item) != 1 or len(item) != len(usual):
+            raise ValueError(f"rois[{i}]: {item!r} among boxes of {len(usual)} numbers")
+
+
+def _rows_of_images(source: Array, batch_indices: ArrayLike | None, images: int) -> tuple[Array, Array]:
+    """(N, R, ...) boxes as rows, and the image of each."""
+    if len(source) != images:
+        raise ValueError(f"rois: shape {source.shape}, boxes of {len(source)} images; the features have {images}")
+    if batch_indices is not None:
+        raise ValueError(f"batch_indices: given, but rois of shape {source.shape} has the boxes of each image already")
+    _, count, coordinates = source.shape
+    return source.reshape(images * count, coordinates), np.repeat(np.arange(images), count)
 
 
 def _join_tables(
@@ -80,12 +119,18 @@ def _join_tables(
         raise ValueError("batch_indices: given, but rois is already a list with one array per image")
     if len(tables) != images:
         raise ValueError(f"rois: a list of {len(tables)} arrays for {images} images")
-    tables = [device.array(table, f"rois[{i}]") for i, table in enumerate(tables)]
-    for i, table in enumerate(tables):
-        if table.shape[1] != coordinates:
-            raise ValueError(f"rois[{i}]: shape {table.shape}; (Ki, {coordinates}) required")
-        _check_box_dtype(table.dtype, f"rois[{i}]")
-    return np.concatenate(tables), np.repeat(np.arange(images), [len(table) for table in tables])
+    found = [_table_of_image(table, f"rois[{i}]", coordinates, device) for i, table in enumerate(tables)]
+    # An image without boxes has no say in the type of the others.
+    filled = [table for table in found if len(table)] or found[:1]
+    return np.concatenate(filled), np.repeat(np.arange(images), [len(table) for table in found])
+
+
+def _table_of_image(table: Any, name: str, coordinates: int, device: Device) -> Array:
+    array = device.array(_no_boxes(coordinates) if _is_empty_list(table) else table, name)
+    if array.ndim != 2 or array.shape[1] != coordinates:
+        raise ValueError(f"{name}: shape {array.shape}; (Ki, {coordinates}) required, the boxes of one image")
+    _check_box_dtype(array.dtype, name)
+    return array
 
 
 def _check_box_dtype(dtype: np.dtype[Any], name: str) -> None:

@@ -621,3 +621,36 @@ def test_sum_of_the_oracle(device):
     pooled = from_device(fastroi.roi_pool(to_device(features), to_device(rois), size, scale, reduce="mean"))
     expected, magnitude, taps = oracle.roi_pool(features, rois, size, scale, "fast_rcnn", "mean")
     assert (np.abs(pooled - expected) <= (taps[:, None] + 2) * 2.0**-24 * magnitude).all()
+
+
+def test_boxes_of_each_image(device):
+    rng = np.random.default_rng(8)
+    maps, boxes = rng.standard_normal((3, 2, 9, 9)), rng.uniform(0, 8, (3, 2, 4)).astype(np.float32)
+    on_device = to_device(maps)
+    expected = fastroi.area_pool(maps, boxes, 2)
+    for rois in (to_device(boxes), [to_device(table) for table in boxes], boxes.tolist()):
+        np.testing.assert_allclose(from_device(fastroi.area_pool(on_device, rois, 2)), expected, atol=1e-12)
+    some = from_device(fastroi.area_pool(on_device, [to_device(boxes[0]), [], boxes[2].tolist()], 2))
+    np.testing.assert_allclose(some, expected[[0, 1, 4, 5]], atol=1e-12)
+    assert from_device(fastroi.area_pool(on_device, [], 2)).shape == (0, 2, 2, 2)
+    with pytest.raises(ValueError, match="boxes of 2 images; the features have 3"):
+        fastroi.area_pool(on_device, to_device(boxes[:2]), 2)
+    with pytest.raises(ValueError, match=r"rois\[1\]: shape \(4,\)"):
+        fastroi.area_pool(on_device, [to_device(boxes[0]), boxes[1, 0], []], 2)
+
+
+def test_scales_of_two_axes_of_a_pyramid(device):
+    rng = np.random.default_rng(9)
+    maps = [rng.standard_normal((1, 2, *size)) for size in ((16, 32), (8, 16))]
+    scales, rois, levels = [(0.25, 0.5), (0.125, 0.25)], rng.uniform(0, 60, (12, 4)), np.arange(12) % 2
+    expected = fastroi.multiscale_roi_align(maps, rois, 2, scales, 2, levels=levels)
+    pooled = fastroi.multiscale_roi_align(
+        [to_device(level) for level in maps], to_device(rois), 2, scales, 2, levels=to_device(levels)
+    )
+    np.testing.assert_allclose(from_device(pooled), expected, atol=1e-12)
+
+
+def test_exact_end_of_a_crop(device):
+    image = to_device(np.ones((1, 15, 15, 1)))
+    crops = fastroi.crop_and_resize(image, to_device(np.array([[0.0, 0, 1, 1]])), [0], 14, end="exact")
+    assert (from_device(crops) == 1).all()
