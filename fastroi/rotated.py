@@ -156,13 +156,16 @@ def riroi_align_rotated(
     >>> fastroi.riroi_align_rotated(features, [[3, 3, 2, 2, 45]], 1, angle_unit="degrees")[0, :, 0, 0].round(6)
     array([7., 0., 1., 2., 3., 4., 5., 6.])
     """
+    per_class = positive_integer(orientations, "orientations")
     params = Params(
         "riroi_align_rotated",
         clockwise=yes_or_no(clockwise, "clockwise"),
         angle_unit=angle_unit,
         arithmetic=arithmetic,
-        orientations=positive_integer(orientations, "orientations"),
+        orientations=per_class,
         sampling=sampling(sampling_ratio),
         scale=scales(spatial_scale),
     )
-    return Call(features, rois, output_size, batch_indices, layout, out, coordinates=5).run(params, num_threads)
+    call = Call(features, rois, output_size, batch_indices, layout, out, coordinates=5)
+    call.maps.check_channels(per_class, f"{per_class} orientations")
+    return call.run(params, num_threads)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .._types import Array, Device, Layout, Rois, Size
 
 LAYOUTS = ("NCHW", "NHWC")
+_COLOURS = (1, 3, 4)
 
 
 def checked_choice(value: str, choices: Collection[str], name: str) -> str:
@@ -27,13 +28,28 @@ def checked_choice(value: str, choices: Collection[str], name: str) -> str:
     return value
 
 
-def floating_array(value: ArrayLike, name: str, device: Device) -> tuple[Array, int]:
-    """`value` as an array of a dtype that its operators are computed in, and that dtype's code."""
+def floating_array(value: ArrayLike, name: str, device: Device, layout: Layout | None = None) -> tuple[Array, int]:
+    """`value`, a map if it has a layout, as an array of a dtype that its operators are computed in, and that dtype's code."""
     array = device.array(value, name)
     code = device.element_code(array.dtype)
     if code is None:
-        raise TypeError(f"{name}: dtype {array.dtype} is not {device.elements} in native byte order; use .astype")
+        raise TypeError(
+            f"{name}: dtype {array.dtype} is not {device.elements} in native byte order; use .astype"
+            + (photograph_hint(array.shape, layout) if layout else "")
+        )
     return array, code
+
+
+def photograph_hint(shape: tuple[int, ...], layout: Layout) -> str:
+    """The end of a refusal, if a map has the shape of a photograph in the other layout. Such a map alone is nothing to refuse."""
+    if len(shape) not in (3, 4):
+        return ""
+    first, rows, last = shape[-3:]
+    if layout == "NCHW" and last in _COLOURS and min(first, rows) > max(_COLOURS):
+        return f". Shape {shape} looks like rows, columns, colours: layout='NHWC'"
+    if layout == "NHWC" and first in _COLOURS and min(rows, last) > max(_COLOURS):
+        return f". Shape {shape} looks like colours, rows, columns: layout='NCHW'"
+    return ""
 
 
 class Features:
@@ -43,8 +59,8 @@ class Features:
 
     def __init__(self, features: ArrayLike, layout: Layout) -> None:
         self.device = device_of(features)
-        source, code = floating_array(features, "features", self.device)
         checked_choice(layout, LAYOUTS, "layout")
+        source, code = floating_array(features, "features", self.device, layout)
         array = source[None] if source.ndim == 3 else source
         if array.ndim != 4:
             raise ValueError(f"features: {source.ndim} dimensions; 4 (or 3 for one image) required")
@@ -52,6 +68,14 @@ class Features:
         self.code = code
         self.channels_last = layout == "NHWC"
         self.array = array.transpose(0, 3, 1, 2) if self.channels_last else array
+
+    @property
+    def hint(self) -> str:
+        return photograph_hint(self.source.shape, "NHWC" if self.channels_last else "NCHW")
+
+    def check_channels(self, divisor: int, what: str) -> None:
+        if self.channels % divisor:
+            raise ValueError(f"features: {self.channels} channels are not a multiple of {what}{self.hint}")
 
     @property
     def images(self) -> int:
@@ -78,11 +102,14 @@ class Output:
         inputs: Iterable[Any],
         device: Device,
         name: str = "out",
+        hint: str = "",
     ) -> None:
         shape = (count, *extents, channels) if channels_last else (count, channels, *extents)
         size = math.prod(shape) * dtype.itemsize
         if size > sys.maxsize:
             raise OverflowError(f"output_size: an array of shape {shape} exceeds the address space ({name})")
+        if hint and (found := getattr(out, "shape", shape)) != shape:
+            raise ValueError(f"{name}: shape {found}; {shape} required{hint}")
         self.array = (
             device.empty(shape, dtype, size) if out is None else device.checked_out(out, shape, dtype, inputs, name)
         )
@@ -115,15 +142,20 @@ class Call:
         self.maps = self.levels[0]
         self.device = self.maps.device
         self.boxes = Boxes(rois, batch_indices, self.maps.images, self.device, coordinates)
-        if self.maps.channels % channels_per_output:
-            raise ValueError(
-                f"features: {self.maps.channels} channels are not a multiple of the {channels_per_output} bins of group_size"
-            )
+        self.maps.check_channels(channels_per_output, f"the {channels_per_output} bins of group_size")
         maps = self.maps
         count, channels = len(self.boxes.array), maps.channels // channels_per_output
         inputs = () if out is None else (*(level.source for level in self.levels), *self.boxes.sources, *sources)
         self.output = Output(
-            out, count, channels, self.extents, maps.array.dtype, maps.channels_last, inputs, self.device
+            out,
+            count,
+            channels,
+            self.extents,
+            maps.array.dtype,
+            maps.channels_last,
+            inputs,
+            self.device,
+            hint=maps.hint,
         )
 
     def extra_output(self, dtype: np.dtype[Any], name: str) -> Output:
