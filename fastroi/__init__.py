@@ -16,6 +16,7 @@ from ._threads import get_num_threads, set_num_threads
 from ._version import __version__
 from .deformable import *  # noqa: F403
 from .explain import explain
+from .identify import identify
 from .masks import *  # noqa: F403
 from .memory import *  # noqa: F403
 from .ops import *  # noqa: F403
@@ -24,7 +25,7 @@ from .rotated import *  # noqa: F403
 
 simd._obey_environment()
 
-__all__ = ["__version__", "explain", "get_include", "get_num_threads", "set_num_threads", "simd"]
+__all__ = ["__version__", "explain", "get_include", "get_num_threads", "identify", "set_num_threads", "simd"]
 __all__ += deformable.__all__
 __all__ += masks.__all__
 __all__ += memory.__all__

@@ -1,4 +1,4 @@
-"""The command line ``fastroi``: demo, explain, pool, info."""
+"""The command line ``fastroi``: demo, explain, identify, pool, info."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from . import demo, explain, info, pool
+from . import demo, explain, identify, info, pool
 from ._errors import UsageError
 from ._files import check_files
 
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     for option, folder, what in _FOLDERS:
         parser.add_argument(option, action=_Folder, folder=folder, help=f"show {what} and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (demo, explain, pool, info):
+    for module in (demo, explain, identify, pool, info):
         command = commands.add_parser(
             module.__name__.rpartition(".")[2],
             help=module.HELP,

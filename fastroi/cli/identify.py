@@ -1,0 +1,102 @@
+"""``fastroi identify``: which operator made an output, or what the RoI nodes of an ONNX file compute."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from . import _boxes
+from ._arguments import add_output_size, add_scale, number, positive_int, scale_of
+from ._errors import UsageError
+
+HELP = "find out which operator, rule and convention made an output; or list the RoI nodes of an ONNX file"
+DESCRIPTION = """\
+Search all operators under all of their choices, box formats, layouts and scales for
+those that make OBSERVED.npy of the features and boxes:
+
+  fastroi identify features.npy boxes.npy observed.npy
+  fastroi identify features.npy boxes.csv observed.npy --stride 16 --json
+
+The numbers of a .npy of boxes are taken as they were given to what made the output,
+in whatever order; .csv and .json say what their columns are.
+
+With --onnx, list each RoI node of a model, its attributes, what it computes, and the
+function of fastroi.compat that equals it:
+
+  fastroi identify --onnx model.onnx
+"""
+
+
+def add_arguments(parser):
+    """Add the arguments of this command."""
+    parser.add_argument("features", nargs="?", metavar="FEATURES.npy", help="(N, C, H, W), (N, H, W, C) or three axes")
+    parser.add_argument("boxes", nargs="?", metavar="BOXES", help=".npy, .csv or COCO .json")
+    parser.add_argument("observed", nargs="?", metavar="OBSERVED.npy", help="the output, RoIs along its first axis")
+    parser.add_argument("--onnx", metavar="MODEL.onnx", help="list the RoI nodes of this file instead")
+    add_output_size(parser)
+    add_scale(parser, required=False)
+    parser.add_argument("--layout", choices=("NCHW", "NHWC"), help="of the features (default: both are tried)")
+    parser.add_argument(
+        "--level",
+        action="append",
+        metavar="FILE.npy",
+        help="a further level of a pyramid, of half the scale; repeat it",
+    )
+    parser.add_argument(
+        "--tolerance", type=number, metavar="V", help="the largest error that agrees (default: rounding)"
+    )
+    parser.add_argument("--top", type=positive_int, default=8, metavar="N", help="candidates to list (default: 8)")
+    parser.add_argument("--json", action="store_true", help="print JSON, not a table")
+
+
+def run(arguments):
+    """Print what was found."""
+    files = (arguments.features, arguments.boxes, arguments.observed)
+    if arguments.onnx is not None:
+        if any(files):
+            raise UsageError("argument --onnx: it goes without FEATURES, BOXES and OBSERVED")
+        _print_nodes(arguments)
+        return
+    if not all(files):
+        raise UsageError("the arguments FEATURES, BOXES and OBSERVED are required, or --onnx")
+    found = _identified(arguments)
+    print(json.dumps(found.to_dict(), indent=2) if arguments.json else found)
+
+
+def _identified(arguments):
+    from fastroi import identify
+
+    features = _boxes.load_array(arguments.features)
+    levels = [_boxes.load_array(path) for path in arguments.level or ()]
+    rois, batch_indices = _rows(arguments.boxes, len(features) if features.ndim == 4 else 1)
+    given = arguments.scale is not None or arguments.stride is not None
+    return identify(
+        [features, *levels] if levels else features,
+        rois,
+        _boxes.load_array(arguments.observed),
+        arguments.output_size,
+        scale_of(arguments) if given else None,
+        batch_indices=batch_indices,
+        layout=arguments.layout,
+        tolerance=arguments.tolerance,
+        top=arguments.top,
+    )
+
+
+def _rows(path, images):
+    """The numbers of a .npy as they are, boxes of other files as these say."""
+    if Path(path).suffix.lower() == ".npy":
+        return _boxes.load_array(path), None
+    return _boxes.read_boxes(path, images)
+
+
+def _print_nodes(arguments):
+    from fastroi.identify.onnx_nodes import roi_nodes
+
+    nodes = roi_nodes(arguments.onnx)
+    if arguments.json:
+        print(json.dumps([node.to_dict() for node in nodes], indent=2))
+    elif nodes:
+        print("\n\n".join(map(str, nodes)))
+    else:
+        print(f"{arguments.onnx}: no RoI node")
