@@ -107,6 +107,13 @@ def _permuted_rois(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] 
         return None
     h, predicted = best[1]
     order = _bijection(*_similarities(predicted, evaluator.observed(h.view, whole)))
+    near = search(problem.reordered(rois=np.argsort(order)), None, operators)
+    outcome.searched += near.searched
+    if near.best is not None:  # its values tell RoIs apart that those of another operator do not
+        exact = replace(near.best.hypothesis, view=problem.views[near.problem.views.index(near.best.hypothesis.view)])
+        predicted = evaluator.predict(exact, whole)
+        if predicted is not None:
+            order = _bijection(*_nearness(predicted, evaluator.observed(exact.view, whole)))
     text = f"the RoIs of the output are in another order: {_order_text(order, 'row', 'RoI')}"
     return Finding("rois_permuted", text, (("order", tuple(order.tolist())),)), problem.reordered(
         rois=np.argsort(order)
@@ -145,9 +152,9 @@ def _standardised(values: Array) -> Array:
 
 
 def _matches(predicted: Array, observed: Array) -> tuple[Array, float]:
-    """The prediction that each observation correlates with most, and the median of that."""
+    """The prediction that each observation correlates with most, and the mean of that."""
     match, strength = _similarities(predicted, observed)
-    return match.argmax(axis=1), float(np.median(strength))
+    return match.argmax(axis=1), float(np.mean(strength))
 
 
 def _similarities(predicted: Array, observed: Array) -> tuple[Array, Array]:
@@ -155,8 +162,16 @@ def _similarities(predicted: Array, observed: Array) -> tuple[Array, Array]:
     return similar, similar.max(axis=1)
 
 
+def _nearness(predicted: Array, observed: Array) -> tuple[Array, Array]:
+    """As `_similarities`, of values that should be equal: of RoIs whose bins are all alike too."""
+    a, b = (np.nan_to_num(part.reshape(len(part), -1).astype(np.float64)) for part in (predicted, observed))
+    squares = (b**2).sum(axis=1)[:, None] + (a**2).sum(axis=1)[None] - 2 * b @ a.T
+    near = 1 / (1e-9 + np.maximum(squares, 0))
+    return near, near.max(axis=1)
+
+
 def _own_strength(predicted: Array, observed: Array) -> float:
-    return float(np.median((_standardised(observed) * _standardised(predicted)).sum(axis=1)))
+    return float(np.mean((_standardised(observed) * _standardised(predicted)).sum(axis=1)))
 
 
 def _bijection(similar: Array, strength: Array) -> Array:
@@ -187,15 +202,18 @@ def _rescaled(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | Non
     problem, evaluator = outcome.problem, outcome.evaluator
     sample = Sample(evaluator.informative(problem.views[0], 8), outcome.middle.channels)
     best: tuple[float, Any] = (0.999, None)
-    for found in outcome.found:
-        place = found.hypothesis
-        for setting in _settings(outcome, place.view):
-            h = replace(place, setting=setting)
-            predicted, observed = evaluator.predict(h, sample), evaluator.observed(place.view, sample)
-            if predicted is not None and predicted.shape == observed.shape:
-                likeness = correlation(predicted, observed)
-                best = max(best, (likeness, (predicted, observed)), key=lambda item: item[0])
-        break  # the geometry of the best
+    rated = []
+    for h in _attempts(outcome):
+        predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
+        if predicted is not None and predicted.shape == observed.shape:
+            rated.append((correlation(predicted, observed), -len(rated), h))
+    place = max(rated)[2] if rated else None
+    for setting in [] if place is None else _settings(outcome, place.view):
+        h = replace(place, setting=setting)
+        predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
+        if predicted is not None and predicted.shape == observed.shape:
+            likeness = correlation(predicted, observed)
+            best = max(best, (likeness, (predicted, observed)), key=lambda item: item[0])
     if best[1] is None:
         return None
     predicted, observed = (part.reshape(-1).astype(np.float64) for part in best[1])

@@ -20,7 +20,7 @@ SCREENED_ROIS, SCREENED_CHANNELS, MIDDLE_ROIS, MIDDLE_CHANNELS = 8, 4, 64, 8
 _GEOMETRIES, _CORRECTED_GEOMETRIES, _CORRECTED_SETTINGS = 4, 3, 60
 _BEHIND = 0.3  # of correlation or share explained: a geometry so far behind the best is none
 _SURVIVORS, _MOST_AGREEING, _OTHERS = 24, 160, 8
-_FINE = (REFINED, "aligned", "rule", "sampling_ratio", "level_rule")  # options that move samples, but not the picture
+_FINE = (REFINED, "sampling_ratio", "level_rule")  # options that move samples, but not the picture
 
 
 @dataclass(frozen=True)
@@ -222,10 +222,12 @@ def _magnitude(error: float) -> int:
 
 
 def representatives(settings: list[Setting]) -> list[Setting]:
-    """One setting of each kind: those that differ in where samples lie look alike."""
+    """One setting of each kind: those that differ in the density of samples, or in rarer conventions, look alike."""
     kinds: dict[Any, Setting] = {}
     for setting in settings:
-        kinds.setdefault((setting.name, tuple(o for o in setting.options if o[0] not in _FINE)), setting)
+        told = [(name, value) for name, value in setting.options if name not in _FINE]
+        if not any(name == "aligned" and isinstance(value, str) for name, value in told):
+            kinds.setdefault((setting.name, tuple(told)), setting)
     return list(kinds.values())
 
 

@@ -136,7 +136,11 @@ def kinds(found):
 
 
 def test_numbers_stored_in_fewer_bits():
-    for observed in (align().astype(np.float16), align().astype(np.float16).astype(np.float32), np.round(align() * 8) / 8):
+    for observed in (
+        align().astype(np.float16),
+        align().astype(np.float16).astype(np.float32),
+        np.round(align() * 8) / 8,
+    ):
         found = identify(observed, operators=["roi_align"])
         assert found.best.agrees and kinds(found) == {"stored_as"}
         assert dict(found.best.options)["sampling_ratio"] == 2
@@ -176,7 +180,7 @@ def test_candidates_that_boxes_cannot_tell_apart():
     observed = fastroi.roi_align(FEATURES, inside, 3, SCALE, 2)
     found = identify(observed, inside, operators=["roi_align"])
     assert found.verdict == "ambiguous"
-    (other,) = [c for c in found.candidates[1:] if dict(c.options).get("aligned") == "clamp_half_pixel"]
+    other = next(c for c in found.candidates[1:] if dict(c.options).get("aligned") == "clamp_half_pixel")
     assert other.agrees and other.probe.difference > 0.01
     with_probe = np.vstack([inside, [other.probe.row]]).astype(np.float32)
     again = identify(fastroi.roi_align(FEATURES, with_probe, 3, SCALE, 2), with_probe, operators=["roi_align"])
