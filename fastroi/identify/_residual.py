@@ -245,7 +245,10 @@ def _fitted_scale(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] |
     fit = None if near.best is None else _fit(near, near.best.hypothesis)
     if near.best is None or fit is None:
         return None
-    scale = _snapped(_stretched(near.best.hypothesis.geometry.scale, fit), problem.views[0].map_size)
+    scale = _stretched(near.best.hypothesis.geometry.scale, fit)
+    again = replace(near.best.hypothesis, geometry=replace(near.best.hypothesis.geometry, scale=scale, correction=NONE))
+    fit = _fit(near, again)
+    scale = _snapped(scale if fit is None else _stretched(scale, fit), problem.views[0].map_size)
     text = f"the scale was fitted: {scale.horizontal:.7g} (x), {scale.vertical:.7g} (y) cells a pixel"
     return Finding("scale_fitted", text, (("spatial_scale", scale.pair),)), problem.scaled(scale)
 

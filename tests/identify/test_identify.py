@@ -166,6 +166,11 @@ def test_moved_boxes():
     assert "boxes_moved" in kinds(found)
 
 
+def test_a_scale_that_is_no_stride():
+    found = identify(align(scale=0.0571), spatial_scale=None, operators=["roi_align"])
+    assert found.best.agrees and found.best.spatial_scale == pytest.approx((0.0571, 0.0571), rel=1e-6)
+
+
 def test_noise_and_none_of_them():
     noisy = identify(align() + RNG.normal(0, 1e-3, (24, 8, 3, 3)).astype(np.float32), operators=["roi_align"])
     assert noisy.verdict == "none" and kinds(noisy) == {"noise"}
