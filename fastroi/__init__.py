@@ -6,6 +6,11 @@ import typing as _typing
 
 try:
     from . import _core
+
+    if _os.path.dirname(_core.__file__) != _os.path.dirname(
+        __file__
+    ):  # an editable install of another folder lends its own
+        raise ImportError(f"{_core.__file__} belongs to another folder")
 except ImportError as _error:
     from ._unbuilt import explained as _explained
 

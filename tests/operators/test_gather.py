@@ -322,7 +322,7 @@ BAD_BOXES = (
     ([[1, 1, 2, 2, 0], [1, 1, math.inf, 2, 0]], ValueError, r"rois\[1\]: w is"),
     ([[7, 1, 1, 2, 2, 0]], ValueError, r"rois\[0\]: batch index"),
     ([[0.5, 1, 1, 2, 2, 0]], ValueError, r"rois\[0\]: batch index"),
-    ([[1, 1, 2, 2]], ValueError, r"\(K, 5\) or \(K, 6\)"),
+    ([[1, 1, 2, 2]], ValueError, r"\(K, 5\), \(K, 6\) with the image first"),
 )
 
 
