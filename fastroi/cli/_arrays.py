@@ -42,7 +42,7 @@ def load_array(path, key=None, option=None):
         No array can be read from it, or it holds Python objects.
     """
     if is_stream(path):
-        return parse_array(read_content(path), path, key, option)
+        return parse_array(read_content(path, MAGIC), path, key, option)
     with _unreadable(path):
         with open(path, "rb") as file:
             if file.read(4) in MAGIC:

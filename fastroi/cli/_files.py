@@ -106,8 +106,10 @@ def is_stream(path) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 
-def read_content(path) -> bytes:
-    """Return the bytes of a file or stream.
+def read_content(path, starts=None) -> bytes:
+    """Return the bytes of a file or stream; only the first few if `starts` is given and they begin with none of it.
+
+    A stream may have no end, and what it is shows at its start.
 
     Raises
     ------
@@ -115,7 +117,9 @@ def read_content(path) -> bytes:
         It cannot be read; the error has the file's name.
     """
     try:
-        return sys.stdin.buffer.read() if path == STREAM else Path(path).read_bytes()
+        with contextlib.nullcontext(sys.stdin.buffer) if path == STREAM else open(path, "rb") as file:
+            start = file.read(6)
+            return start if starts and not start.startswith(starts) else start + file.read()
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
     except MemoryError:

@@ -542,3 +542,13 @@ def test_the_demo_replaces_its_own_figure_and_no_other(tmp_path, monkeypatch, ca
     assert own.read_bytes().startswith(b"\x89PNG")
     assert cli.main(["demo", "--repeat", "1", "-o", "fastroi_demo.png"]) == 1
     assert "--force" in capsys.readouterr().err
+
+
+def test_a_stream_without_end_is_no_array(tmp_path, capsys):
+    assert (
+        cli.main(
+            ["pool", "/dev/zero", "boxes.npy", "--scale", "1", "--output-size", "2", "-o", str(tmp_path / "o.npy")]
+        )
+        == 1
+    )
+    assert "/dev/zero: no .npy array can be read from it" in capsys.readouterr().err
