@@ -394,18 +394,18 @@ def deform_ps(features, boxes, index, offsets, size, group, part, samples, trans
     )
 
 
-def soft_dtype(image_masks):
-    """The dtype of soft masks made of these."""
-    return np.float64 if np.asarray(image_masks).dtype == np.float64 else np.float32
+def soft_dtype(values):
+    """The type that masks or boxes of this dtype are computed in."""
+    return np.dtype(np.float64 if np.asarray(values).dtype == np.float64 else np.float32)
 
 
-def paste(values, boxes, image_shape, rule):
-    """Soft masks laid on the image, interpolated in float32 as the frameworks do."""
-    return aside(masks.paste_masks, values, boxes, image_shape, None, rule=rule, arithmetic="float32")
+def paste(values, boxes, image_shape, rule, arithmetic="float32"):
+    """Soft masks laid on the image, interpolated in float32 unless the package does it otherwise."""
+    return aside(masks.paste_masks, values, boxes, image_shape, None, rule=rule, arithmetic=arithmetic)
 
 
-def project(image_masks, boxes, indices, size, aligned):
-    """Soft targets: RoIAlign of the chosen masks at scale 1, in float32."""
+def project(image_masks, boxes, indices, size, aligned, arithmetic="float32"):
+    """Soft targets: RoIAlign of the chosen masks at scale 1, in float32 unless the package does it otherwise."""
     return aside(
-        masks.crop_masks, image_masks, boxes, size, None, aligned=aligned, mask_indices=indices, arithmetic="float32"
+        masks.crop_masks, image_masks, boxes, size, None, aligned=aligned, mask_indices=indices, arithmetic=arithmetic
     )

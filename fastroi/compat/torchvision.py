@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-from . import _boxes, _calls
+from .._checks.numbers import output_extents
+from . import _boxes, _byte_masks, _calls
 
 __all__ = [
     "MultiScaleRoIAlign",
@@ -458,10 +459,11 @@ def paste_masks_in_image(masks, boxes, img_shape, padding=1):
 
     Parameters
     ----------
-    masks : ndarray, float32
-        (K, 1, M, M) values in [0, 1].
-    boxes : ndarray, float32
-        (K, 4) ``[x1, y1, x2, y2]`` in image pixels.
+    masks : ndarray, float32, float64, uint8 or bool
+        (K, 1, M, M), usually probabilities. Bytes may be 0 and 1 or 0 to 255 and stay what they are: PyTorch
+        resizes them along x, then along y, and rounds to a byte after either axis, so 0 and 1 give 0 and 1.
+    boxes : ndarray, float32 or float64
+        (K, 4) ``[x1, y1, x2, y2]`` in image pixels. Coordinates are computed in their type.
     img_shape : (int, int)
         Height and width of the image.
     padding : {1}
@@ -470,10 +472,13 @@ def paste_masks_in_image(masks, boxes, img_shape, padding=1):
     Returns
     -------
     ndarray
-        (K, 1, height, width), in the dtype of `masks`; zeros for a box off the image.
+        (K, 1, height, width), in the dtype of `masks`, float32 for bool (which torchvision refuses); zeros for a
+        box off the image.
 
     Raises
     ------
+    TypeError
+        Masks of another dtype.
     ValueError
         Another padding, masks of another shape, boxes that are not finite.
 
@@ -491,10 +496,24 @@ def paste_masks_in_image(masks, boxes, img_shape, padding=1):
     if padding != 1:
         raise ValueError(f"padding: {padding!r} is not 1")
     masks = _boxes.array(masks, "masks", 4)
-    if masks.shape[1] != 1:
+    if masks.shape[1] != 1 or masks.shape[2] != masks.shape[3]:
         raise ValueError(f"masks: shape {masks.shape}; (K, 1, M, M) required")
+    if masks.dtype == np.uint8:
+        return _pasted_bytes(masks[:, 0], boxes, output_extents(img_shape, "img_shape"))[:, None]
     _calls.expect((*masks.shape[:2], *img_shape), _calls.soft_dtype(masks))
-    return _calls.paste(masks[:, 0], boxes, tuple(img_shape), "detectron")[:, None]
+    arithmetic = _calls.soft_dtype(boxes).name
+    return _calls.paste(masks[:, 0], boxes, tuple(img_shape), "detectron", arithmetic)[:, None]
+
+
+def _pasted_bytes(masks, boxes, image_shape):
+    boxes = _boxes.columns(boxes, "boxes", 4)
+    _boxes.check_finite(boxes, "boxes")
+    if len(masks) != len(boxes):
+        raise ValueError(f"masks: {len(masks)} of them for {len(boxes)} boxes")
+    if masks.shape[1] == 0:
+        raise ValueError("masks: 0 x 0 cells; there is nothing to paste")
+    _calls.expect((len(masks), 1, *image_shape), np.uint8)
+    return _byte_masks.pasted(masks, boxes, *image_shape)
 
 
 @_calls.operator(
@@ -512,9 +531,9 @@ def project_masks_on_boxes(gt_masks, boxes, matched_idxs, M):
 
     Parameters
     ----------
-    gt_masks : ndarray, float32 or bool
-        (N, height, width).
-    boxes : ndarray, float32
+    gt_masks : ndarray of bool or numbers
+        (N, height, width), taken as they are: of 0 and 255 come targets from 0 to 255.
+    boxes : ndarray, float32 or float64
         (K, 4) ``[x1, y1, x2, y2]`` in image pixels.
     matched_idxs : ndarray of int
         (K,) mask of each box.
@@ -523,11 +542,13 @@ def project_masks_on_boxes(gt_masks, boxes, matched_idxs, M):
 
     Returns
     -------
-    ndarray, float32
-        (K, M, M).
+    ndarray
+        (K, M, M), in the dtype of the boxes, in which all is computed.
 
     Raises
     ------
+    TypeError
+        Masks that are no numbers.
     ValueError
         A box that is not finite or an index out of range.
 
@@ -541,5 +562,16 @@ def project_masks_on_boxes(gt_masks, boxes, matched_idxs, M):
     array([[0.75, 0.  ],
            [0.75, 0.  ]], dtype=float32)
     """
-    _calls.expect((len(boxes), M, M), _calls.soft_dtype(gt_masks))
-    return _calls.project(gt_masks, boxes, matched_idxs, M, aligned=False)
+    dtype = _calls.soft_dtype(boxes)
+    _calls.expect((len(boxes), M, M), dtype)
+    return _calls.project(_in_dtype(gt_masks, dtype), boxes, matched_idxs, M, aligned=False, arithmetic=dtype.name)
+
+
+def _in_dtype(masks, dtype):
+    """Masks in the type of the computation; float32 reads bool and bytes where they are."""
+    masks = np.asarray(masks)
+    if masks.dtype.kind not in "fiub":
+        raise TypeError(f"gt_masks: dtype {masks.dtype} is not bool or a real number type")
+    if dtype == np.float32 and masks.dtype in (np.dtype(bool), np.dtype(np.uint8)):
+        return masks
+    return masks.astype(dtype, copy=False) if dtype == np.float64 else _boxes.narrowed(masks)

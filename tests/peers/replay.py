@@ -104,7 +104,13 @@ def _torchvision_multiscale(op, inputs, args):
 
 @replays("torchvision", "paste_masks_in_image")
 def _torchvision_paste(op, inputs, args):
-    return torchvision.paste_masks_in_image(inputs["masks"][:, None], inputs["boxes"], args["img_shape"])
+    values = inputs["masks"] if args.get("cut") is None else inputs["masks"] > args["cut"]
+    (boxes,) = typed(args, inputs["boxes"])
+    return torchvision.paste_masks_in_image(_mask_values(values, args)[:, None], boxes, args["img_shape"])
+
+
+def _mask_values(values, args):
+    return (values * np.float32(args.get("times", 1))).astype(args.get("mask_dtype", "float32"))
 
 
 @replays("torchvision", "grid_sample")
@@ -115,10 +121,8 @@ def _detectron2_paste(op, inputs, args):
 
 @replays("torchvision", "project_masks_on_boxes")
 def _torchvision_project(op, inputs, args):
-    count = len(inputs["boxes"])
-    return torchvision.project_masks_on_boxes(
-        inputs["gt_masks"], inputs["boxes"], np.arange(count)[::-1].copy(), args["M"]
-    )
+    masks, (boxes,) = _mask_values(inputs["gt_masks"], args), typed(args, inputs["boxes"])
+    return torchvision.project_masks_on_boxes(masks, boxes, np.arange(len(boxes))[::-1].copy(), args["M"])
 
 
 @replays("onnxruntime", "MaxRoiPool")
@@ -200,9 +204,9 @@ def _openvino_extractor(op, inputs, args):
 
 @replays("tensorflow", "crop_and_resize")
 def _tensorflow(op, inputs, args):
-    image = inputs["image"].transpose(0, 2, 3, 1).astype(args["dtype"])
+    image = (inputs["image"].transpose(0, 2, 3, 1) * np.float64(args.get("times", 1))).astype(args["dtype"])
     return tensorflow.crop_and_resize(
-        image, inputs["boxes"], inputs["box_indices"], **_without(args, "dtype", "layout")
+        image, inputs["boxes"], inputs["box_indices"], **_without(args, "dtype", "layout", "times")
     )
 
 
@@ -382,6 +386,7 @@ def bound_of(package, case, arrays, dtype):
     computed = np.dtype(np.float32) if package in IN_FLOAT32 else dtype
     unit = np.finfo(computed).eps if dtype.kind == "f" else 0.0
     value = max((float(np.abs(a).max()) for a in arrays.values() if a.ndim > 2), default=0.0)
+    value *= case["args"].get("times", 1)
     scale = case["args"].get("spatial_scale", 1.0)
     coordinate = max((float(np.abs(a[:, -4:]).max()) * scale for a in arrays.values() if a.ndim == 2), default=0.0)
     bound = unit * value * (SUM_UNITS + coordinate)

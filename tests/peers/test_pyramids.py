@@ -44,7 +44,7 @@ def test_recorded_pyramids():
 @pytest.mark.peers
 def test_live_pyramids(tmp_path):
     """`FASTROI_PEER_TORCHVISION` names a Python that has it."""
-    live.results("torchvision", tmp_path, seed=1, boxes_per_set=10, huge_boxes=1)
+    live.results("torchvision", tmp_path, seed=1, boxes_per_set=20, huge_boxes=1)
     assert check(tmp_path / "torchvision_pyramids.npz") == 3000
 
 

@@ -7,6 +7,25 @@ import tensorflow as tf
 from common import Recorder
 
 
+def hostile(recorder):
+    """Images of other elements, some beyond what float32 tells apart, and a fill value that it cannot hold."""
+    for dtype, times, method in (
+        ("float64", 0.3, "bilinear"),
+        ("int32", 3e6, "nearest"),
+        ("int16", 6000.0, "bilinear"),
+        ("float16", 1.0, "bilinear"),
+    ):
+        args = {"crop_size": (3, 2), "method": method, "extrapolation_value": 1 / 3}
+
+        def call(image, boxes, box_indices, args=args, dtype=dtype, times=times):
+            nhwc = (image.transpose(0, 2, 3, 1) * np.float64(times)).astype(dtype)
+            return tf.image.crop_and_resize(np.ascontiguousarray(nhwc), boxes, box_indices, **args).numpy()
+
+        inputs = {"image": "map_normal", "boxes": "boxes_unit", "box_indices": "boxes_unit_index"}
+        recorder.add("crop_and_resize", call, inputs, {**args, "dtype": dtype, "times": times})
+    recorder.write("_hostile")
+
+
 def main():
     recorder = Recorder("tensorflow", tensorflow=tf.__version__)
     for method in ("bilinear", "nearest"):
@@ -30,6 +49,7 @@ def main():
                 {**args, "dtype": dtype, "layout": "image transposed to NHWC"},
             )
     recorder.write()
+    hostile(recorder)
 
 
 if __name__ == "__main__":

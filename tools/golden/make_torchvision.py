@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import torch
 import torchvision
-from common import Recorder
+from common import HOSTILE_SCALES, Recorder
 from torchvision import ops
 from torchvision.models.detection import roi_heads
 from torchvision.ops.poolers import LevelMapper
@@ -230,6 +230,60 @@ def masks(recorder):
     )
 
 
+def mask_types(recorder):
+    """Masks of 0 and 1, of 0 and 255, of levels; boxes of both types."""
+    for boxes_dtype in ("float32", "float64"):
+        for mask_dtype, times, cut in (
+            ("uint8", 1, 0.5),
+            ("uint8", 255, 0.5),
+            ("uint8", 255, None),
+            ("float32", 255, 0.5),
+            ("float64", 1, None),
+        ):
+            if (mask_dtype, boxes_dtype) == ("float64", "float32"):
+                continue  # the box in float32, the resizing in float64: fastroi has one type for both
+            args = {"img_shape": [40, 50], "mask_dtype": mask_dtype, "times": times, "cut": cut}
+
+            def paste(masks, boxes, args=args, boxes_dtype=boxes_dtype):
+                values = masks if args["cut"] is None else masks > args["cut"]
+                values = torch.from_numpy((values * np.float32(args["times"])).astype(args["mask_dtype"]))
+                boxes = torch.from_numpy(boxes.astype(boxes_dtype))
+                return roi_heads.paste_masks_in_image(values[:, None], boxes, (40, 50)).numpy()
+
+            inputs = {"masks": "masks", "boxes": "boxes_masks"}
+            recorder.add("paste_masks_in_image", paste, inputs, {**args, "dtype": boxes_dtype})
+        for mask_dtype, times in (("bool", 1), ("uint8", 1), ("uint8", 255), ("int64", 255), ("float64", 1)):
+            args = {"M": 7, "mask_dtype": mask_dtype, "times": times}
+
+            def project(gt_masks, boxes, args=args, boxes_dtype=boxes_dtype):
+                values = torch.from_numpy((gt_masks * np.float32(args["times"])).astype(args["mask_dtype"]))
+                boxes = torch.from_numpy(boxes.astype(boxes_dtype))
+                matched = torch.arange(len(boxes)).flip(0)
+                return roi_heads.project_masks_on_boxes(values, boxes, matched, args["M"]).numpy()
+
+            inputs = {"gt_masks": "masks_image", "boxes": "boxes_masks"}
+            recorder.add("project_masks_on_boxes", project, inputs, {**args, "dtype": boxes_dtype})
+    recorder.write("_mask_types")
+
+
+def hostile(recorder):
+    """Scales that float32 cannot hold, for maps of both types: the schema has a double, the kernels the map's type."""
+    for scale in HOSTILE_SCALES:
+        for dtype in (torch.float32, torch.float64):
+            note = {"spatial_scale": scale, "dtype": str(dtype).removeprefix("torch.")}
+            for op, feature, args in (
+                (ops.roi_pool, "map_edge", {"output_size": (3, 2)}),
+                (ops.roi_align, "map_normal", {"output_size": (3, 2), "sampling_ratio": -1, "aligned": False}),
+                (ops.roi_align, "map_normal", {"output_size": (3, 2), "sampling_ratio": 2, "aligned": True}),
+                (ops.ps_roi_pool, "map_ps", {"output_size": 3}),
+                (ops.ps_roi_align, "map_ps", {"output_size": 3, "sampling_ratio": 2}),
+            ):
+                inputs = {"input": feature, "boxes": "rois_edge_1_4"}
+                call_args = {**args, "spatial_scale": scale}
+                recorder.add(op.__name__, call(op, dtype, **call_args), inputs, {**args, **note})
+    recorder.write("_hostile")
+
+
 def main():
     torch.set_num_threads(1)
     recorder = Recorder("torchvision", torch=torch.__version__, torchvision=torchvision.__version__)
@@ -241,6 +295,8 @@ def main():
     recorder.write("_align")
     masks(recorder)
     recorder.write("_masks")
+    mask_types(recorder)
+    hostile(recorder)
     live = len(sys.argv) > 1
     unusual_pyramids(recorder, *((3000, 20261127) if live else (PYRAMID_CASES, 13)))
     recorder.write("_pyramids")
