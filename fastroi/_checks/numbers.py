@@ -56,6 +56,8 @@ def real_number(value: SupportsFloat, name: str) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name}: {value!r} is not a real number") from None
+    except OverflowError:
+        raise OverflowError(f"{name}: an integer beyond float64") from None
 
 
 def pair(value: Any, name: str) -> tuple[Any, Any]:

@@ -4,7 +4,7 @@ import ctypes
 
 import numpy as np
 
-from .._checks.numbers import real_number
+from .._checks.numbers import integer, real_number
 
 FLOAT32 = np.dtype(np.float32)
 
@@ -17,6 +17,20 @@ def array(value, name, dimensions=None, dtype=None):
     if dtype is not None and result.dtype != dtype:
         raise TypeError(f"{name}: dtype {result.dtype}; {np.dtype(dtype)} required")
     return result
+
+
+def same_levels(maps, name):
+    """Refuse levels of a pyramid, ``name(n)`` the n-th, without cells or of other images and channels than the first."""
+    for number, level in enumerate(maps):
+        if 0 in level.shape[2:]:
+            raise ValueError(f"{name(number)}: a map of {level.shape[2]} x {level.shape[3]} cells has nothing to pool")
+        if level.shape[:2] != maps[0].shape[:2]:
+            raise ValueError(
+                f"{name(number)}: {level.shape[0]} images of {level.shape[1]} channels; "
+                f"{maps[0].shape[0]} of {maps[0].shape[1]} as in {name(0)} required"
+            )
+        if level.dtype != maps[0].dtype:
+            raise TypeError(f"{name(number)}: dtype {level.dtype}; {maps[0].dtype} as in {name(0)} required")
 
 
 def columns(rois, name, count):
@@ -41,7 +55,7 @@ def indexed(boxes, index):
 
 def truncated_index(rois, name="rois"):
     """The batch column of (K, 5) rows as a C cast to int leaves it, and the boxes beside it."""
-    _check_real(rois, name)
+    check_real(rois, name)
     known = np.abs(rois[:, 0]) < 2**31
     if not known.all():
         row = int(np.argmin(known))
@@ -49,14 +63,14 @@ def truncated_index(rois, name="rois"):
     return rois[:, 1:], rois[:, 0].astype(np.int64)
 
 
-def _check_real(values, name):
+def check_real(values, name):
     if values.dtype.kind not in "fiu":
         raise TypeError(f"{name}: dtype {values.dtype} is not a real number type")
 
 
 def check_finite(rois, name):
     """Refuse a row that is not finite, by its number."""
-    _check_real(rois, name)
+    check_real(rois, name)
     wrong = np.flatnonzero(~np.isfinite(rois).all(axis=1))
     if len(wrong):
         row = int(wrong[0])
@@ -101,7 +115,7 @@ def positive_scale(value, name, dtype):
 
 
 def check_not_negative(number, name):
-    if number < 0:
+    if integer(number, name) < 0:
         raise ValueError(f"{name}: {number} is negative")
 
 

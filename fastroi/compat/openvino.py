@@ -469,7 +469,7 @@ def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_r
     ----------
     inputs : list of ndarray
         (K, 4) boxes ``[x1, y1, x2, y2]`` in image pixels, then the maps (1, C, H_l, W_l), finest
-        first.
+        first: boxes go to maps by their number, whatever the scales.
     output_size : int
         P.
     sampling_ratio : int
@@ -498,18 +498,26 @@ def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_r
     >>> openvino.experimental_detectron_roi_feature_extractor([boxes, maps], 1, 2, [4])[0]
     array([[[[5.]]]], dtype=float32)
     """
+    if len(inputs) < 2:
+        raise ValueError(f"inputs: {len(inputs)} arrays; boxes and at least one map required")
     rois, *levels = inputs
     boxes = _boxes.in_float32(_boxes.columns(rois, "inputs[0]", 4), "inputs[0]")
     maps = [_boxes.array(level, f"inputs[{n}]", 4) for n, level in enumerate(levels, 1)]
-    if any(len(level) != 1 for level in maps):
+    _boxes.same_levels(maps, lambda level: f"inputs[{level + 1}]")
+    if len(maps[0]) != 1:
         raise ValueError("inputs: one image per level required")
-    if len(maps) != len(pyramid_scales):
-        raise ValueError(f"pyramid_scales: {len(pyramid_scales)} for {len(maps)} levels")
-    scales = [1.0 / scale for scale in pyramid_scales]
+    scales = _cells_per_pixel(pyramid_scales, len(maps))
+    size = _calls.extents(output_size=output_size) * 2
     rows = _boxes.indexed(boxes, np.zeros(len(boxes)))
     levels = _calls.levels(boxes, 0, len(maps), "epsilon_1e-6", 224, 2)
     levels = np.where(_boxes.areas(boxes) > 0, levels, -1)
-    pooled = _calls.multiscale(
-        maps, rows, output_size, scales, sampling_ratio, "least_one" if aligned else False, levels
-    )
+    pooled = _calls.multiscale(maps, rows, size, scales, sampling_ratio, "least_one" if aligned else False, levels)
     return pooled, boxes.copy()
+
+
+def _cells_per_pixel(pyramid_scales, count):
+    """Reciprocals of pixels per cell, one for each of `count` levels in any order."""
+    strides = np.atleast_1d(pyramid_scales).tolist()
+    if len(strides) != count:
+        raise ValueError(f"pyramid_scales: {len(strides)} for {count} levels")
+    return [1.0 / _boxes.positive_scale(stride, f"pyramid_scales[{n}]", np.float32) for n, stride in enumerate(strides)]

@@ -8,6 +8,7 @@ operation, where the GPU's compiler may fuse a product and a sum.
 import numpy as np
 
 from .. import ops
+from .._checks.numbers import positive_integer
 from . import _boxes, _calls
 
 __all__ = ["crop_and_resize", "multilevel_crop_and_resize", "pyramid_roi_align", "roi_align"]
@@ -218,7 +219,8 @@ def pyramid_roi_align(
         raise ValueError(f"roi_coords_transform: {roi_coords_transform!r} is not one of -1, 0, 1, 2")
     _boxes.check_not_negative(sampling_ratio, "sampling_ratio")
     maps = _pyramid((p2, p3, p4, p5), ("p2", "p3", "p4", "p5"))
-    size = np.array([_positive(side, "image_size") for side in image_size], np.float32)
+    image_size = _sides(image_size, "height, width")
+    size = np.array(image_size, np.float32)
     table = _flat_boxes(rois, len(maps[0]))
     shape = _result_shape(rois, maps, pooled_size)
     _calls.expect(shape, np.float32)
@@ -284,7 +286,7 @@ def multilevel_crop_and_resize(rois, p2, p3, p4, p5, p6, *, pooled_size, image_s
     array([2., 3., 0.], dtype=float32)
     """
     maps = _pyramid((p2, p3, p4, p5, p6), ("p2", "p3", "p4", "p5", "p6"))
-    _, height, width = (_positive(side, "image_size") for side in image_size)
+    _, height, width = _sides(image_size, "channels, height, width")
     corners = _flat_boxes(rois, len(maps[0]))
     shape = _result_shape(rois, maps, pooled_size)
     _calls.expect(shape, np.float32)
@@ -299,19 +301,15 @@ def multilevel_crop_and_resize(rois, p2, p3, p4, p5, p6, *, pooled_size, image_s
 def _pyramid(maps, names):
     """The maps as float32 arrays of the same images and channels."""
     maps = [_boxes.array(level, name, 4, np.float32) for level, name in zip(maps, names, strict=True)]
-    for level, name in zip(maps, names, strict=True):
-        if level.shape[:2] != maps[0].shape[:2]:
-            raise ValueError(
-                f"{name}: {level.shape[0]} images of {level.shape[1]} channels; "
-                f"{maps[0].shape[0]} of {maps[0].shape[1]} as in {names[0]} required"
-            )
+    _boxes.same_levels(maps, names.__getitem__)
     return maps
 
 
-def _positive(value, name):
-    if value < 1:
-        raise ValueError(f"{name}: {value} is not positive")
-    return value
+def _sides(image_size, names):
+    """`image_size` as the integers that it consists of."""
+    if np.ndim(image_size) != 1 or len(image_size) != names.count(",") + 1:
+        raise ValueError(f"image_size: {image_size!r}; ({names}) required")
+    return [positive_integer(side, "image_size") for side in image_size]
 
 
 def _flat_boxes(rois, images):
@@ -319,6 +317,7 @@ def _flat_boxes(rois, images):
     rois = _boxes.array(rois, "rois", 3)
     if rois.shape[0] != images or rois.shape[2] != 4:
         raise ValueError(f"rois: shape {rois.shape}; ({images}, R, 4) required")
+    _boxes.check_real(rois, "rois")
     narrow = _boxes.narrowed(rois)
     finite = np.isfinite(narrow).all(axis=2)
     if not finite.all():
@@ -334,7 +333,7 @@ def _result_shape(rois, maps, pooled_size):
 
 def _threshold(fpn_scale, image_size):
     """Area from which a box lies above the finest level, as a share of the image."""
-    scale = np.float32(_positive(fpn_scale, "fpn_scale"))
+    scale = np.float32(positive_integer(fpn_scale, "fpn_scale"))
     root = np.sqrt(scale * scale / np.float32(image_size[0] * image_size[1]))
     return root * root / np.float32(4)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import openvino as ov
 import openvino.opset15 as ops
@@ -297,6 +299,56 @@ def hostile_scales(recorder, scale, dtype):
     )
 
 
+PYRAMID_CASES = 30
+
+
+def cells(height, width, level):
+    """(1, 2, height, width) map that a replay makes anew."""
+    number = np.arange(2 * height * width, dtype=np.float32) * 37 % 101 + 100 * level
+    return number.reshape(1, 2, height, width)
+
+
+def unusual_boxes(rng, count, adaptive):
+    """Boxes of all levels; the first lie on a threshold, are reversed, have no area, or end far beyond any map.
+
+    Far only on a fixed grid: the package takes every sample of an adaptive one.
+    """
+    special = [(224, 224), (-9, 30), (-9, -30), (0, 40)] + [(1e5, 1e5), (1e12, 1e12)] * (not adaptive)
+    corner = rng.uniform(-20, 300, (count, 2))
+    size = np.concatenate([special, np.exp(rng.uniform(0, np.log(1500), (count, 2)))])[:count]
+    return np.concatenate([corner, corner + size], axis=1).astype(np.float32)
+
+
+def unusual_pyramids(recorder, calls, seed):
+    """Strides in any order, equal, odd or left out, one level, maps of any size, no boxes."""
+    factory = NodeFactory("opset6")
+    rng = np.random.default_rng(seed)
+    for number in range(calls):
+        strides = rng.choice([1, 2, 3, 4, 5, 8, 16, 32, 64], rng.integers(1, 6)).tolist()
+        args = {
+            "output_size": int(rng.integers(1, 4)),
+            "sampling_ratio": int(rng.choice([0, 2])),
+            "pyramid_scales": sorted(strides) if rng.random() < 0.4 else strides,
+            "aligned": bool(rng.integers(2)),
+        }
+        sizes = rng.integers(1, 25, (len(strides), 2)).tolist()
+        maps = [cells(*size, level) for level, size in enumerate(sizes)]
+        count = 0 if number % 10 == 9 else int(rng.integers(1, 13))
+        boxes = unusual_boxes(rng, count, args["sampling_ratio"] == 0)
+
+        def extract(args=args, maps=maps, boxes=boxes):
+            pooled, copied = infer(
+                lambda *nodes: factory.create(
+                    "ExperimentalDetectronROIFeatureExtractor", [node.output(0) for node in nodes], args
+                ),
+                boxes,
+                *maps,
+            )
+            return pooled, copied
+
+        recorder.add("unusual_pyramid", extract, {}, {**args, "sizes": sizes})
+
+
 def main():
     recorder = Recorder("openvino", openvino=ov.__version__)
     roi_pooling(recorder)
@@ -311,6 +363,9 @@ def main():
     detectron(recorder)
     recorder.write("_more")
     hostile(recorder)
+    live = len(sys.argv) > 1
+    unusual_pyramids(recorder, *((300, 20261128) if live else (PYRAMID_CASES, 13)))
+    recorder.write("_pyramids")
 
 
 if __name__ == "__main__":
