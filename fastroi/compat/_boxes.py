@@ -71,14 +71,16 @@ def check_real(values, name):
 def check_finite(rois, name):
     """Refuse a row that is not finite, by its number."""
     check_real(rois, name)
-    wrong = np.flatnonzero(~np.isfinite(rois).all(axis=1))
-    if len(wrong):
-        row = int(wrong[0])
+    finite = np.isfinite(rois)
+    if not finite.all():
+        row = int(np.argmin(finite.all(axis=1)))
         raise ValueError(f"{name}[{row}]: {rois[row].tolist()} is not finite")
 
 
 def narrowed(values):
     """Values in float32, infinite where they exceed it."""
+    if getattr(values, "dtype", None) == FLOAT32:
+        return values
     with np.errstate(over="ignore"):
         return np.asarray(values, FLOAT32)
 
@@ -87,9 +89,11 @@ def in_float32(boxes, name):
     """Boxes in float32; refuses a row that is not finite there."""
     check_finite(boxes, name)
     narrow = narrowed(boxes)
-    wrong = np.flatnonzero(np.isinf(narrow).any(axis=1))
-    if len(wrong):
-        row = int(wrong[0])
+    if narrow is boxes:
+        return boxes
+    held = np.isfinite(narrow)
+    if not held.all():
+        row = int(np.argmin(held.all(axis=1)))
         raise ValueError(f"{name}[{row}]: {boxes[row].tolist()} exceeds float32")
     return narrow
 

@@ -67,13 +67,16 @@ def operator(*, scale=np.float32, floats=(), in_float32=None, **names):
     def decorate(function):
         signature = inspect.signature(function)
         arguments_of = _binder(signature)
+        has_numbers = bool(floats) or "spatial_scale" in signature.parameters
 
         @functools.wraps(function)
         def call(*args, out=None, num_threads=None, **kwargs):
             arguments = arguments_of(args, kwargs)
-            _check_destination(out, arguments)
-            _hold_numbers(arguments, scale, floats)
-            dtype = _round_map(arguments, in_float32)
+            if out is not None:
+                _check_destination(out, arguments)
+            if has_numbers:
+                _hold_numbers(arguments, scale, floats)
+            dtype = None if in_float32 is None else _round_map(arguments, in_float32)
             outer = _request.get()
             if outer is not _NOTHING and out is None and num_threads is None:
                 out, num_threads = outer.out, outer.num_threads
@@ -108,8 +111,6 @@ def _binder(signature):
 
 
 def _check_destination(out, arguments):
-    if out is None:
-        return
     HOST.check_kind(out, "out")
     for name, value in arguments.items():
         if any(overlaps(out, array) for array in _arrays(value)):
@@ -137,8 +138,6 @@ def _hold_numbers(arguments, scale, floats):
 
 def _round_map(arguments, name):
     """Round what the package would round to float32, a map or several; float64 if the last was that, else None."""
-    if name is None:
-        return None
     value = arguments[name]
     several = isinstance(value, (list, tuple)) and len(value) > 0 and isinstance(value[-1], np.ndarray)
     features = value[-1] if several else _boxes.array(value, name)
@@ -202,12 +201,16 @@ def apart():
 
 def native(function, *args, **kwargs):
     """The native call that makes the result of the profile's function."""
-    return aside(function, *args, out=_request.get().out, **kwargs)
+    request = _request.get()
+    return _answered(request, function, args, kwargs | {"out": request.out})
 
 
 def aside(function, *args, **kwargs):
     """A native call whose result is only a part of what the profile's function returns."""
-    request = _request.get()
+    return _answered(_request.get(), function, args, kwargs)
+
+
+def _answered(request, function, args, kwargs):
     try:
         return function(*args, num_threads=request.num_threads, **kwargs)
     except (ValueError, TypeError, OverflowError) as error:

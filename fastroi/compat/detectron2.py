@@ -100,9 +100,9 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
     """
     features = _boxes.array(input, "input", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 6))
-    negative = np.flatnonzero((boxes[:, 2:4] < 0).any(axis=1))
-    if len(negative):
-        row = int(negative[0])
+    negative = boxes[:, 2:4] < 0
+    if negative.any():
+        row = int(np.argmax(negative.any(axis=1)))
         raise ValueError(f"rois[{row}]: size {boxes[row, 2:4].tolist()} is negative")
     return _calls.turned(
         features,

@@ -23,8 +23,10 @@ __all__ = [
 def _listed(coords):
     """Boxes, images, and which rows precede the first whose image is -1: that ends the list."""
     boxes, index = _boxes.truncated_index(_boxes.columns(coords, "coords", 5), "coords")
-    listed = np.logical_and.accumulate(index != -1)
-    _boxes.check_finite(np.where(listed[:, None], boxes, 0), "coords")
+    listed = index != -1
+    if not listed.all():
+        listed = np.logical_and.accumulate(listed)
+        _boxes.check_finite(np.where(listed[:, None], boxes, 0), "coords")
     return boxes, index, listed
 
 
