@@ -11,7 +11,10 @@ are kept.  Crashes, reads outside an array, and NaN where the definition gives a
 the table in docs/compat.md lists each such difference with the smallest input that shows it.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
+from types import ModuleType
 
 __all__ = [
     "caffe",
@@ -27,11 +30,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> ModuleType:
     if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

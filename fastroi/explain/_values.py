@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 _MOST_BINS = 65536
 
@@ -63,13 +64,13 @@ def scales(value) -> tuple[float, float]:
     return found
 
 
-def frozen(value):
+def frozen(value: Any) -> Any:
     """Return a value that cannot be changed and can be hashed: arrays and lists as tuples, their numbers as Python's."""
     value = value.tolist() if hasattr(value, "tolist") else value
     return tuple(map(frozen, value)) if isinstance(value, (tuple, list)) else value
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """Return nested dicts, lists, numbers and strings only."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}

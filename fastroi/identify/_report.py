@@ -317,7 +317,7 @@ def _heading(result: Identification) -> str:
 
 def _table(result: Identification) -> list[str]:
     """Errors and agreement of each, and how it was read where that differs from the first."""
-    rows = [("", "largest error", "relative", "median error", "relative", "RoIs agree", "first not", "candidate")]
+    rows: list[tuple[str, ...]] = [("", "largest error", "relative", "median error", "relative", "RoIs agree", "first not", "candidate")]
     assert result.best is not None
     for number, c in enumerate(result.candidates, 1):
         numbers = (c.largest_error, c.largest_relative, c.median_error, c.median_relative)

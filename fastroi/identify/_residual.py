@@ -202,13 +202,15 @@ def _rescaled(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | Non
     problem, evaluator = outcome.problem, outcome.evaluator
     sample = Sample(evaluator.informative(problem.views[0], 8), outcome.middle.channels)
     best: tuple[float, Any] = (0.999, None)
-    rated = []
+    rated: list[tuple[float, int, Hypothesis]] = []
     for h in _attempts(outcome):
         predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
         if predicted is not None and predicted.shape == observed.shape:
             rated.append((correlation(predicted, observed), -len(rated), h))
-    place = max(rated)[2] if rated else None
-    for setting in [] if place is None else _settings(outcome, place.view):
+    if not rated:
+        return None
+    place = max(rated)[2]
+    for setting in _settings(outcome, place.view):
         h = replace(place, setting=setting)
         predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
         if predicted is not None and predicted.shape == observed.shape:
@@ -261,7 +263,7 @@ def _scanned(outcome: Outcome) -> Hypothesis:
     """RoIAlign, or what else there is, under the scale whose values go best with the observed ones."""
     problem, evaluator = outcome.problem, outcome.evaluator
     sample = Sample(evaluator.informative(problem.views[0], 16), outcome.middle.channels)
-    rated = []
+    rated: list[tuple[float, int, Hypothesis]] = []
     for scale in scales_of_extents(problem.formats[0].corners(problem.rows)[:, 2:4], problem.views[0].map_size):
         for h in _attempts(replace(outcome, problem=problem.scaled(scale))):
             if h.view.is_plain and "align" in h.setting.name:

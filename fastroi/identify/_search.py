@@ -111,16 +111,18 @@ class _Search:
 
     def _geometries(self) -> list[tuple[View, Geometry]]:
         """Orders of axes, formats and scales whose values go with the observed ones, whatever the rule."""
-        rated = [
-            (view, Geometry(form, NONE, scale), *self._rating(view, Geometry(form, NONE, scale)))
+        places = [
+            (view, Geometry(form, NONE, scale))
             for view in self.problem.views
             for form, scale in plausible(self.problem, view, self.screen.rows)
         ]
+        ratings = [self._rating(view, geometry) for view, geometry in places]
         chosen: list[tuple[View, Geometry]] = []
-        for by in (2, 3):
-            ordered = sorted(rated, key=lambda r: -r[by])[:_GEOMETRIES]
-            for view, geometry, *rating in ordered:
-                near = rating[by - 2] >= ordered[0][by] - _BEHIND
+        for rating in zip(*ratings, strict=True):
+            ordered = sorted(range(len(places)), key=lambda place: -rating[place])[:_GEOMETRIES]
+            for place in ordered:
+                view, geometry = places[place]
+                near = rating[place] >= rating[ordered[0]] - _BEHIND
                 if near and not any(view is v and geometry == g for v, g in chosen):
                     chosen.append((view, geometry))
         return chosen
