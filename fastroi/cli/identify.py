@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
-from . import _boxes
 from ._arguments import add_output_size, add_scale, number, positive_int, scale_of
-from ._errors import UsageError
+from ._arrays import ENDINGS, load_array
+from ._errors import UsageError, naming_files
+from ._files import InputFile
+from ._images import read_images
+from ._operators import Operator
+from ._reading import read_boxes
 
 HELP = "find out which operator, rule and convention made an output; or list the RoI nodes of an ONNX file"
 DESCRIPTION = """\
 Search all operators under all of their choices, box formats, layouts and scales for
-those that make OBSERVED.npy of the features and boxes:
+those that make OBSERVED of the features and boxes:
 
   fastroi identify features.npy boxes.npy observed.npy
   fastroi identify features.npy boxes.csv observed.npy --stride 16 --json
 
-The numbers of a .npy of boxes are taken as they were given to what made the output,
-in whatever order; .csv and .json say what their columns are.
+The numbers of an array of boxes are taken as they were given to what made the output,
+in whatever order; tables and COCO files say what their columns are.
 
 With --onnx, list each RoI node of a model, its attributes, what it computes, and the
 function of fastroi.compat that equals it:
@@ -29,19 +34,34 @@ function of fastroi.compat that equals it:
 
 def add_arguments(parser):
     """Add the arguments of this command."""
-    parser.add_argument("features", nargs="?", metavar="FEATURES.npy", help="(N, C, H, W), (N, H, W, C) or three axes")
-    parser.add_argument("boxes", nargs="?", metavar="BOXES", help=".npy, .csv or COCO .json")
-    parser.add_argument("observed", nargs="?", metavar="OBSERVED.npy", help="the output, RoIs along its first axis")
-    parser.add_argument("--onnx", metavar="MODEL.onnx", help="list the RoI nodes of this file instead")
+    parser.add_argument(
+        "features", nargs="?", type=InputFile, metavar="FEATURES", help="(N, C, H, W), (N, H, W, C) or three axes"
+    )
+    parser.add_argument("boxes", nargs="?", type=InputFile, metavar="BOXES", help="an array, a table or a COCO file")
+    parser.add_argument(
+        "observed", nargs="?", type=InputFile, metavar="OBSERVED", help="the output, RoIs along its first axis"
+    )
+    parser.add_argument("--onnx", type=InputFile, metavar="MODEL.onnx", help="list the RoI nodes of this file instead")
+    parser.add_argument(
+        "--images",
+        type=InputFile,
+        metavar="FILE",
+        help="names of the images in the order of the features, one a line or COCO, for boxes that name images",
+    )
     add_output_size(parser)
     add_scale(parser, required=False)
     parser.add_argument("--layout", choices=("NCHW", "NHWC"), help="of the features (default: both are tried)")
     parser.add_argument(
         "--level",
         action="append",
+        type=InputFile,
         metavar="FILE.npy",
         help="a further level of a pyramid, of half the scale; repeat it",
     )
+    for name in ("offset", "trans"):
+        parser.add_argument(
+            f"--{name}", type=InputFile, metavar="FILE.npy", help="given to the deformable operator, if it was one"
+        )
     parser.add_argument(
         "--tolerance", type=number, metavar="V", help="the largest error that agrees (default: rounding)"
     )
@@ -66,28 +86,40 @@ def run(arguments):
 def _identified(arguments):
     from fastroi import identify
 
-    features = _boxes.load_array(arguments.features)
-    levels = [_boxes.load_array(path) for path in arguments.level or ()]
-    rois, batch_indices = _rows(arguments.boxes, len(features) if features.ndim == 4 else 1)
+    features = load_array(arguments.features)
+    levels = [load_array(path) for path in arguments.level or ()]
+    rois, batch_indices = _rows(arguments, len(features) if features.ndim == 4 else 1)
     given = arguments.scale is not None or arguments.stride is not None
-    return identify(
-        [features, *levels] if levels else features,
-        rois,
-        _boxes.load_array(arguments.observed),
-        arguments.output_size,
-        scale_of(arguments) if given else None,
-        batch_indices=batch_indices,
-        layout=arguments.layout,
-        tolerance=arguments.tolerance,
-        top=arguments.top,
-    )
+    maps = [arguments.features, *arguments.level] if levels else arguments.features
+    files = {"features": maps, **{name: getattr(arguments, name) for name in ("observed", "offset", "trans")}}
+    with naming_files({**files, "rois": arguments.boxes}):
+        return identify(
+            [features, *levels] if levels else features,
+            rois,
+            load_array(arguments.observed),
+            arguments.output_size,
+            scale_of(arguments) if given else None,
+            batch_indices=batch_indices,
+            layout=arguments.layout,
+            offset=None if arguments.offset is None else load_array(arguments.offset),
+            trans=None if arguments.trans is None else load_array(arguments.trans),
+            tolerance=arguments.tolerance,
+            top=arguments.top,
+        )
 
 
-def _rows(path, images):
-    """The numbers of a .npy as they are, boxes of other files as these say."""
-    if Path(path).suffix.lower() == ".npy":
-        return _boxes.load_array(path), None
-    return _boxes.read_boxes(path, images)
+def _rows(arguments, images):
+    """The numbers of an array as they are, boxes of other files as these say."""
+    if Path(arguments.boxes).suffix.lower() in ENDINGS:
+        if arguments.images is not None:
+            raise UsageError("argument --images: an array has the positions of images, not their names")
+        return load_array(arguments.boxes), None
+    boxes = read_boxes(arguments.boxes, read_images(arguments.images, images), Operator("roi_align"))
+    if boxes.batch_indices is not None:
+        boxes = boxes.where(boxes.batch_indices >= 0)
+    for note in boxes.notes:
+        print(f"fastroi: {note}", file=sys.stderr)
+    return boxes.rois, boxes.batch_indices
 
 
 def _print_nodes(arguments):
