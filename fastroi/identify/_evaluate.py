@@ -129,7 +129,8 @@ class Evaluator:
         return self._channels[key]
 
     def _telling_channels(self, view: View, count: int) -> Array:
-        spread = np.nan_to_num(view.observed[self.informative(view, 32)].astype(np.float32).std(axis=(0, 2, 3)))
+        some = view.observed[self.informative(view, 32)].astype(np.float32)
+        spread = np.nan_to_num(np.where(np.isfinite(some), some, 0).std(axis=(0, 2, 3)))
         return np.sort(np.argsort(-spread, kind="stable")[:count])
 
     def informative(self, view: View, count: int) -> Array:

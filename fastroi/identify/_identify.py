@@ -32,6 +32,10 @@ def identified(
     """What `fastroi.identify` returns."""
     top = positive_integer(top, "top")
     tolerance = None if tolerance is None else _checked_tolerance(tolerance)
+    if isinstance(operators, str):
+        raise TypeError(f"operators: {operators!r} is one string; a list of names required")
+    if operators is not None and len(operators) == 0:
+        raise ValueError("operators: the list is empty; None tries all")
     for name in operators or ():
         if name not in _core.OPERATORS:
             raise ValueError(f"operators: {name!r} is not one of {', '.join(map(repr, _core.OPERATORS))}")

@@ -129,15 +129,17 @@ def problem_of(
     """All arguments of `fastroi.identify`, or the exception that names the wrong one."""
     if layout not in (None, "NCHW", "NHWC"):
         raise ValueError(f"layout: {layout!r} is not 'NCHW', 'NHWC' or None")
-    maps = _maps(features)
-    result = _numbers(observed, "observed")
+    maps, result = _narrowed(_maps(features), _numbers(observed, "observed"))
+    if result.size and not _any_finite(result):
+        raise ValueError("observed: no value is finite, and nothing can be told from it")
     masks = result.ndim == 3
     if masks and (len(maps) > 1 or maps[0].ndim != 3):
         raise ValueError(f"observed: shape {result.shape}; 4 axes required, or 3 where features are (N, h, w) masks")
     images = len(maps[0]) if maps[0].ndim == 4 or masks else 1
     rows, index, turned = _rows(rois, batch_indices, images, masks)
-    if len(result) != len(rows):
-        raise ValueError(f"observed: {len(result)} results (shape {result.shape}) for {len(rows)} rows of rois")
+    if result.ndim == 0 or len(result) != len(rows):
+        hint = "; RoIs come first, transpose it" if len(rows) in result.shape[1:] else ""
+        raise ValueError(f"observed: shape {result.shape} for {len(rows)} rows of rois{hint}")
     if len(rows) == 0:
         raise ValueError("rois: there are none, and nothing can be told from an empty output")
     size = None if output_size is None else output_extents(output_size)
@@ -163,15 +165,42 @@ def problem_of(
     )
 
 
-def _numbers(value: ArrayLike, name: str) -> Array:
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+def _numbers(value: ArrayLike, name: str, kinds: str = "biuf") -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    if array.dtype.name == "bfloat16":  # an extension type that NumPy's sums and comparisons do not know
+        return array.astype(np.float32)
+    if array.dtype.kind not in kinds:
+        if value is None:
+            raise TypeError(f"{name}: None is not an array of numbers")
         raise TypeError(f"{name}: dtype {array.dtype} is not a real number type")
     return array
 
 
+def _any_finite(values: Array) -> bool:
+    return any(bool(np.isfinite(rows).any()) for rows in values)
+
+
+def _narrowed(maps: list[Array], observed: Array) -> tuple[list[Array], Array]:
+    """Float32 numbers that came as float64, as out of lists and text, are float32: they were computed so."""
+    if observed.dtype != np.float64 or not _is_float32(observed):
+        return maps, observed
+    if all(level.dtype == np.float32 or _is_float32(level) for level in maps):
+        maps = [level.astype(np.float32, copy=False) for level in maps]
+    return maps, observed.astype(np.float32)
+
+
+def _is_float32(values: Array) -> bool:
+    with np.errstate(over="ignore"):
+        return bool(np.array_equal(values.astype(np.float32), values, equal_nan=True))
+
+
 def _maps(features: Any) -> list[Array]:
-    levels = features if isinstance(features, (list, tuple)) and np.ndim(features[0]) >= 3 else [features]
+    if isinstance(features, (list, tuple)) and not features:
+        raise ValueError("features: there are none")
+    levels = _levels(features) if isinstance(features, (list, tuple)) else [features]
     found = []
     for number, level in enumerate(levels):
         name = f"features[{number}]" if len(levels) > 1 else "features"
@@ -185,6 +214,14 @@ def _maps(features: Any) -> list[Array]:
     return found
 
 
+def _levels(features: Any) -> Any:
+    """The maps of a pyramid, or one map as nested lists."""
+    try:
+        return features if np.ndim(features[0]) >= 3 else [features]
+    except ValueError as error:
+        raise ValueError(f"features: {error}") from None
+
+
 def _rows(rois: Any, batch_indices: ArrayLike | None, images: int, masks: bool) -> tuple[Array, Array, bool]:
     """Boxes, the image of each, and whether they are turned."""
     if isinstance(rois, (list, tuple)) and len(rois) and all(np.ndim(table) == 2 for table in rois):
@@ -194,7 +231,7 @@ def _rows(rois: Any, batch_indices: ArrayLike | None, images: int, masks: bool) 
             raise ValueError(f"rois: a list of {len(rois)} arrays for {images} images")
         batch_indices = np.repeat(np.arange(images), [len(table) for table in rois])
         rois = np.concatenate([np.asarray(table) for table in rois])
-    table = _numbers(rois, "rois")
+    table = _numbers(rois, "rois", "iuf")
     if table.ndim != 2 or table.shape[1] not in (4, 5, 6):
         raise ValueError(f"rois: shape {table.shape}; (K, 4), (K, 5) or (K, 6) required")
     if not (table.dtype.kind == "f" and table.itemsize >= 4):
@@ -204,7 +241,7 @@ def _rows(rois: Any, batch_indices: ArrayLike | None, images: int, masks: bool) 
         row = int(np.argmin(finite))
         raise ValueError(f"rois[{row}]: {table[row].tolist()} is not finite")
     width = table.shape[1]
-    has_index = width == 6 or (width == 5 and batch_indices is None and _are_indices(table[:, 0], images))
+    has_index = width == 6 or (width == 5 and batch_indices is None and _has_index(table, images))
     if has_index and batch_indices is not None:
         raise ValueError("batch_indices: given, but rois already has a batch column")
     if has_index:
@@ -220,8 +257,12 @@ def _rows(rois: Any, batch_indices: ArrayLike | None, images: int, masks: bool) 
     return table, _checked_index(index, len(table), images), table.shape[1] == 5
 
 
-def _are_indices(column: Array, images: int) -> bool:
-    return bool(((column == np.floor(column)) & (column >= 0) & (column < images)).all())
+def _has_index(table: Array, images: int) -> bool:
+    """Whether five columns are an image and a box: one out of range is told by the corners behind it."""
+    first = table[:, 0]
+    if not ((first == np.floor(first)) & (first >= 0)).all():
+        return False
+    return bool((first < images).all() or (table[:, 3:] >= table[:, 1:3]).all())
 
 
 def _checked_index(index: Array, count: int, images: int) -> Array:

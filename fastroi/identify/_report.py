@@ -110,6 +110,8 @@ class Identification:
     verdict : str
         ``"identified"``: one computation agrees on all RoIs. ``"ambiguous"``: several do, which these boxes cannot tell apart.
         ``"none"``: none of them does.
+    agreeing : int
+        Computations that agree on all RoIs; more of them than `candidates` lists if there are more than ``top``.
     candidates : tuple of Candidate
         Best first.
     findings : tuple of Finding
@@ -127,6 +129,7 @@ class Identification:
     """
 
     verdict: str
+    agreeing: int
     candidates: tuple[Candidate, ...]
     findings: tuple[Finding, ...]
     tolerance: float
@@ -165,10 +168,11 @@ def report(outcome: Outcome, findings: list[Finding], top: int) -> Identificatio
     shown = outcome.found[:top]
     probes = _probes_of(outcome, shown)
     candidates = tuple(_candidate(outcome, found, probe) for found, probe in zip(shown, probes, strict=True))
-    agreeing = sum(c.agrees for c in candidates)
+    agreeing = sum(found.score.agrees for found in outcome.found)
     roi, plans = _explained(outcome)
     return Identification(
         verdict="none" if not agreeing else "identified" if agreeing == 1 else "ambiguous",
+        agreeing=agreeing,
         candidates=candidates,
         findings=tuple(findings),
         tolerance=outcome.evaluator.tolerance,
@@ -311,13 +315,14 @@ def _heading(result: Identification) -> str:
         return f"none of them: {count}, {best.call} ({searched})\n  {best.reading}"
     if result.verdict == "identified":
         return f"{best.call}\n  {best.reading}\n  ({searched})"
-    agreeing = sum(c.agrees for c in result.candidates)
-    return f"{best.call}, or one of {agreeing - 1} more that cannot be told apart by these boxes\n  {best.reading}\n  ({searched})"
+    return f"{best.call}, or one of {result.agreeing - 1} more that cannot be told apart by these boxes\n  {best.reading}\n  ({searched})"
 
 
 def _table(result: Identification) -> list[str]:
     """Errors and agreement of each, and how it was read where that differs from the first."""
-    rows: list[tuple[str, ...]] = [("", "largest error", "relative", "median error", "relative", "RoIs agree", "first not", "candidate")]
+    rows: list[tuple[str, ...]] = [
+        ("", "largest error", "relative", "median error", "relative", "RoIs agree", "first not", "candidate")
+    ]
     assert result.best is not None
     for number, c in enumerate(result.candidates, 1):
         numbers = (c.largest_error, c.largest_relative, c.median_error, c.median_relative)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +26,7 @@ class Finding:
     ----------
     kind : str
         ``"stored_as"``, ``"rescaled"``, ``"rois_permuted"``, ``"channels_permuted"``, ``"scale_fitted"``, ``"boxes_moved"``,
-        ``"noise"`` or ``"unlike"``.
+        ``"not_finite"``, ``"constant"``, ``"some_rois"``, ``"noise"`` or ``"unlike"``.
     text : str
         The finding as a sentence.
     values : tuple of (str, value)
@@ -40,9 +41,12 @@ class Finding:
 def solved(problem: Problem, tolerance: float | None, operators: Any) -> tuple[Outcome, list[Finding]]:
     """A search, repeated with what its residual suggests while that brings it nearer."""
     outcome, findings = search(problem, tolerance, operators), list[Finding]()
-    for suggestion in (_permuted_rois, _permuted_channels, _rescaled, _fitted_scale):
-        if _is_settled(outcome):
-            break
+    constant = _constant(problem)
+    if constant is not None:
+        return outcome, [constant]
+    for suggestion, for_settled in _SUGGESTIONS:
+        if _is_settled(outcome) != for_settled:
+            continue
         suggested = suggestion(outcome, operators)
         if suggested is None:
             continue
@@ -53,6 +57,15 @@ def solved(problem: Problem, tolerance: float | None, operators: Any) -> tuple[O
             outcome = other
             findings.append(finding)
     return outcome, findings + residual(outcome)
+
+
+def _constant(problem: Problem) -> Finding | None:
+    """An output of one value: of boxes off the map, or of no layer at all."""
+    value = problem.views[0].observed.flat[0]
+    if any((values != value).any() for values in problem.views[0].observed):
+        return None
+    text = f"all values of the output are {value:g}, as of boxes off the map: it tells nothing apart"
+    return Finding("constant", text, (("value", float(value)),))
 
 
 def _is_settled(outcome: Outcome) -> bool:
@@ -142,6 +155,35 @@ def _permuted_channels(outcome: Outcome, operators: Any) -> tuple[Finding, Probl
     return Finding("channels_permuted", text, (("order", tuple(order.tolist())),)), problem.reordered(
         channels=np.argsort(order)
     )
+
+
+def _swapped_rois(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | None:
+    """The RoIs that do not agree, if some of them are those of other rows that do not."""
+    problem, evaluator, best = outcome.problem, outcome.evaluator, outcome.best
+    if best is None or best.score.agrees:
+        return None
+    whole = Sample(np.arange(problem.count), outcome.middle.channels)
+    predicted, observed = evaluator.predict(best.hypothesis, whole), evaluator.observed(best.hypothesis.view, whole)
+    if predicted is None:
+        return None
+    odd = np.flatnonzero(_largest_by_row(errors(predicted, observed)) > evaluator.tolerance)
+    if not 1 < len(odd) <= _MOST_MATCHED:
+        return None
+    similar, strength = _nearness(predicted[odd], observed[odd])
+    order = np.arange(problem.count)
+    order[odd] = odd[_bijection(similar, strength)]
+    moved = np.flatnonzero(order != np.arange(problem.count))
+    equal = _largest_by_row(errors(predicted[order[moved]], observed[moved])) <= evaluator.tolerance
+    if equal.sum() < 2:
+        return None
+    text = f"some RoIs of the output are in another order: {_order_text(order, 'row', 'RoI')}"
+    return Finding("rois_permuted", text, (("order", tuple(order.tolist())),)), problem.reordered(
+        rois=np.argsort(order)
+    )
+
+
+def _largest_by_row(error: Array) -> Array:
+    return error.reshape(len(error), -1).max(axis=1, initial=0)
 
 
 def _standardised(values: Array) -> Array:
@@ -286,6 +328,15 @@ def _snapped(scale: Scale, size: tuple[int, int]) -> Scale:
     return Scale(float(pair[0]), float(pair[1]), "fitted")
 
 
+#: In the order in which they are tried, and whether most RoIs agree already where they help.
+_SUGGESTIONS = (
+    (_permuted_rois, False),
+    (_permuted_channels, False),
+    (_rescaled, False),
+    (_fitted_scale, False),
+    (_swapped_rois, True),
+)
+
 # --- what is left -------------------------------------------------------------------------------------------------------------
 
 
@@ -293,7 +344,7 @@ def residual(outcome: Outcome) -> list[Finding]:
     """Findings about the best candidate of a search."""
     if outcome.best is None:
         return []
-    findings = list(_stored(outcome))
+    findings = [*_stored(outcome), *_not_finite(outcome)]
     score = outcome.best.score
     if score.agrees:
         return findings
@@ -301,12 +352,23 @@ def residual(outcome: Outcome) -> list[Finding]:
     return findings + ([moved] if moved else _unexplained(outcome))
 
 
-def _stored(outcome: Outcome) -> Any:
+def _stored(outcome: Outcome) -> Iterator[Finding]:
     evaluator: Evaluator = outcome.evaluator
     if evaluator.stored_as is None:
         return
     text = f"the values of the output are {evaluator.stored_as}, those of the features are not"
     yield Finding("stored_as", text, (("element", evaluator.stored_as), ("unit", evaluator.unit)))
+
+
+def _not_finite(outcome: Outcome) -> Iterator[Finding]:
+    view = outcome.problem.views[0]
+    if not all(np.isfinite(level).all() for level in view.maps):
+        return
+    rows = [number for number, values in enumerate(view.observed) if not np.isfinite(values).all()]
+    if rows:
+        listed = ", ".join(map(str, rows[:4])) + (f" and {len(rows) - 4} more" if len(rows) > 4 else "")
+        text = f"the output holds NaN or infinity in RoIs {listed}, the features do not"
+        yield Finding("not_finite", text, (("rois", tuple(rows)),))
 
 
 @dataclass(frozen=True)
@@ -392,7 +454,8 @@ def _unexplained(outcome: Outcome) -> list[Finding]:
         return [Finding("unlike", text, (("correlation", likeness),))]
     bad = errors(predicted, observed).reshape(len(predicted), -1).max(axis=1) > evaluator.tolerance
     if bad.mean() < 0.5:
-        text = f"the nearest candidate differs on some RoIs only: {best.score.count - best.score.agreeing} of {best.score.count}"
+        count = best.score.count - best.score.agreeing
+        text = f"the nearest candidate differs on some RoIs only: {count} of {best.score.count}, the first is {best.score.first}"
         return [Finding("some_rois", text, (("rois", best.score.count - best.score.agreeing),))]
     mean, deviation = float(rest.mean()), float(rest.std())
     text = f"what is left has mean {mean:.2g} and standard deviation {deviation:.2g}, with correlation {likeness:.5f} of values"
