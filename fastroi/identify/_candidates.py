@@ -28,8 +28,14 @@ _NUMBERS: dict[str, tuple[Any, ...]] = {
     "sample_per_part": (4, 1, 2, 3),
 }
 _FACTORS = {"offset": ("gamma", (0.1, 1.0)), "trans": ("trans_std", (0.1, 1.0))}
-#: The type of coordinates changes last bits: it is told apart among those that agree.
-REFINED = "arithmetic"
+#: The type of coordinates changes last bits, and most level rules the levels of few boxes: these are told apart among those
+#: that are near, and only so many are tried before.
+_REFINED = {
+    "arithmetic": ("float64", "float32"),
+    "level_rule": FPN_LEVEL_RULES,
+}
+_COARSE_LEVEL_RULES = ("torchvision", "matterport")
+REFINED = tuple(_REFINED)
 _WORDS = {"half_pixel": True, "asymmetric": False}
 
 
@@ -48,7 +54,7 @@ class Call:
     output_size: tuple[int, int]
     scale: tuple[float, float]
     arrays: dict[str, Array]
-    normalised: bool = False
+    num_threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Setting:
     def run(self, call: Call) -> Array:
         """The results, (K, C, PH, PW)."""
         function = getattr(fastroi, self.name)
-        options = {**dict(self.options), **self._operands(call)}
+        options = {**dict(self.options), **self._operands(call), "num_threads": call.num_threads}
         if self.flags & _core.TAKES_MASKS:
             return self._masks(function, call, options)
         if self.flags & _core.TAKES_NORMALISED_BOXES:
@@ -169,12 +175,12 @@ def _same(value: Any, default: Any) -> bool:
 def _values(name: str, parameter: str, problem: Problem, view: View) -> tuple[Any, ...] | None:
     fields = _core.OPERATORS[name].fields
     field = fields.get(parameter)
-    if parameter == REFINED:
+    if parameter == "arithmetic":
         return (_arithmetic(problem),)
     if parameter == "group_size":
         return _groups(view)
     if parameter == "level_rule":
-        return FPN_LEVEL_RULES
+        return _COARSE_LEVEL_RULES
     if parameter == "threshold":
         return (0.5,) if problem.observed_dtype.kind == "b" else (None,)
     if parameter == "orientations":
@@ -210,13 +216,15 @@ def _groups(view: View) -> tuple[Any, ...] | None:
 
 
 def refined(setting: Setting) -> list[Setting]:
-    """The same in each type of coordinates."""
-    field = _core.OPERATORS[setting.name].fields.get(REFINED) if setting.is_native else None
-    if field is None or field.choices is None:
-        return [setting]
-    default = parameters_of(getattr(fastroi, setting.name))[REFINED].default
-    others = tuple(option for option in setting.options if option[0] != REFINED)
+    """The same in each type of coordinates and under each level rule."""
+    parameters = parameters_of(getattr(fastroi, setting.name))
+    names = [name for name in REFINED if name in parameters]
+    others = tuple(option for option in setting.options if option[0] not in names)
     return [
-        Setting(setting.name, others if choice == default else (*others, (REFINED, choice)), setting.order)
-        for choice in field.choices
+        Setting(setting.name, (*others, *_not_defaults(parameters, names, values)), setting.order)
+        for values in itertools.product(*(_REFINED[name] for name in names))
     ]
+
+
+def _not_defaults(parameters: Mapping[str, inspect.Parameter], names: list[str], values: tuple[Any, ...]) -> Options:
+    return tuple((name, v) for name, v in zip(names, values, strict=True) if v != parameters[name].default)

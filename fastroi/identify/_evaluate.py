@@ -14,6 +14,8 @@ from ._profiles import ProfileSetting
 #: Units in the last place, of the largest value of a map, that sums in another order may differ by.
 _ROUNDINGS = 16
 _MEDIAN_VALUES = 1 << 20
+#: So few RoIs are done before other threads have woken up.
+_ROIS_OF_A_THREAD = 128
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Evaluator:
             output_size=view.output_size,
             scale=geometry.scale.pair,
             arrays={name: array[sample.rows] for name, array in self.problem.arrays.items()},
+            num_threads=1 if len(sample.rows) <= _ROIS_OF_A_THREAD else None,
         )
         try:
             result = setting.run(call)

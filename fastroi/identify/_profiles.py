@@ -36,6 +36,7 @@ _ROLES = {
     "part_bins": ("spatial_bins_x", "spatial_bins_y", "part_size"),
     "offset": ("offset",),
     "trans": ("trans", "offsets"),
+    "threads": ("num_threads",),
 }
 _ROLE_OF = {name: role for role, names in _ROLES.items() for name in names}
 #: What takes boxes as x1, y1, x2, y2 parts of the map, under one of its choices.
@@ -177,6 +178,9 @@ class _Roles:
 
     def _trans(self, name: str) -> Any:
         return self.call.arrays.get("trans")
+
+    def _threads(self, name: str) -> int | None:
+        return self.call.num_threads
 
 
 def functions() -> Iterator[tuple[str, str, Any]]:

@@ -88,17 +88,11 @@ def _attempts(outcome: Outcome, most: int = 5) -> list[Hypothesis]:
     for view in problem.views:
         if not view.reversed_channels:
             kinds: dict[Any, Setting] = {}
-            for setting in representatives(_settings(outcome, view)):
+            for setting in representatives(outcome.settings(view)):
                 kinds.setdefault((setting.name, dict(setting.options).get("reduce")), setting)
             for form, scale in plausible(problem, view, evaluator.informative(view, 64)):
                 found += [Hypothesis(view, Geometry(form, NONE, scale), s) for s in [*kinds.values()][:most]]
     return found
-
-
-def _settings(outcome: Outcome, view: Any) -> list[Setting]:
-    from ._candidates import native_settings
-
-    return native_settings(outcome.problem, view)
 
 
 def _permuted_rois(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | None:
@@ -252,7 +246,7 @@ def _rescaled(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | Non
     if not rated:
         return None
     place = max(rated)[2]
-    for setting in _settings(outcome, place.view):
+    for setting in outcome.settings(place.view):
         h = replace(place, setting=setting)
         predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
         if predicted is not None and predicted.shape == observed.shape:
@@ -307,8 +301,9 @@ def _scanned(outcome: Outcome) -> Hypothesis:
     sample = Sample(evaluator.informative(problem.views[0], 16), outcome.middle.channels)
     rated: list[tuple[float, int, Hypothesis]] = []
     for scale in scales_of_extents(problem.formats[0].corners(problem.rows)[:, 2:4], problem.views[0].map_size):
-        for h in _attempts(replace(outcome, problem=problem.scaled(scale))):
-            if h.view.is_plain and "align" in h.setting.name:
+        attempts = _attempts(replace(outcome, problem=problem.scaled(scale)))
+        for h in [h for h in attempts if "align" in h.setting.name] or attempts:
+            if h.view.is_plain:
                 predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
                 if predicted is not None and predicted.shape == observed.shape:
                     rated.append((correlation(predicted, observed), len(rated), h))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,9 @@ SCREENED_ROIS, SCREENED_CHANNELS, MIDDLE_ROIS, MIDDLE_CHANNELS = 8, 4, 64, 8
 _GEOMETRIES, _CORRECTED_GEOMETRIES, _CORRECTED_SETTINGS = 4, 3, 60
 _BEHIND = 0.3  # of correlation or share explained: a geometry so far behind the best is none
 _SURVIVORS, _MOST_AGREEING, _OTHERS = 24, 160, 8
-_FINE = (REFINED, "sampling_ratio", "level_rule")  # options that move samples, but not the picture
+_FINE = (*REFINED, "sampling_ratio")  # options that move samples, but not the picture
+
+_SAME_WITHOUT = {"deform_roi_pool": "offset"}  # without this array it is another operator of the table, slower
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Outcome:
 
     problem: Problem
     evaluator: Evaluator
+    settings: Callable[[View], list[Setting]]
     found: list[Found]
     middle: Sample
     searched: int = 0
@@ -82,16 +85,20 @@ class _Search:
             if (score := self.evaluator.score(members[0], self.whole)) is not None
         ]
         found.sort(key=self._rank)
-        return Outcome(self.problem, self.evaluator, found, self.middle, self.evaluator.evaluated)
+        return Outcome(self.problem, self.evaluator, self.settings, found, self.middle, self.evaluator.evaluated)
 
     # --- hypotheses -------------------------------------------------------------------------------------------------------
 
     def settings(self, view: View) -> list[Setting]:
         key = (view.maps[0].shape, view.observed.shape)
         if key not in self._native:
-            found = native_settings(self.problem, view)
-            self._native[key] = [s for s in found if self.operators is None or s.name in self.operators]
+            self._native[key] = [s for s in native_settings(self.problem, view) if self._is_tried(s.name)]
         return self._native[key]
+
+    def _is_tried(self, name: str) -> bool:
+        if self.operators is not None:
+            return name in self.operators
+        return name not in _SAME_WITHOUT or _SAME_WITHOUT[name] in self.problem.arrays
 
     def simplicity(self, h: Hypothesis) -> tuple[Any, ...]:
         """Less of everything that is out of the ordinary comes first."""
@@ -187,7 +194,12 @@ class _Search:
         scored = sorted(scored, key=lambda item: (not item[1].agrees, *_by_error(item)))
         agreeing = [h for h, score in scored if score.agrees][:_MOST_AGREEING]
         others = [h for h, score in scored if not score.agrees][:_SURVIVORS]
-        return [replace(h, setting=setting) for h in agreeing + others for setting in refined_of(h)]
+        known: dict[Any, Hypothesis] = {}
+        for h in agreeing + others:
+            for setting in refined_of(h):
+                key = (h.view, h.geometry, setting.text())
+                known.setdefault(key, replace(h, setting=setting))
+        return list(known.values())
 
     def _on_the_middle(self, hypotheses: list[Hypothesis]) -> list[tuple[Hypothesis, Score]]:
         return self._scores(hypotheses, self.middle)
@@ -224,12 +236,17 @@ def _magnitude(error: float) -> int:
 
 
 def representatives(settings: list[Setting]) -> list[Setting]:
-    """One setting of each kind: those that differ in the density of samples, or in rarer conventions, look alike."""
+    """One setting of each kind: those that differ in rarer conventions look alike. So do those of other densities of samples,
+    but not where bins hold many cells of a rough map: of the commonest kinds there is one of each density.
+    """
     kinds: dict[Any, Setting] = {}
     for setting in settings:
         told = [(name, value) for name, value in setting.options if name not in _FINE]
-        if not any(name == "aligned" and isinstance(value, str) for name, value in told):
-            kinds.setdefault((setting.name, tuple(told)), setting)
+        if any(name == "aligned" and isinstance(value, str) for name, value in told):
+            continue
+        common = all(name == "aligned" for name, _ in told)
+        density = dict(setting.options).get("sampling_ratio") if common else None
+        kinds.setdefault((setting.name, tuple(told), density), setting)
     return list(kinds.values())
 
 
