@@ -243,7 +243,7 @@ def _stored_as(problem: Problem) -> tuple[str | None, float | None]:
     step = _step(observed)
     if step is not None and _step(features) is None:
         return f"multiples of {step:.6g}", step
-    for name, unit, is_stored in (("float16", 2.0**-10, _is_float16), ("bfloat16", 2.0**-7, _is_bfloat16)):
+    for name, unit, is_stored in (("bfloat16", 2.0**-7, _is_bfloat16), ("float16", 2.0**-10, _is_float16)):
         if is_stored(observed) and not is_stored(features):
             return name, unit
     return None, None

@@ -177,7 +177,7 @@ def _swapped_rois(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] |
 
 
 def _largest_by_row(error: Array) -> Array:
-    return error.reshape(len(error), -1).max(axis=1, initial=0)
+    return error.max(axis=(1, 2, 3), initial=0)
 
 
 def _standardised(values: Array) -> Array:
@@ -441,17 +441,16 @@ def _unexplained(outcome: Outcome) -> list[Finding]:
     predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
     if predicted is None:
         return []
+    if _is_settled(outcome):
+        count = best.score.count - best.score.agreeing
+        text = f"the nearest candidate differs on some RoIs only: {count} of {best.score.count}, the first is {best.score.first}"
+        return [Finding("some_rois", text, (("rois", count),))]
     rest = (observed.astype(np.float64) - predicted).reshape(-1)
     rest = rest[np.isfinite(rest)]
     likeness = correlation(predicted, observed)
     if not rest.size or likeness < 0.5:
         text = f"the nearest candidate is unlike the output: their correlation is {likeness:.2f}"
         return [Finding("unlike", text, (("correlation", likeness),))]
-    bad = errors(predicted, observed).reshape(len(predicted), -1).max(axis=1) > evaluator.tolerance
-    if bad.mean() < 0.5:
-        count = best.score.count - best.score.agreeing
-        text = f"the nearest candidate differs on some RoIs only: {count} of {best.score.count}, the first is {best.score.first}"
-        return [Finding("some_rois", text, (("rois", best.score.count - best.score.agreeing),))]
     mean, deviation = float(rest.mean()), float(rest.std())
     text = f"what is left has mean {mean:.2g} and standard deviation {deviation:.2g}, with correlation {likeness:.5f} of values"
     return [Finding("noise", text, (("mean", mean), ("deviation", deviation), ("correlation", likeness)))]

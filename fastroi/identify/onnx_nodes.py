@@ -141,7 +141,7 @@ def _described(node: Any, path: str, opsets: dict[str, int]) -> RoiNode:
     domain = _plain(node.domain)
     attributes = {attribute.name: _value(onnx.helper.get_attribute_value(attribute)) for attribute in node.attribute}
     opset = opsets.get(domain)
-    describe = _KNOWN.get((domain, node.op_type)) or _CUSTOM.get(_simple(node.op_type)) or _unknown
+    describe = _KNOWN.get((domain, node.op_type)) or _CUSTOM.get(node.op_type) or _unknown
     computes, function, arguments = describe(attributes, opset)
     text = None if function is None else f"{function}({', '.join(f'{k}={v!r}' for k, v in arguments.items())})"
     return RoiNode(
@@ -186,7 +186,7 @@ def _align_text(reduce: str, ratio: int, aligned: bool) -> str:
 
 
 def _roi_align(attributes: dict[str, Any], opset: int | None) -> _Description:
-    """Before opset 16 there was no attribute, and corners were not shifted."""
+    """Before opset 16 there was no such attribute, and corners were not shifted."""
     default = "half_pixel" if opset is None or opset >= 16 else "output_half_pixel"
     mode = attributes.get("coordinate_transformation_mode", default)
     arguments = {
@@ -206,7 +206,10 @@ def _roi_align(attributes: dict[str, Any], opset: int | None) -> _Description:
 
 def _max_roi_pool(attributes: dict[str, Any], opset: int | None) -> _Description:
     arguments = {"pooled_shape": attributes.get("pooled_shape"), "spatial_scale": attributes.get("spatial_scale", 1.0)}
-    return "RoIPool, maximum, rule fast_rcnn_f32", "compat.onnx.max_roi_pool", arguments
+    computes = (
+        "RoIPool, maximum, rule fast_rcnn_f32 (mmcv exports its roi_pool as this node, and computes rule mmcv itself)"
+    )
+    return computes, "compat.onnx.max_roi_pool", arguments
 
 
 def _crop_and_resize(attributes: dict[str, Any], opset: int | None) -> _Description:
@@ -219,11 +222,12 @@ def _crop_and_resize(attributes: dict[str, Any], opset: int | None) -> _Descript
 
 
 def _mmcv_align(attributes: dict[str, Any], opset: int | None) -> _Description:
+    """mmcv and mmdeploy write every attribute; the defaults are those of their TensorRT plugin."""
     aligned = bool(attributes.get("aligned", 1))
     arguments = {
-        **_mmcv_shared(attributes),
-        "sampling_ratio": attributes.get("sampling_ratio", 0),
-        "pool_mode": {0: "max", 1: "avg"}.get(attributes.get("mode", "avg"), attributes.get("mode", "avg")),
+        **_mmcv_shared(attributes, "output", 7),
+        "sampling_ratio": int(attributes.get("sampling_ratio", 0)),
+        "pool_mode": attributes.get("mode", "avg"),
         "aligned": aligned,
     }
     reduce = "mean" if arguments["pool_mode"] == "avg" else "maximum of the interpolated samples"
@@ -231,9 +235,10 @@ def _mmcv_align(attributes: dict[str, Any], opset: int | None) -> _Description:
 
 
 def _mmcv_rotated(attributes: dict[str, Any], opset: int | None) -> _Description:
+    """mmcv itself writes the output's height as its width too, whatever the width was; mmdeploy writes both."""
     arguments = {
-        **_mmcv_shared(attributes),
-        "sampling_ratio": attributes.get("sampling_ratio", 0),
+        **_mmcv_shared(attributes, "output", 7),
+        "sampling_ratio": int(attributes.get("sampling_ratio", 0)),
         "aligned": bool(attributes.get("aligned", 1)),
         "clockwise": bool(attributes.get("clockwise", 0)),
     }
@@ -242,16 +247,27 @@ def _mmcv_rotated(attributes: dict[str, Any], opset: int | None) -> _Description
     return f"{computes}, boxes turned {turned}", "compat.mmcv.roi_align_rotated", arguments
 
 
-def _mmcv_pool(attributes: dict[str, Any], opset: int | None) -> _Description:
-    return "RoIPool, maximum, rule mmcv", "compat.mmcv.roi_pool", _mmcv_shared(attributes)
+def _mmcv_deformable(attributes: dict[str, Any], opset: int | None) -> _Description:
+    ratio = int(attributes.get("sampling_ratio", 0))
+    arguments = {
+        **_mmcv_shared(attributes, "pooled", 1),
+        "sampling_ratio": ratio,
+        "gamma": attributes.get("gamma", 0.1),
+    }
+    computes = f"{_align_text('mean', ratio, True)}, bins moved by the third input where there is one"
+    return computes, "compat.mmcv.deform_roi_pool", arguments
 
 
-def _mmcv_shared(attributes: dict[str, Any]) -> dict[str, Any]:
-    size = attributes.get("output_size")
-    if size is None:
-        names = [name for name in ("output_height", "aligned_height", "pooled_height") if name in attributes]
-        height = attributes[names[0]] if names else 1
-        size = (height, attributes.get(names[0].replace("height", "width"), height) if names else 1)
+def _mmcv_precise(attributes: dict[str, Any], opset: int | None) -> _Description:
+    return (
+        "PrRoIPool, the exact mean of the bilinear surface",
+        "compat.mmcv.prroi_pool",
+        _mmcv_shared(attributes, "pooled", 1),
+    )
+
+
+def _mmcv_shared(attributes: dict[str, Any], prefix: str, default: int) -> dict[str, Any]:
+    size = tuple(attributes.get(f"{prefix}_{side}", default) for side in ("height", "width"))
     return {"output_size": size, "spatial_scale": attributes.get("spatial_scale", 1.0)}
 
 
@@ -266,12 +282,32 @@ def _tensorrt_align(attributes: dict[str, Any], opset: int | None) -> _Descripti
     return computes, "compat.tensorrt.roi_align", arguments
 
 
+def _tensorrt_pyramid(attributes: dict[str, Any], opset: int | None) -> _Description:
+    """What is not in the file has the same default in the plugin and in the function."""
+    names = ("pooled_size", "fpn_scale", "roi_coords_transform", "sampling_ratio")
+    flags = ("roi_coords_absolute", "roi_coords_swap", "roi_coords_plusone", "legacy")
+    arguments = {name: attributes[name] for name in names if name in attributes}
+    arguments |= {name: bool(attributes[name]) for name in flags if name in attributes}
+    if "image_size" in attributes:
+        arguments["image_size"] = tuple(attributes["image_size"])
+    computes = "RoIAlign from the level of four that each box's area tells, corners and samples clamped to the map"
+    return computes, "compat.tensorrt.pyramid_roi_align", arguments
+
+
+def _tensorrt_levels(attributes: dict[str, Any], opset: int | None) -> _Description:
+    arguments = {name: attributes[name] for name in ("pooled_size", "image_size") if name in attributes}
+    computes = "one clamped sample a bin, from the level of five that each box's area tells"
+    return computes, "compat.tensorrt.multilevel_crop_and_resize", arguments
+
+
+def _tensorrt_crop(attributes: dict[str, Any], opset: int | None) -> _Description:
+    arguments = {name: attributes.get(name) for name in ("crop_height", "crop_width")}
+    computes = "crop_and_resize, bilinear, TensorFlow's steps, 0 outside the map"
+    return computes, "compat.tensorrt.crop_and_resize", arguments
+
+
 def _unknown(attributes: dict[str, Any], opset: int | None) -> _Description:
     return "not known: run it and give features, boxes and output to fastroi.identify", None, {}
-
-
-def _simple(op_type: str) -> str:
-    return op_type.lower().replace("_", "")
 
 
 _Describe = Callable[[dict[str, Any], "int | None"], _Description]
@@ -280,9 +316,14 @@ _KNOWN: dict[tuple[str, str], _Describe] = {
     ("", "MaxRoiPool"): _max_roi_pool,
     ("com.microsoft", "CropAndResize"): _crop_and_resize,
 }
-_CUSTOM: dict[str, _Describe] = {  # of whatever domain, in lower case without underscores
-    "mmcvroialign": _mmcv_align,
-    "mmcvroialignrotated": _mmcv_rotated,
-    "mmcvroipool": _mmcv_pool,
-    "roialigntrt": _tensorrt_align,
+_CUSTOM: dict[str, _Describe] = {  # of whatever domain: mmcv, mmdeploy, trt.plugins, ONNX's own
+    "MMCVRoiAlign": _mmcv_align,
+    "MMCVRoIAlignRotated": _mmcv_rotated,
+    "MMCVDeformRoIPool": _mmcv_deformable,
+    "PrRoIPool": _mmcv_precise,
+    "ROIAlign_TRT": _tensorrt_align,
+    "PyramidROIAlign_TRT": _tensorrt_pyramid,
+    "MultilevelCropAndResize_TRT": _tensorrt_levels,
+    "CropAndResize": _tensorrt_crop,
+    "CropAndResizeDynamic": _tensorrt_crop,
 }

@@ -18,7 +18,7 @@ TURNED = np.column_stack([RNG.uniform(20, 190, (16, 2)), RNG.uniform(20, 110, (1
 )
 OFFSETS = RNG.uniform(-2, 2, (16, 2, 2, 2)).astype(np.float32)
 MASKS = RNG.random((16, 9, 9), dtype=np.float32)
-PYRAMID = [RNG.standard_normal((1, 2, 64 >> level, 64 >> level), dtype=np.float32) for level in range(3)]
+PYRAMID = [RNG.standard_normal((1, 3, 64 >> level, 64 >> level), dtype=np.float32) for level in range(3)]
 SIDES = np.geomspace(20, 250, 24)
 LEVELLED = np.column_stack([np.linspace(0, 5, 24), np.linspace(3, 0, 24), SIDES, SIDES[::-1] ** 0.5 * SIDES**0.5])
 SCALE = 1 / 16
@@ -29,19 +29,18 @@ def parts(boxes, last):
     return boxes.astype(np.float64)[:, [1, 0, 3, 2]] * SCALE / np.tile(last, 2)
 
 
-def crop(method, exact=False):
-    """The oracle's crops; those that end on the end of their boxes are its crops of boxes that end one step later."""
+def crop(method):
     unit = parts(BOXES, (11, 13))
     return oracle_align.crop_and_resize(np.moveaxis(MAP, 1, -1), unit, [0] * 16, 2, method)[0].transpose(0, 3, 1, 2)
 
 
 def levelled():
     """Each box from the level that Detectron's rule gives it."""
-    out = np.zeros((len(LEVELLED), 2, 2, 2))
+    out = np.zeros((len(LEVELLED), 3, 2, 1))
     for row, box in enumerate(LEVELLED):
         level = oracle_align.pyramid_level("fpn", box, 2, 4) - 2
         roi = np.insert(box, 0, 0)[None]
-        out[row] = oracle_align.roi_align(PYRAMID[level], roi, 2, 0.25 / 2**level, 2, True)[0][0]
+        out[row] = oracle_align.roi_align(PYRAMID[level], roi, (2, 1), 0.25 / 2**level, 2, True)[0][0]
     return out
 
 
@@ -59,7 +58,7 @@ CASES = {
     ),
     "multiscale_roi_align": lambda: (
         levelled(),
-        dict(features=PYRAMID, rois=LEVELLED, spatial_scale=0.25, tolerance=1e-4),
+        dict(features=PYRAMID, rois=LEVELLED, spatial_scale=0.25, layout="NCHW"),
         {"sampling_ratio": 2, "level_rule": "msra"},
     ),
     "ps_roi_pool": lambda: (
@@ -148,21 +147,25 @@ def test_each_among_all(name):
 
 
 def test_crops_that_end_on_the_end_of_their_boxes():
-    """Bilinear there is a grid of samples whose ends are the box's: here of a map that is linear."""
-    y, x = np.mgrid[:12, :14].astype(np.float32)
-    maps = np.stack([y, x, 3 * y - x, x * 0 + 1])[None]
-    inside = np.clip(BOXES, 8, 160)
-    unit = parts(inside, (11, 13))
-    observed = fastroi.crop_and_resize(maps, unit, [0] * 16, 4, end="exact", layout="NCHW")
-    found = identified(observed, features=maps, rois=inside, operators=["crop_and_resize"])
-    assert_found(found, "crop_and_resize", {})
+    """Bilinear samples of bilinear polynomials, the last in the last cell, where TensorFlow's rounding leads off the map."""
+
+    def polynomials(y, x):
+        y, x = y[:, None], x[None, :]
+        return np.stack([y * x, y - x, 1 + y + 0 * x]).astype(np.float32)
+
+    maps, whole = polynomials(np.arange(15.0), np.arange(15.0))[None], np.array([[0, 0, 1, 1], [0, 0, 1, 0.5]])
+    ends = [np.linspace(0, 14, 14), np.linspace(0, 7, 14)]
+    observed = np.stack([polynomials(ends[0], end) for end in ends])
+    asked = dict(features=maps, rois=whole, spatial_scale=None, tolerance=1e-4)
+    found = identified(observed, operators=["crop_and_resize"], **asked)
+    assert found.best.agrees
+    assert all("end='exact'" in text for c in found.candidates if c.agrees for text in (c.call, *c.same))
 
 
 def test_the_level_rule_is_told_by_boxes_at_the_thresholds():
     sides = np.array([111.9, 112, 112.1, 223.9, 224, 224.1, 60, 100])
     boxes = np.column_stack([sides * 0, sides * 0, sides, sides]).astype(np.float32)
-    maps = [RNG.standard_normal((1, 2, 64 >> level, 64 >> level), dtype=np.float32) for level in range(3)]
-    observed = fastroi.multiscale_roi_align(maps, boxes, 2, [1 / 4, 1 / 8, 1 / 16], 2, level_rule="tensorrt")
-    found = fastroi.identify(maps, boxes, observed, spatial_scale=1 / 4)
+    observed = fastroi.multiscale_roi_align(PYRAMID, boxes, (2, 1), [1 / 4, 1 / 8, 1 / 16], 2, level_rule="tensorrt")
+    found = identified(observed, features=PYRAMID, rois=boxes, spatial_scale=1 / 4, layout="NCHW")
     agreeing = [text for c in found.candidates if c.agrees for text in (c.call, *c.same)]
     assert agreeing and all("level_rule='tensorrt'" in text for text in agreeing)
