@@ -130,6 +130,8 @@ def problem_of(
     if layout not in (None, "NCHW", "NHWC"):
         raise ValueError(f"layout: {layout!r} is not 'NCHW', 'NHWC' or None")
     maps, result = _narrowed(_maps(features), _numbers(observed, "observed"))
+    if result.ndim < 2:
+        raise ValueError(f"observed: {result.ndim} dimensions; 4 required, or 2 of flattened bins")
     if result.size and not _any_finite(result):
         raise ValueError("observed: no value is finite, and nothing can be told from it")
     masks = result.ndim == 3

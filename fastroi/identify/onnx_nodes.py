@@ -1,6 +1,6 @@
 """The RoI nodes of an ONNX file: their attributes, what they compute, and the profile function that equals each.
 
-The file is read by the `onnx` package: ``pip install 'fastroi[onnx]'``.
+The file is read by the `onnx` package: ``pip install onnx``.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def roi_nodes(path: str | os.PathLike[str]) -> list[RoiNode]:
     try:
         import onnx
     except ImportError as error:
-        raise ImportError("reading a model needs onnx: pip install 'fastroi[onnx]'", name=error.name) from error
+        raise ImportError("reading a model needs onnx: pip install onnx", name=error.name) from error
     with open(path, "rb") as file:
         content = file.read()
     try:

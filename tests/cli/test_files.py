@@ -9,7 +9,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 import fastroi
 from fastroi import cli
@@ -47,10 +49,22 @@ def fill(folder):
     np.save(folder / "one.npy", np.zeros((1, 2, 3, 3)))
     (folder / "names.txt").write_text("a\nb\n")
     Image.new("RGB", (96, 64)).save(folder / "picture.png")
+    np.save(folder / "observed.npy", fastroi.roi_pool(np.load(folder / "features.npy"), ROIS, 3, 1 / 16))
+    save_model(folder / "model.onnx")
+
+
+def save_model(path):
+    """An ONNX file with one RoiAlign."""
+    node = helper.make_node("RoiAlign", ["x", "rois", "images"], ["y"], output_height=3, output_width=3)
+    types = {"x": TensorProto.FLOAT, "rois": TensorProto.FLOAT, "images": TensorProto.INT64}
+    inputs = [helper.make_tensor_value_info(name, kind, None) for name, kind in types.items()]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    onnx.save(helper.make_model(helper.make_graph([node], "one", inputs, outputs)), str(path))
 
 
 POOL = "pool features.npy {} -o out.npy --scale 1/16 --output-size 3"
 EXPLAIN = "explain --xywh 30 10 40 30 --stride 16 --output-size 3 --image-size 96 64 -o figure.png"
+IDENTIFY = "identify features.npy {} observed.npy --scale 1/16"
 # For every input of every command: a call that works, and the file in it.
 INPUTS = {
     ("pool", "features"): (POOL.format("boxes.npy"), "features.npy"),
@@ -70,6 +84,14 @@ INPUTS = {
         "one.npy",
     ),
     ("explain", "image"): (f"{EXPLAIN} --image picture.png", "picture.png"),
+    ("identify", "features"): (IDENTIFY.format("boxes.npy"), "features.npy"),
+    ("identify", "boxes"): (IDENTIFY.format("boxes.npy"), "boxes.npy"),
+    ("identify", "observed"): (IDENTIFY.format("boxes.npy"), "observed.npy"),
+    ("identify", "images"): (IDENTIFY.format("boxes.csv") + " --images names.txt", "names.txt"),
+    ("identify", "level"): (IDENTIFY.format("boxes.npy") + " --level level.npy", "level.npy"),
+    ("identify", "offset"): (IDENTIFY.format("boxes.npy") + " --offset offset.npy", "offset.npy"),
+    ("identify", "trans"): (IDENTIFY.format("boxes.npy") + " --trans trans.npy", "trans.npy"),
+    ("identify", "onnx"): ("identify --onnx model.onnx", "model.onnx"),
 }
 OUTPUTS = {
     ("pool", "output"): (POOL.format("boxes.npy"), "out.npy"),
