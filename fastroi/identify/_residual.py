@@ -15,7 +15,7 @@ from ._problem import Array, Geometry, Problem
 from ._search import Outcome, plausible, representatives, search
 
 _FIT_ROIS, _FIT_STEPS, _DELTA = 24, 10, 0.02
-_MATCHED_ROIS, _MOST_MATCHED = 96, 4096
+_MATCHED_ROIS, _MATCHED_VALUES, _ROIS_OF_CHANNELS, _MOST_MATCHED = 20, 96, 6, 4096
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,18 @@ def _permuted_rois(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] 
     if not 1 < problem.count <= _MOST_MATCHED:
         return None
     whole = Sample(np.arange(problem.count), outcome.middle.channels)
+    bins = np.prod(problem.views[0].output_size)
+    few = Sample(whole.rows, min(int(np.ceil(_MATCHED_VALUES / bins)), outcome.middle.channels or 1))
     best: tuple[float, Any] = (0.5, None)
     for h in _attempts(outcome):
-        predicted = evaluator.predict(h, whole)
-        if predicted is None or predicted.shape[1:] != evaluator.observed(h.view, outcome.middle).shape[1:]:
+        predicted, observed = evaluator.predict(h, few), evaluator.observed(h.view, few)
+        if predicted is None or predicted.shape != observed.shape:
             continue
         rows = evaluator.informative(h.view, _MATCHED_ROIS)
-        match, strength = _matches(predicted, evaluator.observed(h.view, whole)[rows])
-        own = _own_strength(predicted[rows], evaluator.observed(h.view, whole)[rows])
+        match, strength = _matches(predicted, observed[rows])
+        own = _own_strength(predicted[rows], observed[rows])
         if strength > best[0] and strength > own + 0.2 and len(np.unique(match)) >= 0.9 * len(match):
-            best = strength, (h, predicted)
+            best = strength, (h, evaluator.predict(h, whole))
     if best[1] is None:
         return None
     h, predicted = best[1]
@@ -130,7 +132,7 @@ def _permuted_rois(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] 
 def _permuted_channels(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | None:
     problem, evaluator = outcome.problem, outcome.evaluator
     best: tuple[float, Any] = (0.5, None)
-    sample = Sample(evaluator.informative(problem.views[0], 16), None)
+    sample = Sample(evaluator.informative(problem.views[0], _ROIS_OF_CHANNELS), None)
     for h in _attempts(outcome):
         observed = evaluator.observed(h.view, sample)
         if not 1 < observed.shape[1] <= _MOST_MATCHED:
@@ -181,9 +183,9 @@ def _largest_by_row(error: Array) -> Array:
 
 
 def _standardised(values: Array) -> Array:
-    flat = np.nan_to_num(values.reshape(len(values), -1).astype(np.float64), posinf=0, neginf=0)
+    flat = np.nan_to_num(values.reshape(len(values), -1).astype(np.float32), posinf=0, neginf=0)
     flat -= flat.mean(axis=1, keepdims=True)
-    norm = np.sqrt((flat**2).sum(axis=1, keepdims=True))
+    norm = np.sqrt(np.einsum("ij,ij->i", flat, flat))[:, None]
     return flat / np.where(norm > 0, norm, 1)
 
 
