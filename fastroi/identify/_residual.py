@@ -15,6 +15,7 @@ from ._problem import Array, Geometry, Problem
 from ._search import Outcome, plausible, representatives, search
 
 _FIT_ROIS, _FIT_STEPS, _DELTA = 24, 10, 0.02
+_UNLIKE = 0.1  # a correlation that values that have nothing to do with each other can have
 _MATCHED_ROIS, _MATCHED_VALUES, _ROIS_OF_CHANNELS, _MOST_MATCHED = 20, 96, 6, 4096
 
 
@@ -277,8 +278,8 @@ def _fitted_scale(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] |
     if problem.scales is not None or problem.kind not in ("upright", "levels"):
         return None
     start = _scanned(outcome)
-    fit = _fit(outcome, start)
-    if fit is None:
+    fit = None if start is None else _fit(outcome, start)
+    if start is None or fit is None:
         return None
     near = search(problem.scaled(_stretched(start.geometry.scale, fit)), None, operators)
     outcome.searched += near.searched
@@ -297,8 +298,8 @@ def _stretched(scale: Scale, fit: _Fit) -> Scale:
     return Scale(scale.vertical * fit.stretch[1], scale.horizontal * fit.stretch[0], "fitted")
 
 
-def _scanned(outcome: Outcome) -> Hypothesis:
-    """RoIAlign, or what else there is, under the scale whose values go best with the observed ones."""
+def _scanned(outcome: Outcome) -> Hypothesis | None:
+    """RoIAlign, or what else there is, under the scale whose values go best with the observed ones; None if none does."""
     problem, evaluator = outcome.problem, outcome.evaluator
     sample = Sample(evaluator.informative(problem.views[0], 16), outcome.middle.channels)
     rated: list[tuple[float, int, Hypothesis]] = []
@@ -309,7 +310,7 @@ def _scanned(outcome: Outcome) -> Hypothesis:
                 predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
                 if predicted is not None and predicted.shape == observed.shape:
                     rated.append((correlation(predicted, observed), len(rated), h))
-    return max(rated)[2] if rated else outcome.found[0].hypothesis
+    return max(rated)[2] if rated and max(rated)[0] > _UNLIKE else None
 
 
 def _snapped(scale: Scale, size: tuple[int, int]) -> Scale:

@@ -200,7 +200,8 @@ def _roi_align(attributes: dict[str, Any], opset: int | None) -> _Description:
     reduce = "mean" if arguments["mode"] == "avg" else "maximum of the weighted corners"
     computes = _align_text(reduce, arguments["sampling_ratio"], mode == "half_pixel")
     if "coordinate_transformation_mode" not in attributes:
-        computes += f" ({mode} is the default of opset {'16' if mode == 'half_pixel' else '10'})"
+        why = "the default since opset 16" if mode == "half_pixel" else "all that there is before opset 16"
+        computes += f" ({mode}, {why})"
     return computes, "compat.onnx.roi_align", arguments
 
 
