@@ -130,10 +130,6 @@ def problem_of(
     if layout not in (None, "NCHW", "NHWC"):
         raise ValueError(f"layout: {layout!r} is not 'NCHW', 'NHWC' or None")
     maps, result = _narrowed(_maps(features), _numbers(observed, "observed"))
-    if result.ndim < 2:
-        raise ValueError(f"observed: {result.ndim} dimensions; 4 required, or 2 of flattened bins")
-    if result.size and not _any_finite(result):
-        raise ValueError("observed: no value is finite, and nothing can be told from it")
     masks = result.ndim == 3
     if masks and (len(maps) > 1 or maps[0].ndim != 3):
         raise ValueError(f"observed: shape {result.shape}; 4 axes required, or 3 where features are (N, h, w) masks")
@@ -144,6 +140,8 @@ def problem_of(
         raise ValueError(f"observed: shape {result.shape} for {len(rows)} rows of rois{hint}")
     if len(rows) == 0:
         raise ValueError("rois: there are none, and nothing can be told from an empty output")
+    if result.size and not _any_finite(result):
+        raise ValueError("observed: no value is finite, and nothing can be told from it")
     size = None if output_size is None else output_extents(output_size)
     kind = "masks" if masks else "levels" if len(maps) > 1 else "turned" if turned else "upright"
     if masks:

@@ -9,9 +9,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 import fastroi
 from fastroi import cli
@@ -36,10 +34,15 @@ def folder(tmp_path, good_files):
 
 
 def fill(folder):
+    from onnx import helper
     from PIL import Image
 
     random = np.random.default_rng(5)
-    np.save(folder / "features.npy", random.random((2, 4, 12, 15), dtype=np.float32))
+    features = random.random((2, 4, 12, 15), dtype=np.float32)
+    np.save(folder / "features.npy", features)
+    np.save(folder / "observed.npy", fastroi.prroi_pool(features, ROIS, 3, 1 / 16))
+    graph = helper.make_graph([helper.make_node("MaxRoiPool", ["x", "r"], ["y"], pooled_shape=[3, 3])], "g", [], [])
+    (folder / "model.onnx").write_bytes(helper.make_model(graph).SerializeToString())
     np.save(folder / "level.npy", random.random((2, 4, 6, 8), dtype=np.float32))
     np.save(folder / "boxes.npy", ROIS)
     (folder / "boxes.csv").write_text("image,x1,y1,x2,y2\na,3,5,90,80\nb,20,30,170,160\n")
@@ -49,22 +52,11 @@ def fill(folder):
     np.save(folder / "one.npy", np.zeros((1, 2, 3, 3)))
     (folder / "names.txt").write_text("a\nb\n")
     Image.new("RGB", (96, 64)).save(folder / "picture.png")
-    np.save(folder / "observed.npy", fastroi.roi_pool(np.load(folder / "features.npy"), ROIS, 3, 1 / 16))
-    save_model(folder / "model.onnx")
-
-
-def save_model(path):
-    """An ONNX file with one RoiAlign."""
-    node = helper.make_node("RoiAlign", ["x", "rois", "images"], ["y"], output_height=3, output_width=3)
-    types = {"x": TensorProto.FLOAT, "rois": TensorProto.FLOAT, "images": TensorProto.INT64}
-    inputs = [helper.make_tensor_value_info(name, kind, None) for name, kind in types.items()]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
-    onnx.save(helper.make_model(helper.make_graph([node], "one", inputs, outputs)), str(path))
 
 
 POOL = "pool features.npy {} -o out.npy --scale 1/16 --output-size 3"
 EXPLAIN = "explain --xywh 30 10 40 30 --stride 16 --output-size 3 --image-size 96 64 -o figure.png"
-IDENTIFY = "identify features.npy {} observed.npy --scale 1/16"
+IDENTIFY = "identify features.npy {} observed.npy --scale 1/16 --layout NCHW"
 # For every input of every command: a call that works, and the file in it.
 INPUTS = {
     ("pool", "features"): (POOL.format("boxes.npy"), "features.npy"),

@@ -265,6 +265,7 @@ def test_every_profile_function_is_searched_or_named():
         (dict(layout="HWC"), "layout: 'HWC' is not"),
         (dict(observed=align().transpose(1, 0, 2, 3)), "observed: .* 24 rows of rois; RoIs come first, transpose it"),
         (dict(observed=np.full((24, 8, 3, 3), np.nan)), "observed: no value is finite"),
+        (dict(observed=1.0), r"observed: shape \(\) for 24 rows"),
         (dict(observed=None), "observed: None is not an array of numbers"),
         (dict(observed=[[1, 2], [3]]), "observed: "),
         (dict(features=[]), "features: there are none"),
