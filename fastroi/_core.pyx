@@ -5,6 +5,9 @@ Arrays arrive as unsigned integers of their item size plus a dtype code: any str
 element type needs a path of its own. Operators and their parameters are read from the library's table.
 """
 
+import os
+import threading
+
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -15,6 +18,7 @@ from fastroi.capi cimport *
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() nogil  # declared without `except`: the pending exception is raised after the call returns
+    unsigned long PyThread_get_thread_ident() noexcept nogil
 
 
 cdef extern from *:
@@ -31,6 +35,19 @@ _EXCEPTIONS = {
     FASTROI_OVERFLOW: OverflowError,
     FASTROI_OUT_OF_MEMORY: MemoryError,
 }
+
+
+# Signals reach the main thread only. No other asks for the GIL inside of a call: an interpreter that is ending never gives it, but ends
+# the thread, through frames that must not be unwound.
+cdef unsigned long main_thread = threading.main_thread().ident
+
+
+def _after_fork_in_child():
+    global main_thread
+    main_thread = PyThread_get_thread_ident()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 cdef int interrupted(void *context) noexcept nogil:
@@ -136,7 +153,9 @@ cdef class Call:
             self.maps[i] = tensor_of(features[i], dtype)
         self.out = tensor_of(out, out_dtype)
         self.boxes = box_table(rois, batch_indices)
-        self.exec_.struct_size, self.exec_.cancel = sizeof(self.exec_), interrupted
+        self.exec_.struct_size = sizeof(self.exec_)
+        if PyThread_get_thread_ident() == main_thread:
+            self.exec_.cancel = interrupted
         if params.arrays:
             self.kept = params.point_to_arrays()
 

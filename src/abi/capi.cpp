@@ -26,8 +26,9 @@ void describe(fastroi_error* error, fastroi_status status, int64_t row, const ch
     error->message[sizeof error->message - 1] = '\0';
 }
 
+// Not noexcept: the unwinding of a thread that its cancel callback ends passes through.
 template <class Body>
-fastroi_status guarded(fastroi_error* error, const Body& body) noexcept {
+fastroi_status guarded(fastroi_error* error, const Body& body) {
     try {
         body();
         describe(error, FASTROI_OK, -1, "");
