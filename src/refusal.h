@@ -27,12 +27,4 @@ struct Refusal {
     throw refusal;
 }
 
-// a * b for sizes that are not negative; FASTROI_OVERFLOW naming `what` when it does not fit.
-inline int64_t product(int64_t a, int64_t b, const char* what) {
-    int64_t result;
-    if (__builtin_mul_overflow(a, b, &result))
-        refuse(FASTROI_OVERFLOW, -1, "%s: %lld x %lld exceeds int64", what, (long long)a, (long long)b);
-    return result;
-}
-
 }  // namespace fastroi

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "../element.h"
+#include "../plan/pace.h"
 #include "../refusal.h"
 
 namespace fastroi {
@@ -101,13 +102,15 @@ void check_box_table(const fastroi_boxes& boxes, int coordinates, int64_t images
                "batch_indices: required when rois has no batch column and there are %lld images", (long long)images);
 }
 
-std::vector<Box> read_boxes(const fastroi_boxes& boxes, int coordinates, int64_t images) {
+std::vector<Box> read_boxes(const fastroi_boxes& boxes, int coordinates, int64_t images, StopSign* stop) {
     check_box_table(boxes, coordinates, images);
     const NumberReader read_index = boxes.batch_indices ? reader_of(boxes.batch_dtype) : nullptr;
     const int skipped = boxes.columns - coordinates;
     std::vector<Box> result(boxes.count);
+    Pace pace(stop, 0);
     with_reader(boxes.dtype, [&](auto read) {
         for (int64_t k = 0; k < boxes.count; k++) {
+            pace.worked(1);
             const unsigned char* row = (const unsigned char*)boxes.data + k * boxes.strides[0];
             Box& box = result[k];
             for (int i = 0; i < coordinates; i++)

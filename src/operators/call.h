@@ -3,6 +3,8 @@
 #include "../type_codes.h"
 #include "boxes.h"
 #include "../run/run.h"
+#include "../size.h"
+#include "../plan/pace.h"
 #include "../threads.h"
 #include "operators.h"
 
@@ -29,14 +31,15 @@ inline const fastroi_boxes& checked(const fastroi_boxes* boxes) {
     return *boxes;
 }
 
-// The boxes that a request plans: all, read and checked; or none, where it is only to be checked.
+// The boxes that a request plans: all, read and checked; or none, where it is only to be checked or its result has no channels.
 inline std::vector<Box> planned_boxes(const Request& request, int coordinates, int64_t images) {
     if (request.execution.flow == FASTROI_CHECK_SHAPES) {
         check_box_table(*request.boxes, coordinates, images);
         return {};
     }
-    std::vector<Box> boxes = read_boxes(*request.boxes, coordinates, images);
-    if (request.execution.flow == FASTROI_CHECK) boxes.clear();
+    std::vector<Box> boxes = read_boxes(*request.boxes, coordinates, images, request.execution.stop);
+    const bool nothing_to_do = request.out->shape[1] == 0 && !request.flow.lists();
+    if (request.execution.flow == FASTROI_CHECK || nothing_to_do) boxes.clear();
     return boxes;
 }
 
@@ -61,7 +64,7 @@ struct Call {
 
     Job job(std::vector<ChannelWindow> windows) const { return {{map}, out, std::move(windows), execution}; }
     Job job() const { return job(whole_window(out)); }
-    int threads() const { return usable_threads(execution.threads); }
+    Planners planners() const { return {usable_threads(execution.threads), execution.stop}; }
 };
 
 }  // namespace fastroi

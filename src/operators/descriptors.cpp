@@ -4,12 +4,20 @@
 
 #include "../kernels/dispatch.h"
 #include "../plan/rules.h"
+#include "../size.h"
 #include "../threads.h"
 
 namespace fastroi {
 namespace {
 
 constexpr int max_threads = 1024;
+
+// Every element's distance from the first is a number of bytes that int64 holds, with room to spare: rounded sums tell it.
+void check_span(const fastroi_tensor& t, const char* name) {
+    double span = 0;
+    for (int i = 0; i < 4; i++) span += (double)t.shape[i] * std::fabs((double)t.strides[i]);
+    if (!(span < 0x1p62)) refuse(FASTROI_OVERFLOW, -1, "%s: strides that span %g bytes", name, span);
+}
 
 }  // namespace
 
@@ -33,6 +41,7 @@ Tensor read_tensor(const fastroi_tensor* t, const char* name) {
         empty = empty || extent == 0;
     }
     if (!t->data && !empty) refuse(FASTROI_INVALID_VALUE, -1, "%s: data is NULL", name);
+    if (!empty) check_span(*t, name);
     return {(unsigned char*)t->data, t->shape[0],   t->shape[1],   t->shape[2],  t->shape[3],
             t->strides[0],           t->strides[1], t->strides[2], t->strides[3]};
 }

@@ -22,13 +22,15 @@ void poll(const Call& call) {
 template <class Cells, class Body>
 void for_each_part(const Call& call, const Cells& cells, const Body& body) {
     const int64_t count = (int64_t)call.rois.size(), rows = call.out.rows;
+    if (count == 0) return;
     const int64_t step = std::max<int64_t>(1, std::min(rows, cells_per_batch / (4 * call.out.columns)));
+    const double bins = (double)rows * (double)call.out.columns / 4;  // each lists where its cells begin
     for (int64_t row = 0; row < rows; row += step) {
         const Range part = {(int32_t)row, (int32_t)std::min(row + step, rows)};
         for (int64_t first = 0, end; first < count; first = end) {
             double total = 0;
             for (end = first; end < count && (end == first || total < cells_per_batch); end++)
-                total += cells(end) * (double)(part.end - part.start) / (double)rows;
+                total += (bins + cells(end)) * (double)(part.end - part.start) / (double)rows;
             poll(call);
             body(part, first, end - first);
         }
@@ -48,9 +50,13 @@ void plan_rotated_bin(CellCollector<T>& collector, const RotatedBox<Real>& b, in
                       const Tensor& map) {
     collector.begin_bin();
     collector.begin_merging(b.y.grid <= 2 && b.x.grid <= 2);
-    visit_rotated_points(b, ph, pw, map.rows, map.columns, [&](const AlignPoint<Real>& y, const AlignPoint<Real>& x) {
-        cells_of_point(y, x, [&](int64_t row, int64_t column, double weight) { collector.add(row, column, weight); });
-    });
+    visit_rotated_points(
+        b, ph, pw, map.rows, map.columns,
+        [&](const AlignPoint<Real>& y, const AlignPoint<Real>& x) {
+            cells_of_point(y, x,
+                           [&](int64_t row, int64_t column, double weight) { collector.add(row, column, weight); });
+        },
+        [&](int64_t points) { collector.worked(points); });
     collector.finish_bin(b.outside ? 0 : rotated_weight(b));
 }
 
@@ -71,7 +77,7 @@ void plan_rotated_as(const Call& call, const Rotation& r) {
                     plan_rotated_bin(collector, boxes[k], ph, pw, call.map);
         };
         GatherPlan<T> plan(
-            call.rois.data(), first, count, 1, call.threads(), [&](int64_t) { return call.out.columns; }, plan_window);
+            call.rois.data(), first, count, 1, call.planners(), [&](int64_t) { return call.out.columns; }, plan_window);
         call.flow.take(SumOverCells<T>{{std::move(plan)}},
                        call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
     });
@@ -186,7 +192,7 @@ void plan_deform_roi_pool(const Call& call, const fastroi_deform_roi_pool_params
                 }
         };
         GatherPlan<T> plan(
-            call.rois.data(), first, count, 1, call.threads(), [&](int64_t) { return call.out.columns; }, plan_window);
+            call.rois.data(), first, count, 1, call.planners(), [&](int64_t) { return call.out.columns; }, plan_window);
         call.flow.take(SumOverCells<T>{{std::move(plan)}},
                        call.job({{0, 1, 0, 0, rows, {0, (int32_t)call.out.columns}}}));
     });
@@ -243,7 +249,7 @@ void plan_class(const Call& call, const PartPooling& pooling, const Offsets& tra
     for (int64_t first = 0; first < count; first += step) {
         poll(call);
         GatherPlan<T> plan(
-            call.rois.data(), first, std::min(step, count - first), (int64_t)job.windows.size(), call.threads(),
+            call.rois.data(), first, std::min(step, count - first), (int64_t)job.windows.size(), call.planners(),
             [&](int64_t w) { return (int64_t)job.windows[w].bin_columns.end - job.windows[w].bin_columns.start; },
             plan_window);
         call.flow.take(SumOverCells<T>{{std::move(plan)}}, job);
@@ -309,6 +315,7 @@ void deform_ps_roi_pool(const Request& request, const fastroi_deform_ps_roi_pool
         refuse(FASTROI_INVALID_VALUE, -1, "trans: %lld classes for %lld output channels", (long long)classes,
                (long long)call.out.channels);
     const Offsets offsets(p.trans, request.boxes->count, 2 * classes, p.part_h, p.part_w, "trans", call.execution.flow);
+    if (call.rois.empty()) return;
     const PartPooling pooling = {p, classes, call.out.channels / classes};
     with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
         for (int64_t cls = 0; cls < classes; cls++)

@@ -23,16 +23,18 @@ inline std::vector<int64_t> groups_with_bins(int64_t groups, int64_t bins) {
     return found;
 }
 
-// A window for each group that has bins; its axes are those of its row and its column of groups.
+// A window for each group that has bins; its axes are those of its row and its column of such groups, by their place among them.
 inline std::vector<ChannelWindow> channel_windows(const Groups& groups, const Tensor& out) {
     std::vector<ChannelWindow> windows;
-    const std::vector<int64_t> columns = groups_with_bins(groups.columns, out.columns);
-    for (int64_t gh : groups_with_bins(groups.rows, out.rows))
-        for (int64_t gw : columns) {
-            const int64_t group = gh * groups.columns + gw;
-            windows.push_back(
-                {groups.bin_major ? group * out.channels : group, groups.bin_major ? 1 : groups.rows * groups.columns,
-                 gh, gw, bins_of_group(gh, groups.rows, out.rows), bins_of_group(gw, groups.columns, out.columns)});
+    const std::vector<int64_t> rows = groups_with_bins(groups.rows, out.rows),
+                               columns = groups_with_bins(groups.columns, out.columns);
+    for (size_t y = 0; y < rows.size(); y++)
+        for (size_t x = 0; x < columns.size(); x++) {
+            const int64_t gh = rows[y], gw = columns[x], group = gh * groups.columns + gw;
+            windows.push_back({groups.bin_major ? group * out.channels : group,
+                               groups.bin_major ? 1 : groups.rows * groups.columns, (int64_t)y, (int64_t)x,
+                               bins_of_group(gh, groups.rows, out.rows),
+                               bins_of_group(gw, groups.columns, out.columns)});
         }
     return windows;
 }

@@ -29,7 +29,7 @@ void roi_pool(const Request& request, const fastroi_roi_pool_params& p) {
     Job job = call.job();
     job.argmax = read_argmax(p.argmax, call);
     with_element_type(call.dtype, [&](auto element) {
-        for_each_batch(call.rois, job, [&](const Batch& batch) {
+        for_each_batch(call.rois, job, no_lists, [&](const Batch& batch) {
             call.flow.take(
                 MaxOverRanges<decltype(element)>{{plan_ranges(batch, job.out, sides, ranges)}, call.map.columns}, job);
         });
@@ -50,7 +50,7 @@ constexpr SampleMaximum sample_maxima[] = {
 template <class T, class SidesOf, class PointsOf>
 SamplePlan<T> plan_samples(const Batch& batch, const SidesOf& sides, const PointsOf& points) {
     return SamplePlan<T>::template build<T>(
-        batch.rois.data(), batch.first, batch.count, batch.threads,
+        batch.rois.data(), batch.first, batch.count, batch.planners,
         [&](Collector<T>& collector, Arena& arena, const Box& box) {
             const Sides s = sides(box);
             const SampleAxis<T>* y = arena.keep(collector.collect_samples(arena, s.y.bins, points(s.y)));
@@ -72,13 +72,17 @@ template <class Params, class SidesOf>
 void align(Flow& flow, const Params& p, int32_t dtype, const std::vector<Box>& rois, const Job& job,
            const SidesOf& sides) {
     const AlignRule rule = align_rule(p.aligned);
-    for_each_batch(rois, job, [&](const Batch& batch) {
+    const auto run_batch = [&](const Batch& batch) {
         with_element_type(dtype, [&](auto element) {
             with_arithmetic(p.arithmetic, [&](auto real) {
                 flow.take(align_part<decltype(element), decltype(real)>(rule, p.reduce, batch, sides), job);
             });
         });
-    });
+    };
+    if (p.reduce == FASTROI_ALIGN_MEAN)
+        for_each_batch(rois, job, taps_of_sides(sides), run_batch);
+    else
+        for_each_batch(rois, job, points_of_sides(sides), run_batch);
 }
 
 // Maps of as many images and channels, of one dtype.

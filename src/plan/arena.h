@@ -1,6 +1,7 @@
 // Memory for the variable-length parts of a plan: grows in chunks, never moves what it has given out, freed as a whole.
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 #include <memory>
 #include <mutex>
@@ -77,6 +78,7 @@ class Arena {
 public:
     template <class Item>
     Item* allocate(size_t count) {
+        if (count > most_bytes / sizeof(Item)) throw std::bad_alloc();
         return static_cast<Item*>(bytes((count * sizeof(Item) + alignment - 1) / alignment * alignment));
     }
     template <class Item>
@@ -87,7 +89,7 @@ public:
     }
 
 private:
-    static constexpr size_t alignment = 16;
+    static constexpr size_t alignment = 16, most_bytes = (size_t)PTRDIFF_MAX - alignment;
 
     void* bytes(size_t size) {
         if (size > left_) add_chunk(size);

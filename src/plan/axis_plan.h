@@ -1,5 +1,5 @@
 // What a rule hands to a kernel, one axis of one RoI at a time. Plain data: every index in a built plan lies inside
-// the map, so kernels check nothing. May include nothing but <stdint.h>.
+// the map (run/plan_check.h), so kernels check nothing. May include nothing but <stdint.h>.
 #pragma once
 #include <stdint.h>
 

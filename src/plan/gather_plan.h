@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <tuple>
 
-#include "../refusal.h"
+#include "../size.h"
 #include "../threads.h"
 #include "arena.h"
 #include "gather_rules.h"
 #include "box.h"
+#include "pace.h"
 
 namespace fastroi {
 
@@ -16,12 +17,20 @@ namespace fastroi {
 template <class T>
 class CellCollector {
 public:
+    CellCollector() = default;
+    explicit CellCollector(const Pace& pace) : pace_(pace) {}
+
     void begin() {
         first_.clear();
         cells_.clear();
         rows_ = columns_ = {0, 0};
     }
-    void begin_bin() { first_.push_back(checked_position()); }
+    void begin_bin() {
+        first_.push_back(checked_position());
+        pace_.worked(1);
+    }
+    // So many points or cells of a bin have been dealt with.
+    void worked(int64_t steps) { pace_.worked(steps); }
 
     // Cells that a bin may name again and again: collected with add, scaled and kept by finish_bin.
     void begin_merging(bool few_points) {
@@ -51,8 +60,10 @@ public:
     // Rows times columns of weighted taps, which are merged already.
     using Taps = std::vector<std::pair<int32_t, double>>;
     void add_product(const Taps& rows, const Taps& columns) {
-        for (const auto& row : rows)
+        for (const auto& row : rows) {
+            pace_.worked((int64_t)columns.size());
             for (const auto& column : columns) keep_cell(row.first, column.first, row.second * column.second);
+        }
     }
     Taps& row_taps() { return row_taps_; }
     Taps& column_taps() { return column_taps_; }
@@ -146,6 +157,7 @@ private:
         return kept;
     }
 
+    Pace pace_;
     std::vector<int32_t> first_;
     std::vector<WeightedCell<T>> cells_;
     std::vector<Sum> merging_;
@@ -166,14 +178,14 @@ public:
     // plan_window(collector, index of the box, window) hands the bins of a window to the collector, row by row; columns(window)
     // says how many a row has.
     template <class PlanWindow, class Columns>
-    GatherPlan(const Box* boxes, int64_t first, int64_t count, int64_t windows, int threads, const Columns& columns,
-               const PlanWindow& plan_window)
+    GatherPlan(const Box* boxes, int64_t first, int64_t count, int64_t windows, const Planners& planners,
+               const Columns& columns, const PlanWindow& plan_window)
         : rois_(count),
-          axes_(2 * count * windows),
-          arenas_(std::max<int64_t>(1, std::min<int64_t>(threads, count / rois_per_thread))) {
+          axes_((Size(2 * count, "output_size") * windows).count()),
+          arenas_(std::max<int64_t>(1, std::min<int64_t>(planners.threads, count / rois_per_thread))) {
         const int64_t parts = (int64_t)arenas_.size();
-        run_on_threads((int)parts, [&](int part) {
-            CellCollector<T> collector;
+        plan_on_threads(planners, (int)parts, [&](int part, const Pace& pace) {
+            CellCollector<T> collector(pace);
             for (int64_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
                 GatherAxis<T>* const y = axes_.data() + 2 * i * windows;
                 for (int64_t w = 0; w < windows; w++) {

@@ -65,8 +65,9 @@ FASTROI_RULE RotatedBox<Real> rotated_box(const Rotation& r, const double (&box)
     if (!aligned && width < 1) width = 1;
     if (!aligned && height < 1) height = 1;
     const AlignAxis<Real> y = centred_axis(height, rows, r.sampling_y), x = centred_axis(width, columns, r.sampling_x);
-    const bool outside = y.outside || x.outside || !is_finite((double)centre_x) || !is_finite((double)centre_y) ||
-                         too_long_to_resolve(y, rows) || too_long_to_resolve(x, columns);
+    const bool outside = y.outside || x.outside || !is_finite((double)angle) || !is_finite((double)centre_x) ||
+                         !is_finite((double)centre_y) || too_long_to_resolve(y, rows) ||
+                         too_long_to_resolve(x, columns);
     return {y, x, centre_y, centre_x, cosine, sine, outside};
 }
 
@@ -82,18 +83,16 @@ FASTROI_RULE Real rotated_x(const RotatedBox<Real>& b, Real yy, Real xx) {
 
 constexpr int64_t short_grid = 64;  // so few points are all tried
 
-// The point rows of bin p that may reach the map: the map, turned into the box's frame, and what rounding may add to it.
+// The points of bin p on axis `a` of the box's frame that may reach the map: the map's middle in that frame, half of what it spans
+// there, and what rounding may add to it.
 template <class Real>
-FASTROI_RULE PointSpan point_rows_near_map(const RotatedBox<Real>& b, int64_t p, int64_t rows, int64_t columns) {
-    const AlignAxis<Real>& a = b.y;
-    if (a.grid <= short_grid) return {0, a.grid};
+FASTROI_RULE PointSpan points_near_turned_map(const RotatedBox<Real>& b, const AlignAxis<Real>& a, int64_t p,
+                                              double middle, double half, int64_t rows, int64_t columns) {
     const auto magnitude = [](double v) { return v < 0 ? -v : v; };
-    const double cosine = (double)b.cosine, sine = (double)b.sine, cy = (double)b.centre_y, cx = (double)b.centre_x;
-    const double middle = ((double)(rows - 1) / 2 - cy) * cosine + ((double)(columns - 1) / 2 - cx) * sine;
     const double unit = sizeof(Real) == 4 ? 6e-8 : 1.2e-16;
-    const double size = magnitude((double)b.y.start) + magnitude((double)b.x.start) + magnitude(cy) + magnitude(cx);
-    const double reach = magnitude(cosine) * (double)(rows + 1) / 2 + magnitude(sine) * (double)(columns + 1) / 2 + 1 +
-                         16 * unit * (size + (double)(rows + columns));
+    const double size = magnitude((double)b.y.start) + magnitude((double)b.x.start) + magnitude((double)b.centre_y) +
+                        magnitude((double)b.centre_x);
+    const double reach = half + 1 + 16 * unit * (size + (double)(rows + columns));
     const double origin = (double)a.start + (double)p * (double)a.bin, step = (double)a.bin / (double)a.grid;
     const double first = FASTROI_FLOOR((middle - reach - origin) / step) - 2,
                  end = FASTROI_CEIL((middle + reach - origin) / step) + 2;
@@ -102,28 +101,26 @@ FASTROI_RULE PointSpan point_rows_near_map(const RotatedBox<Real>& b, int64_t p,
     return from < to ? PointSpan{from, to} : PointSpan{0, 0};
 }
 
-// The first i of [0, count) for which `reached`, false and then true, is true.
-template <class Reached>
-FASTROI_RULE int64_t first_reached(int64_t count, const Reached& reached) {
-    int64_t first = 0, end = count;
-    while (first < end) {
-        const int64_t middle = first + (end - first) / 2;
-        if (reached(middle))
-            end = middle;
-        else
-            first = middle + 1;
-    }
-    return first;
+template <class Real>
+FASTROI_RULE PointSpan point_rows_near_map(const RotatedBox<Real>& b, int64_t p, int64_t rows, int64_t columns) {
+    if (b.y.grid <= short_grid) return {0, b.y.grid};
+    const auto magnitude = [](double v) { return v < 0 ? -v : v; };
+    const double cosine = (double)b.cosine, sine = (double)b.sine;
+    const double middle = ((double)(rows - 1) / 2 - (double)b.centre_y) * cosine +
+                          ((double)(columns - 1) / 2 - (double)b.centre_x) * sine;
+    const double half = magnitude(cosine) * (double)(rows + 1) / 2 + magnitude(sine) * (double)(columns + 1) / 2;
+    return points_near_turned_map(b, b.y, p, middle, half, rows, columns);
 }
 
-// The points whose coordinate is in [-1, extent]: rounding keeps a coordinate monotone along a row of points.
-template <class Coordinate>
-FASTROI_RULE PointSpan span_in_zone(int64_t count, int64_t extent, bool rising, const Coordinate& at) {
-    const auto enough = [&](int64_t i) { return rising ? (double)at(i) >= -1 : (double)at(i) <= (double)extent; };
-    const auto too_far = [&](int64_t i) {
-        return rising ? !((double)at(i) <= (double)extent) : !((double)at(i) >= -1);
-    };
-    return {first_reached(count, enough), first_reached(count, too_far)};
+template <class Real>
+FASTROI_RULE PointSpan point_columns_near_map(const RotatedBox<Real>& b, int64_t p, int64_t rows, int64_t columns) {
+    if (b.x.grid <= short_grid) return {0, b.x.grid};
+    const auto magnitude = [](double v) { return v < 0 ? -v : v; };
+    const double cosine = (double)b.cosine, sine = (double)b.sine;
+    const double middle = ((double)(columns - 1) / 2 - (double)b.centre_x) * cosine -
+                          ((double)(rows - 1) / 2 - (double)b.centre_y) * sine;
+    const double half = magnitude(sine) * (double)(rows + 1) / 2 + magnitude(cosine) * (double)(columns + 1) / 2;
+    return points_near_turned_map(b, b.x, p, middle, half, rows, columns);
 }
 
 template <class Real>
@@ -139,6 +136,23 @@ FASTROI_RULE PointSpan points_of_row_near_map(const RotatedBox<Real>& b, int64_t
     return {y.first > x.first ? y.first : x.first, y.end < x.end ? y.end : x.end};
 }
 
+// Whether the whole bin lies off the map: the corners of its points say so, as a coordinate is monotone along rows and columns.
+template <class Real>
+FASTROI_RULE bool bin_misses_map(const RotatedBox<Real>& b, int64_t ph, int64_t pw, int64_t rows, int64_t columns) {
+    const Real ys[2] = {align_coordinate(b.y, ph, 0), align_coordinate(b.y, ph, b.y.grid - 1)};
+    const Real xs[2] = {align_coordinate(b.x, pw, 0), align_coordinate(b.x, pw, b.x.grid - 1)};
+    int above = 0, below = 0, left = 0, right = 0;
+    for (const Real yy : ys)
+        for (const Real xx : xs) {
+            const Real y = rotated_y(b, yy, xx), x = rotated_x(b, yy, xx);
+            above += y < -1;
+            below += y > (Real)rows;
+            left += x < -1;
+            right += x > (Real)columns;
+        }
+    return above == 4 || below == 4 || left == 4 || right == 4;
+}
+
 template <class Real>
 struct MapPoint {
     AlignPoint<Real> y, x;
@@ -150,15 +164,28 @@ FASTROI_RULE MapPoint<Real> rotated_point(const RotatedBox<Real>& b, Real yy, Re
     return {align_point(rotated_y(b, yy, xx), rows), align_point(rotated_x(b, yy, xx), columns)};
 }
 
-// Calls visit(y point, x point) for each of the bin's points that is on the map, in reading order of the box's own frame.
-template <class Real, class Visit>
+struct NoRows {
+    FASTROI_RULE void operator()(int64_t) const {}
+};
+
+constexpr int64_t few_points = 256;  // of a bin: sooner tried than known to be off the map
+
+// Calls visit(y point, x point) for each of the bin's points that is on the map, in reading order of the box's own frame, and
+// row(points) for each row of points that may reach it.
+template <class Real, class Visit, class Row = NoRows>
 FASTROI_RULE void visit_rotated_points(const RotatedBox<Real>& b, int64_t ph, int64_t pw, int64_t rows, int64_t columns,
-                                       Visit&& visit) {
+                                       Visit&& visit, const Row& row = {}) {
     if (b.outside) return;
+    if ((double)b.y.grid * (double)b.x.grid > few_points) {
+        if (bin_misses_map(b, ph, pw, rows, columns)) return;
+        const PointSpan point_columns = point_columns_near_map(b, pw, rows, columns);
+        if (point_columns.first == point_columns.end) return;
+    }
     const PointSpan point_rows = point_rows_near_map(b, ph, rows, columns);
     for (int64_t i = point_rows.first; i < point_rows.end; i++) {
         const Real yy = align_coordinate(b.y, ph, i);
         const PointSpan span = points_of_row_near_map(b, pw, yy, rows, columns);
+        row(span.end - span.first);
         for (int64_t j = span.first; j < span.end; j++) {
             const MapPoint<Real> point = rotated_point(b, yy, align_coordinate(b.x, pw, j), rows, columns);
             if (!point.y.absent && !point.x.absent) visit(point.y, point.x);
@@ -194,7 +221,8 @@ template <class Real>
 FASTROI_RULE Orientation orientation_of(Real angle, int64_t orientations) {
     const Real turns = (Real)((double)(angle * (Real)orientations) / 6.283185307179586);
     const double whole = FASTROI_FLOOR((double)turns);
-    const double rest = (double)(Real)((double)turns - whole);
+    // So large a number has no fraction, be it that it is infinite.
+    const double rest = is_finite((double)turns) ? (double)(Real)((double)turns - whole) : 0;
     const int64_t index = saturated(whole) % orientations;
     return {index < 0 ? index + orientations : index, (double)(Real)(1.0 - rest), rest};
 }
@@ -271,13 +299,10 @@ FASTROI_RULE void part_taps(const PartAxis<Real>& a, int64_t p, int64_t samples,
     for (int64_t i = 0; i < samples; i++) count += on_map(corner + (Real)i * step);
     TapMerger<Sink> merger{sink, count > 0 ? 1.0 / (double)count : 0};
     for (int64_t i = 0; i < samples; i++) {
-        Real v = corner + (Real)i * step;
+        const Real v = corner + (Real)i * step;
         if (!on_map(v)) continue;
-        if (v < 0) v = 0;
-        if (v > (Real)(extent - 1)) v = (Real)(extent - 1);
-        const int64_t low = (int64_t)v;
-        const Real fraction = v - (Real)low;
-        merger.add(low, 1 - (double)fraction, (double)fraction);
+        const CellPlace<Real> cell = cell_of(v < 0 ? 0 : v, extent);
+        merger.add(cell.low, 1 - (double)cell.fraction, (double)cell.fraction);
     }
     merger.finish();
 }

@@ -2,13 +2,15 @@
 #pragma once
 #include <stdint.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "../refusal.h"
+#include "../size.h"
 #include "../threads.h"
 #include "axis_plan.h"
 #include "box.h"
+#include "pace.h"
 
 namespace fastroi {
 
@@ -18,10 +20,14 @@ struct OutputSize {
 
 // The axis of the bins whose cells, clipped to the map, cells(p) gives; they are written to `bins`.
 template <class BinCells>
-RangeAxis range_axis(int64_t count, const BinCells& cells, Range* bins) {
+RangeAxis range_axis(int64_t count, const BinCells& cells, Range* bins, Pace& pace) {
     Range hull = {0, 0};
     int64_t longest = 0;
-    for (int64_t p = 0; p < count; p++) {
+    for (int64_t p = 0, seen = 0; p < count; p++) {
+        if (p == seen) {
+            seen = count - p > steps_between_looks ? p + steps_between_looks : count;
+            pace.worked(seen - p);
+        }
         bins[p] = cells(p);
         if (is_empty(bins[p])) continue;
         if (is_empty(hull)) hull = bins[p];
@@ -37,19 +43,21 @@ class RangePlan {
 public:
     // cells(box) returns a pair of what range_axis takes, for rows and for columns.
     template <class Cells>
-    RangePlan(const Box* boxes, int64_t first, int64_t count, OutputSize output, int threads, const Cells& cells)
+    RangePlan(const Box* boxes, int64_t first, int64_t count, OutputSize output, const Planners& planners,
+              const Cells& cells)
         : ranges_(product(count, output.rows + output.columns, "output_size")), axes_(2 * count), rois_(count) {
         const int64_t per_roi = output.rows + output.columns;
         const int64_t worth = (count * per_roi + bins_per_thread / 2) / bins_per_thread;
-        const int parts = (int)(worth < 1 ? 1 : worth < threads ? worth : threads);
-        run_on_threads(parts, [&](int part) {
+        const int64_t most_parts = std::min<int64_t>(planners.threads, count);
+        const int parts = (int)(worth < 1 ? 1 : worth < most_parts ? worth : most_parts);
+        plan_on_threads(planners, parts, [&](int part, Pace& pace) {
             for (int64_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
                 const Box& box = boxes[first + i];
                 Range* const ranges = ranges_.data() + i * per_roi;
                 RangeAxis* const axes = axes_.data() + 2 * i;
                 const auto& [y, x] = cells(box);
-                axes[0] = range_axis(output.rows, y, ranges);
-                axes[1] = range_axis(output.columns, x, ranges + output.rows);
+                axes[0] = range_axis(output.rows, y, ranges, pace);
+                axes[1] = range_axis(output.columns, x, ranges + output.rows, pace);
                 rois_[i] = {box.image, first + i, axes, axes + 1};
             }
         });

@@ -145,11 +145,40 @@ FASTROI_RULE CellRange mmcv_bin(double lo, double hi, int64_t p, int64_t bins) {
     return {saturated(FASTROI_FLOOR((double)(before + begin))), saturated(FASTROI_CEIL((double)(after + begin)))};
 }
 
+// `size` added up n times, each sum rounded. Between two powers of two every addition adds the same, but for the first, which may be a
+// tie that makes the sum even: long ways are gone in one step for each power of two.
+FASTROI_RULE float added_up(float size, int64_t n) {
+    constexpr int64_t few = 64;
+    float sum = 0;
+    if (n <= few) {
+        for (int64_t i = 0; i < n; i++) sum = sum + size;
+        return sum;
+    }
+    float top = 1;  // the power of two that the sum has not reached
+    while (top > size) top = top / 2;
+    while (!(size < top)) top = top * 2;
+    while (n > 0) {
+        const float before = sum;
+        sum = sum + size;
+        n--;
+        while (!(sum < top)) top = top * 2;
+        const float added = (sum + size) - sum;
+        if (added == 0) return sum;
+        if (before < top / 2) continue;
+        const float larger = added > size ? added : size;
+        const double steps = FASTROI_FLOOR(((double)top - (double)sum) / (double)larger) - 1;
+        const int64_t jump = steps < (double)n ? (int64_t)steps : n;
+        if (jump <= 0) continue;
+        sum = (float)((double)sum + (double)jump * (double)added);
+        n -= jump;
+    }
+    return sum;
+}
+
 // MNN adds the bin size up instead of multiplying; the rounding error of the running sum is the rule.
 FASTROI_RULE CellRange mnn_bin(int64_t start, int64_t length, int64_t p, int64_t bins) {
     const float size = (float)length / (float)bins;
-    float edge = 0;
-    for (int64_t i = 0; i < p; i++) edge = edge + size;
+    const float edge = added_up(size, p);
     const float next = edge + size;
     return {start + (int64_t)FASTROI_FLOOR((double)edge), start + (int64_t)FASTROI_CEIL((double)next)};
 }
@@ -175,6 +204,21 @@ FASTROI_RULE CellRange range_of_bin(RangeRule rule, const QuantisedAxis& a, int6
         case RangeRule::opencv: return opencv_bin(a.start, a.length, p, bins);
     }
     return {0, 0};
+}
+
+// Where a coordinate in [0, extent - 1] lies: between the centres of cell `low` and the next, or on that of the last cell. Held to the
+// map here and nowhere else: a float32 that stands for the last of more than 2^24 cells may lie past it.
+template <class Real>
+struct CellPlace {
+    int64_t low;
+    Real fraction;
+};
+
+template <class Real>
+FASTROI_RULE CellPlace<Real> cell_of(Real v, int64_t extent) {
+    const int64_t low = (int64_t)v;
+    if (low >= extent - 1) return {extent - 1, 0};
+    return {low, v - (Real)low};
 }
 
 FASTROI_RULE int64_t clamped(int64_t v, int64_t extent) { return v < 0 ? 0 : v > extent ? extent : v; }

@@ -6,6 +6,7 @@
 #include "../threads.h"
 #include "arena.h"
 #include "box.h"
+#include "pace.h"
 #include "tap_rules.h"
 
 namespace fastroi {
@@ -14,14 +15,20 @@ namespace fastroi {
 template <class T>
 class Collector {
 public:
-    // taps(p, sink) emits bin p. Bins whose cells descend (mirrored boxes) are fine.
+    Collector() = default;
+    explicit Collector(const Pace& pace) : pace_(pace) {}
+    void keep_pace(const Pace& pace) { pace_ = pace; }
+
+    // taps(p, sink) emits bin p, of so many sample points. Bins whose cells descend (mirrored boxes) are fine.
     template <class BinTaps>
-    TapAxis<T> collect(Arena& arena, int64_t bins, const BinTaps& taps, bool mean = false) {
+    TapAxis<T> collect(Arena& arena, int64_t bins, const BinTaps& taps, bool mean = false, int64_t points = 1) {
         first_.clear();
         index_.clear();
         weight_.clear();
+        next_look_ = steps_between_looks;
         for (int64_t p = 0; p < bins; p++) {
             first_.push_back(checked_position());
+            pace_.worked(points);
             taps(p, [this](int64_t index, double weight) { push(index, (T)weight); });
         }
         first_.push_back(checked_position());
@@ -41,10 +48,12 @@ public:
     SampleAxis<T> collect_samples(Arena& arena, int64_t bins, const BinPoints& points) {
         first_.clear();
         index_.clear();
+        next_look_ = steps_between_looks;
         samples_.clear();
         absent_.clear();
         for (int64_t p = 0; p < bins; p++) {
             first_.push_back((int32_t)samples_.size());
+            pace_.worked(1);
             absent_.push_back(points(p, [this](const auto& point) { push_point(point); }));
             if (samples_.size() > max_bins) refuse(FASTROI_OVERFLOW, -1, "sampling_ratio: too many sample points");
         }
@@ -66,13 +75,21 @@ private:
         if (index_.size() > (size_t)max_bins) refuse(FASTROI_OVERFLOW, -1, "output_size: too many taps for one RoI");
         return (int32_t)index_.size();
     }
+    // Of a bin that has many.
+    void look_around(size_t taps) {
+        if (taps < next_look_) return;
+        next_look_ = taps + steps_between_looks;
+        pace_.worked(steps_between_looks);
+    }
     void push(int64_t index, T weight) {
         if (weight == 0) return;
+        look_around(index_.size());
         index_.push_back((int32_t)index);
         weight_.push_back(weight);
     }
     template <class Point>
     void push_point(const Point& point) {
+        look_around(samples_.size());
         samples_.push_back({(int32_t)point.low, (T)point.weight, (T)point.high_weight});
         if (samples_.back().weight != 0) index_.push_back((int32_t)point.low);
         if (samples_.back().high_weight != 0) index_.push_back((int32_t)point.low + 1);
@@ -105,6 +122,8 @@ private:
         return kept;
     }
 
+    Pace pace_;
+    size_t next_look_ = steps_between_looks;
     std::vector<int32_t> first_, index_, cells_;
     std::vector<T> weight_;
     std::vector<Sample<T>> samples_;
@@ -117,13 +136,14 @@ class AxisPlan {
 public:
     // plan_roi(collector, arena, box) returns the pair of pointers to the y and x axes, in the arena.
     template <class T, class PlanRoi>
-    static AxisPlan build(const Box* boxes, int64_t first, int64_t count, int threads, const PlanRoi& plan_roi) {
+    static AxisPlan build(const Box* boxes, int64_t first, int64_t count, const Planners& planners,
+                          const PlanRoi& plan_roi) {
         AxisPlan plan;
         plan.rois_.resize(count);
-        const int parts = (int)std::max<int64_t>(1, std::min<int64_t>(threads, count / rois_per_thread));
+        const int parts = (int)std::max<int64_t>(1, std::min<int64_t>(planners.threads, count / rois_per_thread));
         plan.arenas_.resize(parts);
-        run_on_threads(parts, [&](int part) {
-            Collector<T> collector;
+        plan_on_threads(planners, parts, [&](int part, const Pace& pace) {
+            Collector<T> collector(pace);
             for (int64_t i = count * part / parts; i < count * (part + 1) / parts; i++) {
                 const Box& box = boxes[first + i];
                 const auto axes = plan_roi(collector, plan.arenas_[part], box);

@@ -121,10 +121,8 @@ template <class Real>
 FASTROI_RULE AlignPoint<Real> align_point(Real v, int64_t extent) {
     if (!(v >= -1 && v <= (Real)extent)) return {0, 0, 0, true};
     if (v <= 0) v = 0;
-    int64_t low = (int64_t)v;
-    if (low >= extent - 1) return {extent - 1, 1, 0, false};
-    const Real fraction = v - (Real)low;
-    return {low, 1 - fraction, fraction, false};
+    const CellPlace<Real> cell = cell_of(v, extent);
+    return {cell.low, 1 - cell.fraction, cell.fraction, false};
 }
 
 // The i-th of the bin's grid points. As the references write it: start + p * bin + (i + .5) * bin / grid.
@@ -137,9 +135,35 @@ struct PointSpan {
     int64_t first, end;
 };
 
+constexpr double most_spare_points = 4096;
+
 FASTROI_RULE double farthest_in_steps(double coordinate, double step) {
     const double steps = coordinate / step;
     return steps < 0 ? -steps : steps;
+}
+
+// The first i of [0, count) for which `reached`, false and then true, is true.
+template <class Reached>
+FASTROI_RULE int64_t first_reached(int64_t count, const Reached& reached) {
+    int64_t first = 0, end = count;
+    while (first < end) {
+        const int64_t middle = first + (end - first) / 2;
+        if (reached(middle))
+            end = middle;
+        else
+            first = middle + 1;
+    }
+    return first;
+}
+
+// The points whose coordinate is in [-1, extent]: rounding keeps a coordinate monotone along a row of points.
+template <class Coordinate>
+FASTROI_RULE PointSpan span_in_zone(int64_t count, int64_t extent, bool rising, const Coordinate& at) {
+    using Real = decltype(at((int64_t)0));
+    const Real end = (Real)extent;
+    const auto enough = [&](int64_t i) { return rising ? at(i) >= -1 : at(i) <= end; };
+    const auto too_far = [&](int64_t i) { return rising ? !(at(i) <= end) : !(at(i) >= -1); };
+    return {first_reached(count, enough), first_reached(count, too_far)};
 }
 
 // The points that may lie on the map, a little generously: an adaptive grid can have 10^30 of them elsewhere. An empty span
@@ -165,6 +189,9 @@ FASTROI_RULE PointSpan points_near_map(const AlignAxis<Real>& a, int64_t p, int6
     if (!(first > 0)) first = 0;
     if (!(end < grid)) end = grid;
     if (!(first < end)) return first >= grid ? PointSpan{a.grid, a.grid} : PointSpan{0, 0};
+    // Where rounding may move points past the whole map, being generous is to try them all.
+    if (end - first > most_spare_points && slack > most_spare_points / 4)
+        return span_in_zone(a.grid, extent, a.bin >= 0, [&](int64_t i) { return align_coordinate(a, p, i); });
     return {(int64_t)first, (int64_t)end};
 }
 
@@ -241,12 +268,9 @@ template <class Sink>
 FASTROI_RULE void warp_taps(const WarpAxis& a, int64_t p, int64_t extent, Sink&& sink) {
     double v = a.start + (double)p * a.bin;
     if (a.outside || !(v >= -0.5 && v <= (double)extent - 0.5)) return;
-    if (v < 0) v = 0;
-    if (v > (double)(extent - 1)) v = (double)(extent - 1);
-    const int64_t low = (int64_t)v;
-    const double fraction = v - (double)low;
-    sink(low, 1 - fraction);
-    if (fraction > 0) sink(low + 1, fraction);
+    const CellPlace<double> cell = cell_of(v < 0 ? 0 : v, extent);
+    sink(cell.low, 1 - cell.fraction);
+    if (cell.fraction > 0) sink(cell.low + 1, cell.fraction);
 }
 
 // --- PrRoIPool -----------------------------------------------------------------------------------------------------------
@@ -349,17 +373,17 @@ template <class Sink>
 FASTROI_RULE void crop_bilinear_taps(const CropAxis& a, int64_t p, int64_t extent, Sink&& sink) {
     const float v = crop_coordinate(a, p);
     if (!(v >= 0 && v <= (float)(extent - 1))) return;
-    const int64_t low = (int64_t)v;
-    const double fraction = (double)(v - (float)low);
-    sink(low, 1 - fraction);
-    if (fraction > 0 && low + 1 < extent) sink(low + 1, fraction);
+    const CellPlace<float> cell = cell_of(v, extent);
+    const double fraction = (double)cell.fraction;
+    sink(cell.low, 1 - fraction);
+    if (fraction > 0) sink(cell.low + 1, fraction);
 }
 
 template <class Sink>
 FASTROI_RULE void crop_nearest_taps(const CropAxis& a, int64_t p, int64_t extent, Sink&& sink) {
     const float v = crop_coordinate(a, p);
     if (!(v >= 0 && v <= (float)(extent - 1))) return;
-    sink((int64_t)round_half_away((double)v), 1.0);
+    sink(cell_of(round_half_away((double)v), extent).low, 1.0);
 }
 
 // --- mean over ranges: weights of 1 for an axis marked `mean` -------------------------------------------------------

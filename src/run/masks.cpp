@@ -168,7 +168,7 @@ public:
         y_.plan(pasted_rows<Real>(part_, masks_, out_, k));
         x_.plan(pasted_columns<Real>(part_, masks_, out_, k));
         unsigned char* const image = out_.data + k * out_.image_stride;
-        if (!part_.zeroed) clear(image);
+        if (!part_.zeroed) clear(image, thread);
         read_mask(masks_.data + k * masks_.image_stride);
         pixels_.resize(x_.taps.size());
         for (size_t i = 0; i < y_.taps.size() && !stop_.raised(); i++) {
@@ -181,8 +181,9 @@ public:
     }
 
 private:
-    void clear(unsigned char* image) const {
-        for (int64_t y = 0; y < out_.rows; y++) {
+    void clear(unsigned char* image, int thread) const {
+        for (int64_t y = 0; y < out_.rows && !stop_.raised(); y++) {
+            stop_.worked(thread, out_.columns / 16);  // a cell of a map takes as long as some bytes
             unsigned char* const row = image + y * out_.row_stride;
             if (out_.column_stride == (ptrdiff_t)sizeof(Result)) {
                 memset(row, 0, out_.columns * sizeof(Result));
@@ -236,9 +237,11 @@ public:
 
     void operator()(int64_t k, int thread) {
         Arena arena;
-        const TapAxis<double> y = collector_.collect(arena, out_.rows, cropped_rows<Real>(part_, masks_, out_, k));
-        const TapAxis<double> x =
-            collector_.collect(arena, out_.columns, cropped_columns<Real>(part_, masks_, out_, k));
+        collector_.keep_pace({&stop_, thread});
+        const TapAxis<double> y = collector_.collect(arena, out_.rows, cropped_rows<Real>(part_, masks_, out_, k),
+                                                     false, std::max<int64_t>(1, part_.sampling_h));
+        const TapAxis<double> x = collector_.collect(arena, out_.columns, cropped_columns<Real>(part_, masks_, out_, k),
+                                                     false, std::max<int64_t>(1, part_.sampling_w));
         const unsigned char* const mask = masks_.data + part_.boxes[k].image * masks_.image_stride;
         sums_.resize(x.hull.end - x.hull.start);
         for (int64_t ph = 0; ph < out_.rows && !stop_.raised(); ph++) {

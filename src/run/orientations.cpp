@@ -19,10 +19,13 @@ void mix_bin(unsigned char* bin, ptrdiff_t stride, int64_t count, const Orientat
 }
 
 template <class T>
-void mix_class(unsigned char* first, const Tensor& out, int64_t count, const Orientation& o, T* values) {
-    for (int64_t ph = 0; ph < out.rows; ph++)
+void mix_class(unsigned char* first, const Tensor& out, int64_t count, const Orientation& o, T* values, StopSign& stop,
+               int thread) {
+    for (int64_t ph = 0; ph < out.rows && !stop.raised(); ph++) {
         for (int64_t pw = 0; pw < out.columns; pw++)
             mix_bin<T>(first + ph * out.row_stride + pw * out.column_stride, out.channel_stride, count, o, values);
+        stop.worked(thread, count * out.columns);
+    }
 }
 
 }  // namespace
@@ -41,8 +44,7 @@ void mix_orientations(const MixedOrientations<T>& mixing, const Job& job) {
             if (o.index == 0 && o.next_weight == 0) continue;
             for (int64_t c = 0; c < out.channels && !stop.raised(); c += mixing.orientations) {
                 mix_class(out.data + k * out.image_stride + c * out.channel_stride, out, mixing.orientations, o,
-                          values.data());
-                stop.worked(thread, mixing.orientations * out.rows * out.columns);
+                          values.data(), stop, thread);
             }
         }
     });

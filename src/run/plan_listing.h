@@ -10,6 +10,7 @@ public:
     explicit PlanListing(fastroi_plan& plan) : plan_(plan) {}
 
     void take(PlanPart part, const Job& job) override;
+    bool lists() const override { return true; }
 
 private:
     fastroi_plan& plan_;

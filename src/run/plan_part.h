@@ -18,6 +18,8 @@ class Flow {
 public:
     virtual ~Flow() = default;
     virtual void take(PlanPart part, const Job& job) = 0;
+    // Whether the plan itself is wanted, also of results without channels.
+    virtual bool lists() const { return false; }
 };
 
 }  // namespace fastroi

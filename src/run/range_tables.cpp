@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 
+#include "../size.h"
 #include "../threads.h"
 
 namespace fastroi {
@@ -89,7 +90,7 @@ std::vector<SampledRoi> sample(const RangeRois& rois, const std::vector<int64_t>
 double cost_of_scans(const std::vector<SampledRoi>& samples, int64_t cell_bytes) {
     double cost = 0;
     for (const SampledRoi& s : samples) {
-        const int64_t touched_rows_bytes = length(s.y->hull) * length(s.image->columns) * cell_bytes;
+        const int64_t touched_rows_bytes = estimated_product(length(s.y->hull) * length(s.image->columns), cell_bytes);
         cost += cost_of_scan(*s.y, *s.x, scanned_cell_cost.of(touched_rows_bytes));
     }
     return cost;
@@ -135,7 +136,8 @@ int64_t rois_listed_at_once(const RangeRois& rois, int64_t map_rows) {
 }
 
 int64_t table_strip_columns(const ImageRois& rois, int64_t block_bytes) {
-    if (2 * block_bytes * rois.hull_cells() <= table_bytes) return std::max<int64_t>(1, length(rois.columns));
+    if (estimated_product(2 * block_bytes, rois.hull_cells()) <= table_bytes)
+        return std::max<int64_t>(1, length(rois.columns));
     return std::min(length(rois.columns), strip_columns(length(rois.rows), block_bytes));
 }
 
@@ -146,14 +148,14 @@ TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& ord
     int64_t cells = 0, most_cells = 0;
     for (const ImageRois& image : images) {
         choice.one_strip = choice.one_strip && table_strip_columns(image, wide_block_bytes) >= length(image.columns);
-        cells += image.hull_cells();
+        cells = estimated_sum(cells, image.hull_cells());
         most_cells = std::max(most_cells, image.hull_cells());
     }
     std::vector<SampledRoi> samples = sample(rois, order, images);
     if (samples.empty()) return choice;
     const int64_t block_bytes = choice.one_strip ? wide_block_bytes : narrow_block_bytes;
     const double share = (double)order.size() / (double)samples.size();
-    const double packing = packing_cost.of(most_cells * scan.map_cell_bytes);
+    const double packing = packing_cost.of(estimated_product(most_cells, scan.map_cell_bytes));
     double best = std::numeric_limits<double>::infinity();
     if (scan.fits) best = cost_of_scans(samples, scan.read_cell_bytes) * share + packing * scan.packed_cells;
     const double pieces = scan.streaming_saves * samples[0].bins() * (double)order.size();
@@ -168,7 +170,7 @@ TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& ord
         for_each_strip(s.image->columns, width, s.x->hull,
                        [&](Range strip, int64_t) { add_cost(coverer, *s.x, strip, limits, s.x_cost); });
     }
-    const double cell_cost = table_cell_cost.of(std::min(table_bytes, 2 * most_cells * block_bytes));
+    const double cell_cost = table_cell_cost.of(std::min(table_bytes, estimated_product(2 * block_bytes, most_cells)));
     for (int r = 0; r <= limits; r++)
         for (int c = 0; c <= limits; c++) {
             const double cost =

@@ -8,6 +8,7 @@
 #include "../plan/gather_plan.h"
 #include "../plan/range_plan.h"
 #include "../plan/tap_plan.h"
+#include "../size.h"
 #include "tiles.h"
 
 namespace fastroi {
@@ -169,12 +170,13 @@ struct SumOverTaps : Planned<TapPlan<T>> {
     // Costs in tenths of a cell that a direct scan reads; fitted, see docs/performance.md.
     int64_t direct_cost(int64_t i, const ChannelWindow& w) const {
         const TapAxis<T>& rows = this->y(i, w);
-        return 10 * (int64_t)rows.first[rows.count] * this->x(i, w).cell_count;
+        return estimated_product(10 * (int64_t)rows.first[rows.count], this->x(i, w).cell_count);
     }
     int64_t strip_cost(int64_t i, const ChannelWindow& w) const {
-        return direct_cost(i, w) * 8 / 10 + 220 * this->y(i, w).count * this->x(i, w).count;
+        return estimated_sum(direct_cost(i, w) / 10 * 8,
+                             estimated_product(220 * this->y(i, w).count, this->x(i, w).count));
     }
-    static int64_t packed_strip_cost(int64_t cells) { return 10 * cells; }
+    static int64_t packed_strip_cost(int64_t cells) { return estimated_product(10, cells); }
 };
 
 template <class T>

@@ -1,6 +1,9 @@
 #include "run.h"
 
 #include "pooling.h"
+#if defined(FASTROI_CHECK_PLANS)
+#include "plan_check.h"
+#endif
 
 namespace fastroi {
 
@@ -33,6 +36,9 @@ void run(const MaskPart& masks, const Job& job) { pool_masks(masks, job); }
 }  // namespace
 
 void pool(const PlanPart& part, const Job& job) {
+#if defined(FASTROI_CHECK_PLANS)
+    require_sound_plan(part, job);
+#endif
     std::visit([&](const auto& reduction) { run(reduction, job); }, part);
 }
 

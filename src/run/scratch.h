@@ -19,6 +19,7 @@ public:
     ~Scratch() { std::free(memory_); }
 
     unsigned char* reserve(int64_t bytes) {
+        if (bytes > INT64_MAX - page) return nullptr;
         if (bytes > size_) {
             std::free(memory_);
             size_ = round_up(bytes, page);

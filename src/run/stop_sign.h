@@ -5,7 +5,7 @@
 #include <atomic>
 #include <chrono>
 
-#include "../refusal.h"
+#include "../size.h"
 #include "scratch.h"
 
 namespace fastroi {
@@ -25,7 +25,7 @@ public:
     // Called by each thread after `cells` more cells; only thread 0 polls.
     void worked(int thread, int64_t cells) {
         if (thread != 0 || !cancel_) return;
-        cells_ += cells;
+        cells_ = estimated_sum(cells_, cells);
         if (cells_ < cells_between_polls) return;
         cells_ = 0;
         poll();

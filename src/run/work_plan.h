@@ -9,7 +9,7 @@
 
 #include "range_tables.h"
 #include "reductions.h"
-#include "../refusal.h"
+#include "../size.h"
 #include "scratch.h"
 #include "../threads.h"
 #include "tiles.h"
@@ -93,6 +93,11 @@ public:
     int64_t bins_per_roi() const { return job.out.rows * job.out.columns; }
     int64_t touched_cells(int64_t roi, const ChannelWindow& w) const {
         return length(reduction.y(roi, w).hull) * length(reduction.x(roi, w).hull);
+    }
+
+    // What a RoI reads and writes of so many blocks.
+    int64_t cells_of_roi(int64_t roi, const ChannelWindow& w, int64_t block_count) const {
+        return estimated_product(estimated_sum(touched_cells(roi, w), bins_per_roi()), block_count);
     }
 
     // RoIs of order[first..end) whose bins are not done in one visit to a table.

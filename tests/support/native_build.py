@@ -19,7 +19,8 @@ SANITIZED = (
     "-O1",
     "-fsanitize=address,undefined,float-cast-overflow",
     "-fno-sanitize-recover=all",
-)  # flags of a compilation
+    "-DFASTROI_CHECK_PLANS",
+)  # flags of a compilation: every index of every plan is looked at, too
 
 
 def setup_tables(machine=None):

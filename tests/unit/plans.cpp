@@ -102,7 +102,8 @@ Range random_range(Random& random, int32_t extent) {
 void check_range_axis(Random& random) {
     std::vector<Range> cells((size_t)random.between(1, 12)), bins(cells.size());
     for (Range& r : cells) r = random_range(random, 100);
-    const RangeAxis axis = range_axis((int64_t)cells.size(), [&](int64_t p) { return cells[p]; }, bins.data());
+    Pace pace;
+    const RangeAxis axis = range_axis((int64_t)cells.size(), [&](int64_t p) { return cells[p]; }, bins.data(), pace);
     CHECK_THAT(axis.count, ==, (int64_t)cells.size());
     CHECK(axis.bins == bins.data());
     int64_t longest = 0, start = 1000, end = -1;
@@ -386,7 +387,8 @@ void check_run_cover(Random& random) {
     std::vector<Range> bins((size_t)random.between(1, 12));
     for (Range& r : bins) r = random_range(random, random.one_in(2) ? extent : 1 + extent / 8);
     std::vector<Range> kept(bins.size());
-    const RangeAxis axis = range_axis((int64_t)bins.size(), [&](int64_t p) { return bins[p]; }, kept.data());
+    Pace pace;
+    const RangeAxis axis = range_axis((int64_t)bins.size(), [&](int64_t p) { return bins[p]; }, kept.data(), pace);
     const Range window = random.one_in(2) ? axis.hull : random_range(random, extent);
     const int limit = (int)random.below(9);
     struct Group {

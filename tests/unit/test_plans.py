@@ -1,4 +1,4 @@
-"""What plans are made of, what a call decides, plans that are kept: plans.cpp, work_plans.cpp, kept_plans.cpp."""
+"""What plans are made of, what a call decides, plans that are kept, what no input may do: the programs beside this file."""
 
 import subprocess
 
@@ -40,7 +40,11 @@ def test_kept_plans_run_on_other_maps():
     assert printed("kept_plans") == list(OPERATORS)
 
 
-@pytest.mark.parametrize("program", ["plans", "work_plans", "kept_plans"])
+def test_no_input_goes_beyond_its_limits():
+    assert printed("limits") == ["limits"]
+
+
+@pytest.mark.parametrize("program", ["plans", "work_plans", "kept_plans", "limits"])
 def test_unknown_arguments_are_refused(program):
     done = subprocess.run([unit_program(program), "--sed=1"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
@@ -52,3 +56,4 @@ def test_sanitizers_report_nothing():
     printed("plans", "--trials=1000", flags=SANITIZED)
     check_work_plans("--trials=500", flags=SANITIZED)
     printed("kept_plans", "--trials=200", flags=SANITIZED)
+    printed("limits", "--trials=20", flags=SANITIZED)

@@ -17,8 +17,7 @@ inline void Pooling<T, Reduction>::process_rois(const ImageRois& rois, const Wor
                 process_roi(work_.blocks[b], rois, work_.order[i],
                             rois.access == Access::direct ? tile_in_place(work_.blocks[b], rois) : packed, buffers);
         }
-        stop_.worked(thread, (work_.touched_cells(work_.order[i], work_.window(rois)) + work_.bins_per_roi()) *
-                                 (item.end_block - item.first_block));
+        stop_.worked(thread, work_.cells_of_roi(work_.order[i], work_.window(rois), item.end_block - item.first_block));
     }
 }
 

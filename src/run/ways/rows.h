@@ -30,8 +30,7 @@ inline void Pooling<T, Reduction>::stream_rows(const ImageRois& rois, const Work
             out_port(work_.blocks[0])
                 .stream(buffers.rows, out + p * job_.out.row_stride, (end - p) * work_.bin_row_bytes() / number);
         }
-        stop_.worked(thread,
-                     (work_.touched_cells(work_.order[i], w) + work_.bins_per_roi()) * (int64_t)work_.blocks.size());
+        stop_.worked(thread, work_.cells_of_roi(work_.order[i], w, (int64_t)work_.blocks.size()));
     }
 }
 

@@ -11,10 +11,11 @@ inline bool WorkPlan<T, Reduction>::strips_pay() const {
     if (order.empty() || job.windows.size() > 1 || job.out.rows * job.out.columns > max_strip_bins) return false;
     int64_t in_one_piece = 0, in_strips = 0;
     for (int64_t i : order) {
-        in_one_piece += reduction.direct_cost(i, job.windows[0]);
-        in_strips += reduction.strip_cost(i, job.windows[0]);
+        in_one_piece = estimated_sum(in_one_piece, reduction.direct_cost(i, job.windows[0]));
+        in_strips = estimated_sum(in_strips, reduction.strip_cost(i, job.windows[0]));
     }
-    for (const ImageRois& rois : images) in_strips += Reduction::packed_strip_cost(rois.hull_cells());
+    for (const ImageRois& rois : images)
+        in_strips = estimated_sum(in_strips, Reduction::packed_strip_cost(rois.hull_cells()));
     return in_one_piece > in_strips || !rois_fit();
 }
 
@@ -22,7 +23,7 @@ inline bool WorkPlan<T, Reduction>::strips_pay() const {
 template <class T, class Reduction>
 inline bool WorkPlan<T, Reduction>::rois_fit() const {
     const auto fits = [&](int64_t rows, int64_t columns) {
-        return (columns + (direct ? 0 : rows * columns)) * scan_block_bytes <= scan_limit;
+        return estimated_product(columns + (direct ? 0 : rows * columns), scan_block_bytes) <= scan_limit;
     };
     const auto all_fit = [&](const ImageRois& rois) { return fits(length(rois.rows), rois.widest); };
     if (std::all_of(images.begin(), images.end(), all_fit)) return true;
@@ -75,15 +76,16 @@ inline void WorkPlan<T, Reduction>::choose_access(ImageRois& rois) {
 template <class T, class Reduction>
 inline Access WorkPlan<T, Reduction>::scan_access(const ImageRois& rois, int64_t block_bytes) const {
     if (direct) return Access::direct;
-    const bool map_is_large =
-        packed_roi_cells(rois) < rois.hull_cells() || (rois.hull_cells() + rois.widest) * block_bytes > scan_limit;
+    const bool map_is_large = packed_roi_cells(rois) < rois.hull_cells() ||
+                              estimated_product(rois.hull_cells() + rois.widest, block_bytes) > scan_limit;
     return map_is_large ? Access::packed_roi : Access::packed_map;
 }
 
 // What packing for each RoI costs, in cells of a map that is packed once.
 template <class T, class Reduction>
 inline int64_t WorkPlan<T, Reduction>::packed_roi_cells(const ImageRois& rois) {
-    return packed_roi_cost * (rois.touched_cells + packed_roi_start * (rois.end - rois.first));
+    return estimated_product(packed_roi_cost,
+                             estimated_sum(rois.touched_cells, packed_roi_start * (rois.end - rois.first)));
 }
 
 }  // namespace fastroi

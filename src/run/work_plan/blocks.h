@@ -25,7 +25,7 @@ template <class T, class Reduction>
 inline bool WorkPlan<T, Reduction>::wide_blocks_fit(int64_t lanes) const {
     int64_t cells = 0;
     for (const ImageRois& rois : images) cells = std::max(cells, rois.hull_cells());
-    return job.out.channels >= lanes && cells * lanes * number <= cached_block_bytes;
+    return job.out.channels >= lanes && estimated_product(cells, lanes * number) <= cached_block_bytes;
 }
 
 }  // namespace fastroi

@@ -48,7 +48,7 @@ inline void WorkPlan<T, Reduction>::touch_windows(int64_t image, int64_t roi) {
         if (is_empty(rows) || is_empty(columns)) continue;
         rois.rows = hull_of(rois.rows, rows);
         rois.columns = hull_of(rois.columns, columns);
-        rois.touched_cells += length(rows) * length(columns);
+        rois.touched_cells = estimated_sum(rois.touched_cells, length(rows) * length(columns));
     }
 }
 

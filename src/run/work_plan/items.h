@@ -7,16 +7,18 @@ namespace fastroi {
 // Bytes that the RoIs of a work item share: of the map in place, or of a packed block.
 template <class T, class Reduction>
 inline int64_t WorkPlan<T, Reduction>::shared_bytes(const ImageRois& rois) const {
-    if (rois.access == Access::direct) return rois.hull_cells() * job.out.channels * map_item;
-    return rois.access == Access::packed_map ? rois.hull_cells() * block_bytes() : 0;
+    if (rois.access == Access::direct)
+        return estimated_product(rois.hull_cells(), estimated_product(job.out.channels, map_item));
+    return rois.access == Access::packed_map ? estimated_product(rois.hull_cells(), block_bytes()) : 0;
 }
 
 template <class T, class Reduction>
 inline void WorkPlan<T, Reduction>::choose_threads() {
     int64_t touched = 0;
-    for (const ImageRois& rois : images) touched += rois.touched_cells;
+    for (const ImageRois& rois : images) touched = estimated_sum(touched, rois.touched_cells);
     const int64_t written = (int64_t)order.size() * bins_per_roi();
-    const int64_t bytes = (touched * map_item + written * out_item) * job.out.channels;
+    const int64_t bytes = estimated_product(
+        estimated_sum(estimated_product(touched, map_item), estimated_product(written, out_item)), job.out.channels);
     threads = usable_threads((int)std::min<int64_t>(job.execution.threads, 1 + bytes / bytes_per_thread));
 }
 
@@ -32,13 +34,17 @@ inline void WorkPlan<T, Reduction>::cut_image(int64_t index) {
         rois.access == Access::packed_map || rois.access == Access::strips || rois.access == Access::tables;
     int64_t chunks = threads == 1 ? 1 : std::min(count, shared ? (wanted + block_count - 1) / block_count : 4 * wanted);
     if (shared)
-        chunks = std::min(chunks,
-                          std::max(1 + cells_read(rois) / (2 * rois.hull_cells() + 1), chunks_for_idle_threads(rois)));
+        chunks =
+            std::min(chunks, std::max(1 + cells_read(rois) / estimated_sum(estimated_product(2, rois.hull_cells()), 1),
+                                      chunks_for_idle_threads(rois)));
     const int64_t waiting = rois.access == Access::strips   ? count
                             : rois.access == Access::tables ? waiting_rois(rois.first, rois.end)
                                                             : 0;
-    chunks = std::max(chunks, 1 + waiting * bins_per_roi() * block_bytes() / strip_bins_limit);
-    if (windows > 1) chunks = std::max(chunks, 1 + count * bins_of_window_row(rois) * block_bytes() / strip_bins_limit);
+    const auto chunks_of_bins = [&](int64_t bins) {
+        return 1 + estimated_product(bins, block_bytes()) / strip_bins_limit;
+    };
+    chunks = std::max(chunks, chunks_of_bins(waiting * bins_per_roi()));
+    if (windows > 1) chunks = std::max(chunks, chunks_of_bins(count * bins_of_window_row(rois)));
     const int64_t blocks_per_item = shared || count < wanted ? 1 : block_count;
     for (int64_t b = 0; b < block_count; b += blocks_per_item)
         for (int64_t chunk = 0; chunk < chunks; chunk++)
@@ -77,7 +83,8 @@ inline int64_t WorkPlan<T, Reduction>::chunks_for_idle_threads(const ImageRois& 
 // By all RoIs of an image: out of tables, at most four a bin.
 template <class T, class Reduction>
 inline int64_t WorkPlan<T, Reduction>::cells_read(const ImageRois& rois) const {
-    return rois.access == Access::tables ? 4 * (rois.end - rois.first) * bins_per_roi() : rois.touched_cells;
+    return rois.access == Access::tables ? estimated_product(4, (rois.end - rois.first) * bins_per_roi())
+                                         : rois.touched_cells;
 }
 
 // Windows of a row join into one item, so that planes are written by rows of bins and not value by value, as long as that

@@ -15,7 +15,8 @@ inline void WorkPlan<T, Reduction>::plan_scratch() {
             packed_cells = std::max(packed_cells, length(rois.rows) * strip_width(rois));
             column_cells = std::max(column_cells, job.out.rows * strip_width(rois));
         }
-        if (rois.access == Access::tables) packed_cells = std::max(packed_cells, 2 * table_cells(rois));
+        if (rois.access == Access::tables)
+            packed_cells = std::max(packed_cells, product(2, table_cells(rois), "features"));
         if (rois.access != Access::packed_roi) continue;
         for (int64_t i = rois.first; i < rois.end; i++)
             packed_cells = std::max(
@@ -29,19 +30,23 @@ inline void WorkPlan<T, Reduction>::plan_scratch() {
         for (const WorkItem& item : items)
             rois_of_bins = std::max(rois_of_bins, 1 + waiting_rois(item.first, item.end));
     }
-    const int64_t bins = product(bin_rows, job.out.columns, "output_size");
-    scratch.packed = round_up(product(packed_cells, block_bytes(), "features"));
-    scratch.columns = round_up(product(column_cells, block_bytes(), "features") + column_scratch_bytes);
-    int64_t waiting_bins = product(rois_of_bins, bins, "output_size");
+    const Size bins = Size(bin_rows, "output_size") * job.out.columns;
+    const auto bytes = [](Size size) { return size.rounded_up(cache_line).count(); };
+    scratch.packed = bytes(Size(packed_cells, "features") * block_bytes());
+    scratch.columns = bytes(Size(column_cells, "features") * block_bytes() + column_scratch_bytes);
+    int64_t waiting_bins = (bins * rois_of_bins).count();
     for (const WorkItem& item : items) {
         const int64_t rois = item.windows > 1 ? item.end - item.first : 0;
-        waiting_bins = std::max(waiting_bins, rois * bins_of_window_row(images[item.image_rois]));
+        waiting_bins =
+            std::max(waiting_bins, product(bins_of_window_row(images[item.image_rois]), rois, "output_size"));
     }
-    scratch.bins = round_up(product(waiting_bins + block_lanes, block_bytes(), "output_size"));
-    scratch.staging = round_up(product(bins + block_lanes, block_bytes(), "output_size"));
-    scratch.offsets = argmax ? round_up(product(bins * block_lanes, 8, "output_size")) : 0;
-    scratch.rows = streams_rows() ? round_up(streamed_rows() * bin_row_bytes()) : 0;
-    scratch.total = scratch.packed + scratch.columns + scratch.bins + scratch.staging + scratch.rows + scratch.offsets;
+    scratch.bins = bytes((Size(waiting_bins, "output_size") + block_lanes) * block_bytes());
+    scratch.staging = bytes((bins + block_lanes) * block_bytes());
+    scratch.offsets = argmax ? bytes(bins * block_lanes * sizeof(int64_t)) : 0;
+    scratch.rows = streams_rows() ? bytes(Size(streamed_rows(), "output_size") * bin_row_bytes()) : 0;
+    const Size total = Size(scratch.packed, "features") + scratch.columns + scratch.bins + scratch.staging +
+                       scratch.rows + scratch.offsets;
+    scratch.total = total.count();
 }
 
 template <class T, class Reduction>
