@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "../threads.h"
+#include "listed_cells.h"
 #include "scratch.h"
 #include "stop_sign.h"
 #include "work_plan.h"
@@ -84,12 +85,15 @@ private:
     const Port<T>& map_port(const ChannelBlock<T>& block) const { return block.kernels->port(work_.map_element); }
     const Port<T>& out_port(const ChannelBlock<T>& block) const { return block.kernels->port(work_.out_element); }
 
+    PlanarBlock planes_of(const ChannelBlock<T>& block, const ImageRois& rois) const {
+        const Tensor& map = work_.map_of(rois);
+        return {first_cell(block, rois), work_.window(rois).step * map.channel_stride, map.row_stride,
+                map.column_stride, block.channels};
+    }
+
     // Packs part of the map. The origin is where cell (0, 0) would lie: kernels address cells by their place on the whole map.
     MapTile pack(const ChannelBlock<T>& block, const ImageRois& rois, Range rows, Range columns, T* dst) const {
-        const Tensor& map = work_.map_of(rois);
-        const PlanarBlock planes{first_cell(block, rois), work_.window(rois).step * map.channel_stride, map.row_stride,
-                                 map.column_stride, block.channels};
-        map_port(block).pack(planes, rows, columns, dst);
+        map_port(block).pack(planes_of(block, rois), rows, columns, dst);
         return packed_tile(block, rows, columns, dst);
     }
 
@@ -136,6 +140,10 @@ private:
     void process_rois(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, int thread);
     void process_roi(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi, const MapTile& map,
                      const Buffers& buffers);
+    void process_listed_cells(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi, const Buffers& buffers);
+    template <class Axis>
+    MapTile pack_listed(const ChannelBlock<T>& block, const ImageRois& rois, ListedCells<Axis>& cells, const Axis& y,
+                        const Axis& x, T* dst) const;
     bool has_whole_bins(const ImageRois& rois, const WorkItem& item) const;
     bool sum_whole_bins(const ImageRois& rois, const WorkItem& item, int64_t roi) const;
     template <class Axis>

@@ -64,6 +64,55 @@ Range rows_of_bins(const GatherAxis<T>& y, int64_t first_bin, int64_t end_bin) {
     return hull;
 }
 
+// Cells of the map that a RoI reads: ranges leave none out of their hull, samples and taps may.
+inline int64_t listed_cells(const RangeAxis& y, const RangeAxis& x) {
+    return is_empty(y.hull) || is_empty(x.hull) ? 0 : length(y.hull) * length(x.hull);
+}
+template <class T>
+int64_t listed_cells(const TapAxis<T>& y, const TapAxis<T>& x) {
+    return y.cell_count * x.cell_count;
+}
+template <class T>
+int64_t listed_cells(const SampleAxis<T>& y, const SampleAxis<T>& x) {
+    return y.cell_count * x.cell_count;
+}
+template <class T>
+int64_t listed_cells(const GatherAxis<T>& y, const GatherAxis<T>&) {
+    return y.first[y.count * y.columns] - y.first[0];
+}
+
+// Columns of the map that a RoI scans.
+inline int64_t listed_columns(const RangeAxis& x) { return length(x.hull); }
+template <class T>
+int64_t listed_columns(const TapAxis<T>& x) {
+    return x.cell_count;
+}
+template <class T>
+int64_t listed_columns(const SampleAxis<T>& x) {
+    return x.cell_count;
+}
+template <class T>
+int64_t listed_columns(const GatherAxis<T>&) {
+    return 0;
+}
+
+// Cells that bin rows [first_bin, end_bin) list, or more.
+inline int64_t listed_cells_of_bins(const RangeAxis& y, const RangeAxis& x, int64_t first_bin, int64_t end_bin) {
+    return length(rows_of_bins(y, first_bin, end_bin)) * length(x.hull);
+}
+template <class T>
+int64_t listed_cells_of_bins(const TapAxis<T>& y, const TapAxis<T>& x, int64_t first_bin, int64_t end_bin) {
+    return std::min<int64_t>(y.cell_count, y.first[end_bin] - y.first[first_bin]) * x.cell_count;
+}
+template <class T>
+int64_t listed_cells_of_bins(const SampleAxis<T>& y, const SampleAxis<T>& x, int64_t first_bin, int64_t end_bin) {
+    return std::min<int64_t>(y.cell_count, 2 * (int64_t)(y.first[end_bin] - y.first[first_bin])) * x.cell_count;
+}
+template <class T>
+int64_t listed_cells_of_bins(const GatherAxis<T>& y, const GatherAxis<T>&, int64_t first_bin, int64_t end_bin) {
+    return y.first[end_bin * y.columns] - y.first[first_bin * y.columns];
+}
+
 inline RangeAxis bins_of(RangeAxis axis, int64_t first_bin, int64_t end_bin) {
     axis.bins += first_bin;
     axis.count = end_bin - first_bin;
@@ -97,6 +146,7 @@ struct MaxOverRanges : Planned<RangePlan> {
     using Element = T;
     int64_t map_columns;
 
+    static constexpr bool scans_columns = true;
     static constexpr bool strips = false;
     static constexpr bool tables = true;
 
@@ -114,6 +164,7 @@ struct MaxOverRanges : Planned<RangePlan> {
 template <class T>
 struct MeanOverRanges : Planned<RangePlan> {
     using Element = T;
+    static constexpr bool scans_columns = false;
     static constexpr bool strips = false;
     static constexpr bool tables = false;
 
@@ -138,6 +189,7 @@ struct SumOverTaps : Planned<TapPlan<T>> {
     using Element = T;
     T outside;
 
+    static constexpr bool scans_columns = true;
     static constexpr bool strips = true;
     static constexpr bool tables = false;
 
@@ -184,6 +236,7 @@ struct MaxOverSamples : Planned<SamplePlan<T>> {
     using Element = T;
     SampleMaximum mode;
 
+    static constexpr bool scans_columns = true;
     static constexpr bool strips = false;
     static constexpr bool tables = false;
 
@@ -196,6 +249,7 @@ struct MaxOverSamples : Planned<SamplePlan<T>> {
 template <class T>
 struct SumOverCells : Planned<GatherPlan<T>> {
     using Element = T;
+    static constexpr bool scans_columns = false;
     static constexpr bool strips = false;
     static constexpr bool tables = false;
 

@@ -61,7 +61,8 @@ struct ImageRois {
     int64_t image, window, first, end;
     Range rows, columns;
     int64_t touched_cells;  // summed over the RoIs
-    int64_t widest;         // columns, of one RoI
+    int64_t widest;         // columns from the first to the last, of one RoI
+    int64_t most_scanned;   // columns that a scan of one RoI keeps, where no map is packed
     Access access;
 
     int64_t hull_cells() const { return length(rows) * length(columns); }

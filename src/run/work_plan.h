@@ -23,6 +23,8 @@ constexpr int64_t stream_threshold = 12 << 20;   // outputs larger than this byp
 constexpr int64_t cached_block_bytes = 512 << 10;
 constexpr int64_t packed_roi_cost = 3;      // a cell packed for one RoI against one packed for all: short rows
 constexpr int64_t packed_roi_start = 16;    // cells that starting to pack for a RoI costs
+constexpr int64_t scattered_cell_cost = 2;  // a cell of a list against one of a whole row
+constexpr int64_t longest_scan = 4096;      // columns
 constexpr int64_t bins_limit = 64 << 10;    // bytes of bins per thread before they are unpacked
 constexpr int64_t strip_bytes = 512 << 10;  // a strip stays in the second-level cache
 constexpr int64_t strip_bins_limit =
@@ -51,6 +53,7 @@ public:
           argmax(job_of_call.argmax.data != nullptr),
           map_element(job.map_element.value_or(own_element<T>)),
           out_element(job.out_element.value_or(own_element<T>)) {
+        direct = reads_maps_in_place();
         order_by_image(rois);
         list_images();
         touch_cells();
@@ -91,8 +94,21 @@ public:
     const ChannelWindow& window(const ImageRois& rois) const { return job.windows[rois.window]; }
     const Tensor& map_of(const ImageRois& rois) const { return job.maps[rois.image / job.maps[0].images]; }
     int64_t bins_per_roi() const { return job.out.rows * job.out.columns; }
-    int64_t touched_cells(int64_t roi, const ChannelWindow& w) const {
+    int64_t hull_cells(int64_t roi, const ChannelWindow& w) const {
         return length(reduction.y(roi, w).hull) * length(reduction.x(roi, w).hull);
+    }
+    // What reading a RoI costs, in cells of its hull that are read one after the other.
+    int64_t touched_cells(int64_t roi, const ChannelWindow& w) const {
+        return std::min(hull_cells(roi, w),
+                        estimated_product(scattered_cell_cost, listed_cells(reduction.y(roi, w), reduction.x(roi, w))));
+    }
+    // Whether so much of the hull is left out that the RoI's cells are better packed by themselves.
+    bool is_sparse(int64_t roi, const ChannelWindow& w) const { return touched_cells(roi, w) < hull_cells(roi, w); }
+    // Where no map is packed: whether the cells of a RoI are packed without those between. A scan in place does without, as long
+    // as the columns that it keeps, from the first to the last, are few.
+    bool packs_listed_cells(int64_t roi, const ChannelWindow& w) const {
+        if (!is_sparse(roi, w)) return false;
+        return !direct || (Reduction::scans_columns && length(reduction.x(roi, w).hull) > longest_scan);
     }
 
     // What a RoI reads and writes of so many blocks.
@@ -148,6 +164,7 @@ private:
     void sort_by_row(const ImageRois& rois);
 
     // work_plan/blocks.h
+    bool reads_maps_in_place() const;
     void choose_blocks();
     bool wide_blocks_fit(int64_t lanes) const;
 
@@ -176,6 +193,8 @@ private:
     // work_plan/memory.h
     void plan_scratch();
     int64_t table_cells(const ImageRois& rois) const;
+    int64_t packed_cells(int64_t roi, const ChannelWindow& w) const;
+    int64_t scanned_columns(int64_t roi, const ChannelWindow& w) const;
     int64_t tallest_rows(int64_t roi, const ChannelWindow& w) const;
 
     TableChoice table_choice{};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../../src/kernels/dispatch.h"
+#include "../../src/run/listed_cells.h"
 #include "../../src/run/work_plan.h"
 #include "check.h"
 
@@ -14,6 +15,11 @@ namespace unit {
 namespace {
 
 using namespace fastroi;
+
+// What the trials came across: each of it at least once.
+struct Seen {
+    int64_t accesses[5] = {}, window_rows = 0, streamed = 0, listed = 0;
+} seen;
 
 // --- jobs --------------------------------------------------------------------------------------------------------------
 
@@ -273,6 +279,41 @@ int64_t widest_block(const WorkPlan<T, Reduction>& work) {
     return lanes * (int64_t)sizeof(T);
 }
 
+// Axes that name no column of the map twice: what listed cells are renumbered to.
+template <class Axis>
+int64_t cells_after_packing(const Axis& y, const Axis& x) {
+    if constexpr (std::is_same_v<Axis, RangeAxis>) {
+        return listed_cells(y, x);
+    } else {
+        ListedCells<Axis> cells;
+        cells.renumber(y, x);
+        int64_t packed = 0;
+        cells.each_run([&](int32_t row, Range columns, int64_t packed_row, int64_t packed_column) {
+            CHECK(row >= 0 && columns.start >= 0 && length(columns) > 0);
+            CHECK_THAT(packed, ==, packed_row * cells.columns() + packed_column);
+            packed += length(columns);
+        });
+        return packed;
+    }
+}
+
+// Where no map is packed: what the RoI packs, some bin rows at a time, and the columns that it scans.
+template <class Work>
+void check_scratch_of_roi(const Work& work, int64_t roi, const ImageRois& rois, int64_t block) {
+    const auto& y = work.reduction.y(roi, work.window(rois));
+    const auto& x = work.reduction.x(roi, work.window(rois));
+    const bool listed = work.packs_listed_cells(roi, work.window(rois));
+    seen.listed += listed;
+    CHECK_THAT((listed ? listed_columns(x) : length(x.hull)) * block + column_scratch_bytes, <=, work.scratch.columns);
+    if (!listed && rois.access == Access::direct) return;
+    for (int64_t p = 0; p < y.count; p += work.bin_rows) {
+        const int64_t end = std::min(p + work.bin_rows, y.count);
+        const Range rows = work.bin_rows >= y.count ? y.hull : rows_of_bins(y, p, end);
+        const int64_t cells = listed ? cells_after_packing(bins_of(y, p, end), x) : length(rows) * length(x.hull);
+        CHECK_THAT(cells * block, <=, work.scratch.packed);
+    }
+}
+
 // What run.cpp will pack and keep fits into its part of the scratch; `capped`: jobs of which no RoI may take more than the cap.
 template <class Work>
 void check_scratch(const Work& work, bool capped) {
@@ -295,17 +336,10 @@ void check_scratch(const Work& work, bool capped) {
             CHECK_THAT((1 + work.waiting_rois(item.first, item.end)) * bins * block, <=, s.bins);
             continue;
         }
-        CHECK_THAT(rois.widest * block + column_scratch_bytes, <=, s.columns);
+        if (rois.access == Access::packed_map) CHECK_THAT(rois.widest * block + column_scratch_bytes, <=, s.columns);
         CHECK_THAT(work.bin_rows * work.job.out.columns * block, <=, s.staging);
-        for (int64_t i = item.first; i < item.end && rois.access == Access::packed_roi; i++)
-            for (int64_t p = 0, count = work.reduction.y(work.order[i], work.window(rois)).count; p < count;
-                 p += work.bin_rows) {
-                const auto& y = work.reduction.y(work.order[i], work.window(rois));
-                const Range rows =
-                    work.bin_rows >= count ? y.hull : rows_of_bins(y, p, std::min(p + work.bin_rows, count));
-                CHECK_THAT(length(rows) * length(work.reduction.x(work.order[i], work.window(rois)).hull) * block, <=,
-                           s.packed);
-            }
+        for (int64_t i = item.first; i < item.end && rois.access != Access::packed_map; i++)
+            check_scratch_of_roi(work, work.order[i], rois, block);
     }
 }
 
@@ -384,9 +418,6 @@ void check_tables(const Work& work, int64_t image) {
 
 // --- all of it ---------------------------------------------------------------------------------------------------------
 
-struct Seen {
-    int64_t accesses[5] = {}, window_rows = 0, streamed = 0;
-} seen;
 
 template <class T, class Reduction>
 void check_work(const Reduction& reduction, RandomJob& j, bool argmax, Part part) {
@@ -470,4 +501,5 @@ int main(int count, char** arguments) {
     const char* const names[] = {"direct", "packed_map", "packed_roi", "strips", "tables"};
     for (int i = 0; i < 5; i++) printf("%s %lld\n", names[i], (long long)unit::seen.accesses[i]);
     printf("window_rows %lld\nstreamed %lld\n", (long long)unit::seen.window_rows, (long long)unit::seen.streamed);
+    printf("listed %lld\n", (long long)unit::seen.listed);
 }

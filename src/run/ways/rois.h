@@ -50,6 +50,8 @@ template <class T, class Reduction>
 inline void Pooling<T, Reduction>::process_roi(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi,
                                                const MapTile& map, const Buffers& buffers) {
     const ChannelWindow& w = work_.window(rois);
+    if (rois.access != Access::packed_map && work_.packs_listed_cells(roi, w))
+        return process_listed_cells(block, rois, roi, buffers);
     const auto& y = reduction_.y(roi, w);
     const auto& x = reduction_.x(roi, w);
     unsigned char* const out = first_output(block, rois, roi, job_.out);
@@ -69,6 +71,51 @@ inline void Pooling<T, Reduction>::process_roi(const ChannelBlock<T>& block, con
         if (!in_place) unpack(block, bins, end - p, x.count, out + p * job_.out.row_stride, buffers.staging);
         if (argmax_.data) write_argmax(block, rois, tile, roi, p, group, x, bins, buffers.offsets);
     }
+}
+
+// The RoI's cells are few among those of its hull: they are packed by themselves, some bin rows' at a time.
+template <class T, class Reduction>
+inline void Pooling<T, Reduction>::process_listed_cells(const ChannelBlock<T>& block, const ImageRois& rois,
+                                                        int64_t roi, const Buffers& buffers) {
+    using Axis = std::decay_t<decltype(reduction_.y(roi, work_.window(rois)))>;
+    if constexpr (!std::is_same_v<Axis, RangeAxis>) {
+        const ChannelWindow& w = work_.window(rois);
+        const Axis& y = reduction_.y(roi, w);
+        const Axis& x = reduction_.x(roi, w);
+        unsigned char* const out = first_output(block, rois, roi, job_.out);
+        ListedCells<Axis> cells;
+        for (int64_t p = 0; p < y.count; p += work_.bin_rows) {
+            const int64_t end = std::min(p + work_.bin_rows, y.count);
+            const MapTile tile = pack_listed(block, rois, cells, bins_of(y, p, end), x, buffers.packed);
+            const BinTile bins = dense_bins(block, x.count, buffers.bins);
+            reduction_.reduce(*block.kernels, tile, cells.y, cells.x, bins, buffers.columns);
+            unpack(block, bins, end - p, x.count, out + p * job_.out.row_stride, buffers.staging);
+        }
+    }
+}
+
+// Cells that lie apart miss caches and page tables: asked for without waiting, they come twice as fast. A prefetch would be dropped
+// where the page table misses.
+inline void touch(const PlanarBlock& planes, int64_t row, int64_t column) {
+    const unsigned char* const cell = planes.data + row * planes.row_stride + column * planes.column_stride;
+    for (int64_t c = 0; c < planes.channels; c++)
+        (void)*static_cast<const volatile unsigned char*>(cell + c * planes.channel_stride);
+}
+
+template <class T, class Reduction>
+template <class Axis>
+inline MapTile Pooling<T, Reduction>::pack_listed(const ChannelBlock<T>& block, const ImageRois& rois,
+                                                  ListedCells<Axis>& cells, const Axis& y, const Axis& x,
+                                                  T* dst) const {
+    const PlanarBlock planes = planes_of(block, rois);
+    const auto pack = map_port(block).pack;
+    cells.renumber(y, x);
+    const int64_t width = cells.columns(), lanes = block.kernels->lanes;
+    cells.each_run([&](int32_t row, Range columns, int64_t, int64_t) { touch(planes, row, columns.start); });
+    cells.each_run([&](int32_t row, Range columns, int64_t packed_row, int64_t packed_column) {
+        pack(planes, {row, row + 1}, columns, dst + (packed_row * width + packed_column) * lanes);
+    });
+    return packed_tile(block, {0, 1}, {0, (int32_t)width}, dst);
 }
 
 template <class T, class Reduction>

@@ -22,14 +22,16 @@ inline bool WorkPlan<T, Reduction>::strips_pay() const {
 // Whether every RoI can be scanned in one piece: its cells, where they are packed, and a row of reduced columns.
 template <class T, class Reduction>
 inline bool WorkPlan<T, Reduction>::rois_fit() const {
-    const auto fits = [&](int64_t rows, int64_t columns) {
-        return estimated_product(columns + (direct ? 0 : rows * columns), scan_block_bytes) <= scan_limit;
+    const auto fits = [&](int64_t columns, int64_t packed) {
+        return estimated_product(estimated_sum(columns, packed), scan_block_bytes) <= scan_limit;
     };
-    const auto all_fit = [&](const ImageRois& rois) { return fits(length(rois.rows), rois.widest); };
-    if (std::all_of(images.begin(), images.end(), all_fit)) return true;
+    const auto map_fits = [&](const ImageRois& rois) { return fits(rois.widest, rois.hull_cells()); };
+    if (!direct && std::all_of(images.begin(), images.end(), map_fits)) return true;
     const ChannelWindow& w = job.windows[0];
-    return std::all_of(order.begin(), order.end(),
-                       [&](int64_t i) { return fits(length(reduction.y(i, w).hull), length(reduction.x(i, w).hull)); });
+    return std::all_of(order.begin(), order.end(), [&](int64_t i) {
+        const int64_t listed = listed_cells(reduction.y(i, w), reduction.x(i, w));
+        return fits(scanned_columns(i, w), packs_listed_cells(i, w) ? listed : direct ? 0 : hull_cells(i, w));
+    });
 }
 
 template <class T, class Reduction>

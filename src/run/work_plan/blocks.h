@@ -5,10 +5,14 @@
 namespace fastroi {
 
 template <class T, class Reduction>
+inline bool WorkPlan<T, Reduction>::reads_maps_in_place() const {
+    if (job.out.channels < widths(*job.execution.kernels)[0].lanes || job.windows[0].step != 1) return false;
+    return std::all_of(job.maps.begin(), job.maps.end(), [&](const Tensor& map) { return is_read_in_place(map); });
+}
+
+template <class T, class Reduction>
 inline void WorkPlan<T, Reduction>::choose_blocks() {
     const KernelTable& table = *job.execution.kernels;
-    direct = job.out.channels >= widths(table)[0].lanes;
-    for (const Tensor& map : job.maps) direct = direct && is_read_in_place(map) && job.windows[0].step == 1;
     scan_block_bytes = widths(table)[direct ? table.direct_width : table.packed_width].lanes * number;
     if constexpr (Reduction::strips) use_strips = strips_pay();
     if constexpr (Reduction::tables) choose_tables(table);

@@ -19,7 +19,7 @@ inline void WorkPlan<T, Reduction>::list_images() {
     for (int64_t i = 0; i < (int64_t)order.size(); i++) {
         const int64_t image = reduction.image(order[i]);
         if (i == 0 || images.back().image != image)
-            images.push_back({image, 0, i, i, {0, 0}, {0, 0}, 0, 0, Access::direct});
+            images.push_back({image, 0, i, i, {0, 0}, {0, 0}, 0, 0, 0, Access::direct});
         images.back().end = i + 1;
     }
     images_per_window = (int64_t)images.size();
@@ -45,10 +45,11 @@ inline void WorkPlan<T, Reduction>::touch_windows(int64_t image, int64_t roi) {
         const Range columns = reduction.x(roi, job.windows[w]).hull;
         ImageRois& rois = images[w * images_per_window + image];
         rois.widest = std::max(rois.widest, length(columns));
+        rois.most_scanned = std::max(rois.most_scanned, scanned_columns(roi, job.windows[w]));
         if (is_empty(rows) || is_empty(columns)) continue;
         rois.rows = hull_of(rois.rows, rows);
         rois.columns = hull_of(rois.columns, columns);
-        rois.touched_cells = estimated_sum(rois.touched_cells, length(rows) * length(columns));
+        rois.touched_cells = estimated_sum(rois.touched_cells, touched_cells(roi, job.windows[w]));
     }
 }
 
