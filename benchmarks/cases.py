@@ -256,6 +256,15 @@ COUNTS = tuple(
 )
 """Cost against the number of RoIs."""
 
+_PHOTOGRAPH = (1, 3, 4000, 6000)
+
+SPARSE = tuple(
+    Case(f"sparse{count}", op, _PHOTOGRAPH, 1.0, count, ("uniform", 1500, 3500), (7, 7), layout=layout, params=params)
+    for op, layout, params in (("roi_align", "NCHW", _ALIGN), ("crop_and_resize", "NHWC", {}))
+    for count in (1, 100)
+)
+"""Few samples of large boxes on a photograph: their cost should follow the samples, not the cells between them."""
+
 OVERHEAD = Case("call", "roi_pool", (1, 1, 4, 4), 1.0, 1, ("square", 2, 2), (1, 1), params=_POOL)
 """One RoI on a 1x1x4x4 map: what is left is the cost of a call."""
 
@@ -303,13 +312,14 @@ SETS = {
     "small": SMALL,
     "sides": SIDES,
     "counts": COUNTS,
+    "sparse": SPARSE,
     "overhead": (OVERHEAD,),
 }
 
 
 def find(op: str, workload: str) -> Case:
     """Return the case of that operator and workload (floor-rule cases excepted)."""
-    for cases in (MAIN, SMALL, SIDES, COUNTS, (OVERHEAD,), OPERATORS):
+    for cases in (MAIN, SMALL, SIDES, COUNTS, SPARSE, (OVERHEAD,), OPERATORS):
         for case in cases:
             if (case.op, case.workload) == (op, workload):
                 return case
