@@ -14,6 +14,14 @@ bool has_openmp();
 // this process had run one (libgomp's pool does not survive a fork).
 int usable_threads(int wanted);
 
+// The same for work that touches so many bytes: less than this is not worth waking a thread for. Fitted on a 2-core Zen 5 machine;
+// docs/performance.md says how.
+constexpr int64_t bytes_per_thread = 384 << 10;
+inline int threads_worth(int wanted, int64_t bytes) {
+    const int64_t worth = 1 + bytes / bytes_per_thread;
+    return usable_threads(worth < wanted ? (int)worth : wanted);
+}
+
 // Calls body(context, i) for i in [0, threads), each on a thread of its own, or, where the system refuses threads, several
 // on one; i = 0 is the caller's. An exception of any of
 // them is carried over to the caller and thrown there.

@@ -8,6 +8,7 @@
 
 #include "../plan/tap_plan.h"
 #include "../refusal.h"
+#include "../size.h"
 #include "../threads.h"
 #include "../type_codes.h"
 #include "stop_sign.h"
@@ -34,12 +35,20 @@ struct Interpolated<double> {
     using type = double;
 };
 
+// What `count` boxes read and write at most, in the float64 numbers that it is worked on as.
+int64_t bytes_of_masks(const Job& job, int64_t count) {
+    const Tensor &mask = job.maps[0], &out = job.out;
+    const int64_t cells = estimated_sum(mask.rows * mask.columns, out.rows * out.columns);
+    return estimated_product(estimated_product(cells, sizeof(double)), count);
+}
+
 // Calls worker(k, thread) for every box k, on all threads; make_worker() is called on each of them.
 template <class MakeWorker>
-void for_each_mask(const Execution& execution, int64_t count, const MakeWorker& make_worker) {
+void for_each_mask(const Job& job, int64_t count, const MakeWorker& make_worker) {
     std::atomic<int64_t> next{0};
-    StopSign& stop = *execution.stop;
-    const int threads = (int)std::max<int64_t>(1, std::min<int64_t>(usable_threads(execution.threads), count));
+    StopSign& stop = *job.execution.stop;
+    const int wanted = (int)std::max<int64_t>(1, std::min<int64_t>(job.execution.threads, count));
+    const int threads = threads_worth(wanted, bytes_of_masks(job, count));
     run_on_threads(threads, [&](int thread) {
         auto worker = make_worker();
         for (int64_t k; !stop.raised() && (k = next++) < count;) worker(k, thread);
@@ -305,7 +314,7 @@ void check_mask_cells(const MaskPart& part, const Job& job) {
     if (!must_be_zero_or_one(part)) return;
     const int64_t count = (int64_t)part.boxes.size();
     std::atomic<int64_t> worst{count};
-    for_each_mask(job.execution, count, [&] {
+    for_each_mask(job, count, [&] {
         return [&](int64_t k, int) {
             if (!CellWindow(part, job.maps[0], k).has_other()) return;
             int64_t least = worst;
@@ -325,9 +334,9 @@ void pool_masks(const MaskPart& part, const Job& job) {
         using E = decltype(element);
         using R = decltype(real);
         if (part.kind == MaskPart::paste)
-            for_each_mask(job.execution, count, [&] { return Paster<E, R, decltype(result)>(part, job); });
+            for_each_mask(job, count, [&] { return Paster<E, R, decltype(result)>(part, job); });
         else
-            for_each_mask(job.execution, count, [&] { return Cropper<E, R, decltype(result)>(part, job); });
+            for_each_mask(job, count, [&] { return Cropper<E, R, decltype(result)>(part, job); });
     });
 }
 

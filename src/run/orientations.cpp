@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "stop_sign.h"
+#include "../size.h"
 #include "../threads.h"
 
 namespace fastroi {
@@ -35,7 +36,8 @@ void mix_orientations(const MixedOrientations<T>& mixing, const Job& job) {
     const Tensor& out = job.out;
     if (out.channels == 0) return;
     const int64_t rois = (int64_t)mixing.of_roi.size();
-    const int threads = usable_threads(job.execution.threads);
+    const int64_t bytes = estimated_product(rois * out.channels, out.rows * out.columns * (int64_t)sizeof(T));
+    const int threads = threads_worth(job.execution.threads, bytes);
     StopSign& stop = *job.execution.stop;
     run_on_threads(threads, [&](int thread) {
         std::vector<T> values(mixing.orientations);

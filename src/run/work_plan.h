@@ -17,8 +17,7 @@
 namespace fastroi {
 
 // Fitted on a 2-core Zen 5 machine; docs/performance.md says how.
-constexpr int64_t bytes_per_thread = 384 << 10;  // less work than this is not worth waking a thread for
-constexpr int64_t stream_threshold = 12 << 20;   // outputs larger than this bypass the cache
+constexpr int64_t stream_threshold = 12 << 20;  // outputs larger than this bypass the cache
 // Up to this a packed map may have wide blocks; above it wants its RoIs sorted by row.
 constexpr int64_t cached_block_bytes = 512 << 10;
 constexpr int64_t packed_roi_cost = 3;      // a cell packed for one RoI against one packed for all: short rows

@@ -19,7 +19,7 @@ inline void WorkPlan<T, Reduction>::choose_threads() {
     const int64_t written = (int64_t)order.size() * bins_per_roi();
     const int64_t bytes = estimated_product(
         estimated_sum(estimated_product(touched, map_item), estimated_product(written, out_item)), job.out.channels);
-    threads = usable_threads((int)std::min<int64_t>(job.execution.threads, 1 + bytes / bytes_per_thread));
+    threads = threads_worth(job.execution.threads, bytes);
 }
 
 // Where a packed block serves many RoIs, items divide the channels first; elsewhere they divide the RoIs.
