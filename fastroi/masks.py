@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, overload
 import numpy as np
 
 from ._checks.boxes import Boxes, box_table
-from ._checks.call import Output
+from ._checks.call import Output, checked_bytes
+from ._checks.names import calling
 from ._checks.numbers import output_extents, real_number, sampling, yes_or_no
 from ._core import Params
 from ._devices import device_of
@@ -66,7 +67,9 @@ class _MaskCall:
     ) -> None:
         self.out_code = _MASK_CODES[dtype]
         if out is None:
-            self.result = self.device.blank((len(self.boxes), *extents), dtype)
+            shape = (len(self.boxes), *extents)
+            checked_bytes(shape, dtype, "out")
+            self.result = self.device.blank(shape, dtype)
             self.view = self.result[:, None]
             return
         self.device.check_kind(out, "out")
@@ -121,6 +124,7 @@ def paste_masks(
 ) -> Result: ...
 
 
+@calling(rois="boxes", output_size="image_size")
 def paste_masks(
     masks: ArrayLike,
     boxes: ArrayLike,
@@ -221,6 +225,7 @@ def crop_masks(
 ) -> Result: ...
 
 
+@calling(rois="boxes", batch_indices="mask_indices")
 def crop_masks(
     masks: ArrayLike,
     boxes: ArrayLike,

@@ -9,7 +9,8 @@ import numpy as np
 
 from ._checks.boxes import box_table
 from ._checks.call import Call
-from ._checks.numbers import aligned_name, output_extents, real_number, sampling, scales
+from ._checks.names import calling
+from ._checks.numbers import aligned_name, output_extents, real_number, sampling, scales, yes_or_no
 from ._core import OPERATORS, Params
 from ._devices import device_of
 
@@ -189,6 +190,7 @@ def roi_pool(
            [138., 140., 142.]], dtype=float32)
     """
     params = Params("roi_pool", rule=rule, reduce=reduce, scale=scales(spatial_scale))
+    return_argmax = yes_or_no(return_argmax, "return_argmax")
     if return_argmax and reduce != "max":
         raise ValueError(f"return_argmax: a {reduce} has no argmax")
     call = Call(features, rois, output_size, batch_indices, layout, out)
@@ -571,6 +573,7 @@ def area_pool(
     return Call(features, rois, output_size, batch_indices, layout, out).run(params, num_threads)
 
 
+@calling(features="image", rois="boxes", batch_indices="box_indices", output_size="crop_size")
 def crop_and_resize(
     image: ArrayLike,
     boxes: ArrayLike,

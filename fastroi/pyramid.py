@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 
-from ._checks.boxes import box_table
+from ._checks.boxes import box_table, check_fits_int64
 from ._checks.call import Call, Features, Levels, checked_choice
+from ._checks.names import calling
 from ._checks.numbers import aligned_name, integer, real_number, sampling, scales_of_levels
 from ._core import Params
 from ._devices import HOST, device_of
@@ -181,6 +182,7 @@ def _number_in(dtype: np.dtype[Any], value: SupportsFloat, name: str) -> float:
     return number
 
 
+@calling(features="feature_pyramid", rule="level_rule")
 def multiscale_roi_align(
     feature_pyramid: Sequence[ArrayLike],
     rois: Rois,
@@ -271,7 +273,7 @@ def multiscale_roi_align(
 
 
 def _pyramid(feature_pyramid: Sequence[ArrayLike], layout: Layout) -> Levels:
-    maps = Levels(Features(level, layout) for level in feature_pyramid)
+    maps = Levels(Features(level, layout, f"feature_pyramid[{i}]") for i, level in enumerate(feature_pyramid))
     if not maps:
         raise ValueError("feature_pyramid: no level")
     for i, level in enumerate(maps):
@@ -331,4 +333,5 @@ def _checked_levels(levels: ArrayLike, count: int, device: Device) -> Array:
         raise ValueError(f"levels: shape {array.shape}; ({count},) required")
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"levels: dtype {array.dtype} is not an integer type")
+    check_fits_int64(array, "levels", "level")
     return array.astype(np.int64, order="C")

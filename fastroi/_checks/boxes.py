@@ -152,8 +152,13 @@ def _index_vector(array: Array, rois: Array, coordinates: int) -> Array:
         raise TypeError(f"batch_indices: dtype {array.dtype} is not an integer type")
     if array.shape != (len(rois),):
         raise ValueError(f"batch_indices: shape {array.shape}; ({len(rois)},) required")
+    check_fits_int64(array, "batch_indices", "batch index")
+    return array if array.dtype is _INT64 else array.astype(_INT64)
+
+
+def check_fits_int64(array: Array, name: str, what: str) -> None:
+    """Refuse what a conversion would turn into a negative number."""
     is_wide = array.dtype.kind == "u" and array.itemsize == 8
     if is_wide and type(array) is np.ndarray and array.size and array.max() > 2**63 - 1:
         row = int(array.argmax())
-        raise ValueError(f"batch_indices[{row}]: batch index {array[row]} is out of range")
-    return array if array.dtype is _INT64 else array.astype(_INT64)
+        raise ValueError(f"{name}[{row}]: {what} {array[row]} is out of range")

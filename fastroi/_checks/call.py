@@ -57,13 +57,13 @@ class Features:
 
     __slots__ = ("array", "channels_last", "code", "device", "source")
 
-    def __init__(self, features: ArrayLike, layout: Layout) -> None:
+    def __init__(self, features: ArrayLike, layout: Layout, name: str = "features") -> None:
         self.device = device_of(features)
         checked_choice(layout, LAYOUTS, "layout")
-        source, code = floating_array(features, "features", self.device, layout)
+        source, code = floating_array(features, name, self.device, layout)
         array = source[None] if source.ndim == 3 else source
         if array.ndim != 4:
-            raise ValueError(f"features: {source.ndim} dimensions; 4 (or 3 for one image) required")
+            raise ValueError(f"{name}: {source.ndim} dimensions; 4 (or 3 for one image) required")
         self.source = source
         self.code = code
         self.channels_last = layout == "NHWC"
@@ -86,6 +86,14 @@ class Features:
         return self.array.shape[1]
 
 
+def checked_bytes(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> int:
+    """The size of a result, which an address space must hold."""
+    size = math.prod(shape) * dtype.itemsize
+    if size > sys.maxsize:
+        raise OverflowError(f"output_size: an array of shape {shape} exceeds the address space ({name})")
+    return size
+
+
 class Output:
     """The result array in its layout, and the logical K, C, PH, PW view of it that the core fills."""
 
@@ -105,9 +113,7 @@ class Output:
         hint: str = "",
     ) -> None:
         shape = (count, *extents, channels) if channels_last else (count, channels, *extents)
-        size = math.prod(shape) * dtype.itemsize
-        if size > sys.maxsize:
-            raise OverflowError(f"output_size: an array of shape {shape} exceeds the address space ({name})")
+        size = checked_bytes(shape, dtype, name)
         if hint and (found := getattr(out, "shape", shape)) != shape:
             raise ValueError(f"{name}: shape {found}; {shape} required{hint}")
         self.array = (

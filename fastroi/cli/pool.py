@@ -196,7 +196,8 @@ def _load(arguments, operator):
     boxes = read_boxes(arguments.boxes, images, operator, arguments.xywh, arguments.columns, arguments.boxes_key)
     if not operator.masks:
         return features, boxes
-    rois, numbers = split_index(boxes.rois, boxes.batch_indices)
+    with _naming_files(arguments, boxes):
+        rois, numbers = split_index(boxes.rois, boxes.batch_indices)
     if numbers is None:
         if len(rois) != len(features):
             counts = f"{len(rois)} boxes for {len(features)} masks; a batch index is required"
@@ -279,7 +280,7 @@ def _check_rows(arrays, count):
 
 def _naming_files(arguments, boxes):
     """Put the file, and the box's place in it, before what the library says about an argument."""
-    files = dict.fromkeys(("rois", "batch_indices", "boxes"), arguments.boxes)
+    files = dict.fromkeys(("rois", "batch_indices", "boxes", "box_indices", "mask_indices"), arguments.boxes)
     files |= dict.fromkeys(("features", "image", "masks"), arguments.features)
     files["feature_pyramid"] = [arguments.features, *(arguments.level or ())]
 

@@ -214,7 +214,13 @@ def _answered(request, function, args, kwargs):
     try:
         return function(*args, num_threads=request.num_threads, **kwargs)
     except (ValueError, TypeError, OverflowError) as error:
-        raise type(error)(_in_words_of(request.names, str(error))) from None
+        raise type(error)(_in_words_of(_names_for(function, request.names), str(error))) from None
+
+
+def _names_for(function, names):
+    """What the profile calls the arguments of a native function, which may have names of its own for some of them."""
+    own = getattr(function, "own_names", {})
+    return {own[name]: names.get(name, name) for name in own} | names
 
 
 def _in_words_of(names, message):
