@@ -7,6 +7,7 @@ the type of the exception and words of its message, "@" for the name of the para
 
 import inspect
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -388,9 +389,19 @@ def call(operator, arguments):
     return getattr(fastroi, operator)(**arguments)
 
 
+@cache
+def result_of(operator):
+    return call(operator, good_call(operator))
+
+
+def unwritten(operator):
+    """A result for a call to fill, if it is answered."""
+    return np.full_like(result_of(operator), 1)
+
+
 def bad_results(operator):
     good = good_call(operator)
-    result = call(operator, good)
+    result = result_of(operator)
     beside = np.zeros((2, *result.shape), result.dtype)
     read_only = np.zeros_like(result)
     read_only.flags.writeable = False
