@@ -55,7 +55,11 @@ def int32(product):
 
 
 HELD, RULES, POOL = "operators/test_held.py", "operators/test_rules.py", "operators/test_roi_pool.py"
-ALIGN, GATHER, NAN = "operators/test_interpolating.py", "operators/test_gather.py", "operators/test_nan.py"
+ALIGN, ALIGN_MAX, WARP, PRECISE, CROP, PS_POOL = (
+    f"operators/test_interpolating.py::test_{name}"
+    for name in ("roi_align_mean", "roi_align_max", "roi_warp", "prroi_pool", "crop_and_resize", "ps_roi_pool")
+)
+GATHER, AREA = "operators/test_gather.py", "operators/test_area.py"
 MASKS, BAD, TABLE = "operators/test_masks.py", "inputs/test_bad_inputs.py", "inputs/test_bad_input_table.py"
 DIGESTS = "operators/test_digests.py"
 
@@ -79,7 +83,7 @@ _MIXED = "if (o.weight != 0) sum += (T)(o.weight * (double)value(from));"
 MUTANTS = (
     *_of(
         "src/plan/rules.h",
-        (_EXACT, "p * rest / bins", f"{int32('p * rest')} / bins", "a product of bins and cells in 32 bits", f"{HELD}"),
+        (_EXACT, "p * rest / bins", f"{int32('p * rest')} / bins", "a product of bins and cells in 32 bits", HELD),
         (
             _EXACT,
             "((p + 1) * rest + bins - 1) / bins",
@@ -152,13 +156,13 @@ MUTANTS = (
             "the rounding slack of the points near the map",
             HELD,
         ),
-        (_ON_MAP, "v >= -1", "v > -1", "points on the border of the zone around the map", f"{HELD} {ALIGN}"),
+        (_ON_MAP, "v >= -1", "v > -1", "points on the border of the zone around the map", HELD),
         (
             _ON_MAP,
             "v <= (Real)extent",
             "v < (Real)extent",
             "points on the border of the zone around the map",
-            f"{HELD} {ALIGN}",
+            HELD,
         ),
         (
             "if (low >= extent - 1) return",
@@ -168,58 +172,58 @@ MUTANTS = (
             ALIGN,
         ),
         ("if (extent < (Real)rule.least)", "extent < (Real)rule.least", "false", "the least extent of a box", ALIGN),
-        ("rule.clamped ? 1 : 0;", "rule.clamped ? 1 : 0", "0", "the one point of a clamped grid", f"{ALIGN} {HELD}"),
-        ("if (low == index + 1) {", "low == index + 1", "false", "neighbouring taps merged", f"{DIGESTS} {HELD}"),
-        (_WARP, "v >= -0.5", "v > -0.5", "RoIWarp's border of the map", f"{ALIGN} {HELD}"),
+        ("rule.clamped ? 1 : 0;", "rule.clamped ? 1 : 0", "0", "the one point of a clamped grid", HELD),
+        ("if (low == index + 1) {", "low == index + 1", "false", "neighbouring taps merged", DIGESTS),
+        (_WARP, "v >= -0.5", "v > -0.5", "RoIWarp's border of the map", HELD),
         (
             _WARP,
             "v <= (double)extent - 0.5",
             "v < (double)extent - 0.5",
             "RoIWarp's border of the map",
-            f"{ALIGN} {HELD}",
+            HELD,
         ),
         (
             "if (v > (double)(extent - 1)) v",
             "v > (double)(extent - 1)",
             "false",
             "RoIWarp's clamp to the last cell",
-            ALIGN,
+            WARP,
         ),
         (
             "clamped(saturated(FASTROI_CEIL(hi)) + 1, extent);",
             "FASTROI_CEIL(hi)",
             "FASTROI_FLOOR(hi)",
             "the last cell of an integral",
-            ALIGN,
+            PRECISE,
         ),
         (
             "if (lo >= left && hi <= right) return",
             "lo >= left && hi <= right",
             "false",
             "the mean over a short bin",
-            f"{ALIGN} {HELD}",
+            HELD,
         ),
         (
             "if (hi <= (double)(first + 1)) return",
             "hi <= (double)(first + 1)",
             "false",
             "an area within one cell",
-            f"operators/test_area.py {HELD}",
+            HELD,
         ),
         (
             "clamped_cell((int64_t)lo, last);",
             "clamped_cell((int64_t)lo, last)",
             "(int64_t)lo",
             "the last edge of an area",
-            f"operators/test_area.py {HELD}",
+            f"{HELD} {AREA}",
         ),
-        ("if (bins == 1) return", "bins == 1", "false", "the middle of a crop of one cell", ALIGN),
+        ("if (bins == 1) return", "bins == 1", "false", "the middle of a crop of one cell", CROP),
         (
             "sink((int64_t)round_half_away((double)v), 1.0);",
             "round_half_away((double)v)",
             "round_half_even((double)v)",
             "nearest cells of halves",
-            f"{ALIGN} {HELD}",
+            HELD,
         ),
         (
             "return p == a.last ? a.end",
@@ -228,13 +232,13 @@ MUTANTS = (
             "a crop that ends on the end of its box",
             "operators/test_crop_end.py",
         ),
-        ("if (below > 0) visit", "below > 0", "below > 1", "one point below a clamped map", f"{ALIGN} {HELD}"),
+        ("if (below > 0) visit", "below > 0", "below > 1", "one point below a clamped map", ALIGN),
         (
             "if (below + within < a.grid) visit",
             "below + within < a.grid",
             "below + within + 1 < a.grid",
             "one point above a clamped map",
-            f"{ALIGN} {HELD}",
+            ALIGN,
         ),
     ),
     *_of(
@@ -246,7 +250,7 @@ MUTANTS = (
             "torchvision's last row and column",
             HELD,
         ),
-        ("if (extent < least)", "extent < least", "false", "the least extent of a box", f"{POOL} {ALIGN} {HELD}"),
+        ("if (extent < least)", "extent < least", "false", "the least extent of a box", PS_POOL),
         (
             "end = (Real)round_half_away(x2 + 1) * s;",
             "(Real)round_half_away(x2 + 1)",
@@ -263,7 +267,7 @@ MUTANTS = (
             "is_among_last_two(cell)",
             "true",
             "cells of mirrored bins sorted",
-            f"{ALIGN}",
+            ALIGN,
         ),
     ),
     *_of(
@@ -275,25 +279,25 @@ MUTANTS = (
             "few_keys_[j] == few_keys_[i]",
             "false",
             "cells of few points merged",
-            f"{DIGESTS} {HELD}",
+            DIGESTS,
         ),
         (
             "if (cell >= hull.end)",
             "cell >= hull.end",
             "cell > hull.end",
             "the last row or column that a box touches",
-            f"{GATHER}",
+            GATHER,
         ),
     ),
     *_of(
         "src/plan/gather_rules.h",
-        (_PART, "v >= (Real)-0.5", "v > (Real)-0.5", "the border of the map of deformable parts", f"{GATHER} {HELD}"),
+        (_PART, "v >= (Real)-0.5", "v > (Real)-0.5", "the border of the map of deformable parts", HELD),
         (
             _PART,
             "v <= (Real)extent - (Real)0.5",
             "v < (Real)extent - (Real)0.5",
             "the border of the map of deformable parts",
-            f"{GATHER} {HELD}",
+            HELD,
         ),
         (
             "if (v > (Real)(extent - 1))",
@@ -307,16 +311,16 @@ MUTANTS = (
             "!aligned && width < 1",
             "false",
             "the least width of a turned box",
-            f"{GATHER}",
+            GATHER,
         ),
-        ("r.clockwise ? -radians : radians;", "r.clockwise", "false", "clockwise", f"{GATHER}"),
-        (_MIXED, "o.weight != 0", "true", "an orientation of no weight that is NaN", f"{NAN} {HELD}"),
+        ("r.clockwise ? -radians : radians;", "r.clockwise", "false", "clockwise", GATHER),
+        (_MIXED, "o.weight != 0", "true", "an orientation of no weight that is NaN", HELD),
         (
             "if (extent < (Real)0.1)",
             "extent < (Real)0.1",
             "false",
             "the least extent of a deformable part",
-            f"{GATHER}",
+            GATHER,
         ),
     ),
     *_of(
@@ -333,15 +337,15 @@ MUTANTS = (
             "value >= threshold",
             "value > threshold",
             "values at the threshold",
-            f"{MASKS} operators/test_mask_values.py {HELD}",
+            HELD,
         ),
-        ("if (lo == hi) return", "lo == hi", "false", "masks of boxes without extent", f"{MASKS} {HELD}"),
+        ("if (lo == hi) return", "lo == hi", "false", "masks of boxes without extent", f"{HELD} {MASKS}"),
         (
             "if (tap.low_weight == 0)",
             "tap.low_weight == 0",
             "false",
             "a cell of no weight that is NaN",
-            f"{MASKS} operators/test_mask_values.py {HELD}",
+            f"{HELD} {MASKS}",
         ),
     ),
     *_of(
@@ -411,34 +415,34 @@ MUTANTS = (
     ),
     *_of(
         "src/operators/planning.h",
-        (_SIDE, "scale_h", "scale_w", "the vertical scale", f"{POOL}"),
-        (_SIDE, "sampling_h", "sampling_w", "the vertical sampling ratio", f"{ALIGN}"),
+        (_SIDE, "scale_h", "scale_w", "the vertical scale", POOL),
+        (_SIDE, "sampling_h", "sampling_w", "the vertical sampling ratio", ALIGN),
     ),
     *_of(
         "src/operators/boxes.cpp",
-        (_IMAGE, "value >= (double)images", "value > (double)images", "the batch index after the last", f"{BAD}"),
-        (_IMAGE, "value < 0", "value < -1", "the batch index -1", f"{BAD}"),
-        (_WHOLE_IMAGE, "value != std::floor(value)", "false", "batch indices that are no integers", f"{BAD}"),
-        ("if (!std::isfinite(value))", "!std::isfinite(value)", "std::isinf(value)", "boxes that are NaN", f"{BAD}"),
+        (_IMAGE, "value >= (double)images", "value > (double)images", "the batch index after the last", BAD),
+        (_IMAGE, "value < 0", "value < -1", "the batch index -1", BAD),
+        (_WHOLE_IMAGE, "value != std::floor(value)", "false", "batch indices that are no integers", BAD),
+        ("if (!std::isfinite(value))", "!std::isfinite(value)", "std::isinf(value)", "boxes that are NaN", BAD),
         (
             "dtype == FASTROI_FLOAT32 ? 16777216 : INT64_MAX;",
             "16777216",
             "33554432",
             "images that float32 cannot tell apart",
-            f"{TABLE}",
+            TABLE,
         ),
         (
             "if (boxes.columns == coordinates && !boxes.batch_indices && images != 1 && boxes.count > 0)",
             "images != 1",
             "images > 2",
             "boxes without an image among two",
-            f"{BAD}",
+            BAD,
         ),
     ),
     *_of(
         "src/operators/descriptors.cpp",
-        ("if (!(scale > 0) || std::isinf(scale))", "!(scale > 0)", "scale <= 0", "a scale that is NaN", f"{BAD}"),
-        ("if (!(scale > 0) || std::isinf(scale))", "std::isinf(scale)", "false", "an infinite scale", f"{BAD}"),
+        ("if (!(scale > 0) || std::isinf(scale))", "!(scale > 0)", "scale <= 0", "a scale that is NaN", BAD),
+        ("if (!(scale > 0) || std::isinf(scale))", "std::isinf(scale)", "false", "an infinite scale", BAD),
         (
             "if (t.rows > max_bins || t.columns > max_bins)\n",
             "t.columns > max_bins",
@@ -490,14 +494,14 @@ MUTANTS = (
             "i < width",
             "i < width - 1",
             "the last column of a mean",
-            "operators/test_many_interpolating.py",
+            PS_POOL,
         ),
         (
             "is_empty(y.bins[ph]) || is_empty(x.bins[pw]);",
             "is_empty(y.bins[ph]) || is_empty(x.bins[pw])",
             "is_empty(y.bins[ph])",
             "empty bins of a mean",
-            f"{ALIGN}",
+            PS_POOL,
         ),
         ("= y * map_width + x;", "y * map_width + x", "x * map_width + y", "rows and columns of an argmax", POOL),
         (
@@ -515,16 +519,16 @@ MUTANTS = (
             "has_absent && mode.absent_is_zero",
             "has_absent",
             "points off the map left out of a maximum",
-            ALIGN,
+            ALIGN_MAX,
         ),
         (
             "const bool has_absent = y.absent[ph] || x.absent[pw];",
             "y.absent[ph] || x.absent[pw]",
             "y.absent[ph]",
             "points beside the map in a maximum",
-            ALIGN,
+            ALIGN_MAX,
         ),
-        ("mode.from_zero ? (T)0 : minus_infinity<T>", "mode.from_zero", "false", "maxima from zero", ALIGN),
+        ("mode.from_zero ? (T)0 : minus_infinity<T>", "mode.from_zero", "false", "maxima from zero", ALIGN_MAX),
     ),
     *_of(
         "src/kernels/gather.inl",

@@ -34,15 +34,16 @@ def test_a_level_that_the_pyramid_lacks(level):
 MANY = 60_001  # bins whose number, squared, passes 2^31 and 2^32 / 2
 
 
-def test_many_bins_of_the_exact_rule():
-    """floor(p n / P) and ceil((p + 1) n / P), in integers of any size."""
+@pytest.mark.parametrize("sign", [1, -1], ids=["ends", "starts"])
+def test_many_bins_of_the_exact_rule(sign):
+    """floor(p n / P) and ceil((p + 1) n / P), in integers of any size: where maps that rise or fall have their maxima."""
     cells = MANY - 1
-    pooled, argmax = fastroi.roi_pool(
-        numbered(1, 1, 1, cells), [[0, 0, cells - 1, 0]], (1, MANY), rule="fast_rcnn", return_argmax=True
-    )
-    last = [-(-(p + 1) * cells // MANY) - 1 for p in range(MANY)]
-    assert argmax.ravel().tolist() == last
-    assert pooled.ravel().tolist() == last
+    features = sign * numbered(1, 1, 1, cells)
+    box = [[0, 0, cells - 1, 0]]
+    _, argmax = fastroi.roi_pool(features, box, (1, MANY), rule="fast_rcnn", return_argmax=True)
+    ends = [-(-(p + 1) * cells // MANY) - 1 for p in range(MANY)]
+    starts = [p * cells // MANY for p in range(MANY)]
+    assert argmax.ravel().tolist() == (ends if sign > 0 else starts)
 
 
 def test_many_bins_of_the_floor_rule():
@@ -168,26 +169,26 @@ def test_mmcv_skips_boxes_without_extent():
 # --- points near the map ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("arithmetic", "exponent"), [("float32", 16), ("float64", 45)])
-def test_points_that_rounding_moves_onto_the_map(arithmetic, exponent):
-    """Bins so long and so far from where the box starts that the sums of start and bins are off by cells.
+def test_points_that_rounding_moves_onto_the_map():
+    """Bins so long in float32, and so far from where the box starts, that the sum of start and bins is off by cells.
 
-    All points of the last bin, one by one in the type of the arithmetic, say how many of them are on a map of ones.
+    Exactly, the first points of the last bin lie before the map; in float32, which is the rule, they lie on it.
     """
-    real = np.dtype(arithmetic).type
-    bins, grid, extent, part = 2048, 1 << 20, 24, real(2**exponent + 1)
-    near = real(bins - 1) * part  # where the last bin would start, rounded
-    assert float(near) != (bins - 1) * (2**exponent + 1)
-    for start in (-near, np.nextafter(-near, real(0)), np.nextafter(-near, real(-np.inf))):
-        end = start + real(bins) * part
-        bin_size = (end - start) / real(bins)
-        points = start + real(bins - 1) * bin_size + (np.arange(grid, dtype=real) + real(0.5)) * bin_size / real(grid)
-        expected = np.count_nonzero((points >= -1) & (points <= extent)) / grid
-        pooled = fastroi.roi_align(
-            np.ones((1, 1, 1, extent)), [[start, 0.5, end, 0.5]], (1, bins), 1.0, (1, grid), "asymmetric",
-            arithmetic=arithmetic,
-        )  # fmt: skip
-        assert pooled[0, 0, 0, -1] == pytest.approx(expected, rel=1e-9)
+    real = np.float32
+    bins, grid, extent, bin_size = 2048, 2**20, 24, real(2**16 + 3)
+    start = -(real(bins - 1) * bin_size)
+    end = start + real(bins) * bin_size
+    assert (end - start) / real(bins) == bin_size
+    assert int(start) + (bins - 1) * int(bin_size) < -2
+    points = start + real(bins - 1) * bin_size + (np.arange(1000, dtype=real) + real(0.5)) * bin_size / real(grid)
+    assert -1 < points[0] and points[-1] > extent
+    box = [[start, 0.5, end, 0.5]]
+    settings = {"sampling_ratio": (1, grid), "aligned": "clamp_output_half_pixel", "arithmetic": "float32"}
+    ones = fastroi.roi_align(np.ones((1, 1, 1, extent)), box, (1, bins), **settings)
+    assert ones[0, 0, 0, -1] == 1
+    settings["aligned"] = "asymmetric"
+    on_map = fastroi.roi_align(np.ones((1, 1, 1, extent)), box, (1, bins), **settings)[0, 0, 0, -1] * grid
+    assert on_map == pytest.approx(np.count_nonzero(points <= extent), rel=1e-9)
 
 
 @pytest.mark.parametrize("convention", ["clamp_half_pixel", "clamp_output_half_pixel", "clamp_asymmetric"])
