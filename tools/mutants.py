@@ -61,6 +61,7 @@ ALIGN, ALIGN_MAX, WARP, PRECISE, CROP, PS_POOL = (
 )
 GATHER, AREA = "operators/test_gather.py", "operators/test_area.py"
 MASKS, BAD, TABLE = "operators/test_masks.py", "inputs/test_bad_inputs.py", "inputs/test_bad_input_table.py"
+RUNS = f"{POOL}::test_large_bins_and_many_boxes unit/test_plans.py"
 DIGESTS = "operators/test_digests.py"
 
 _BAND = "return {(int32_t)((g * bins + groups - 1) / groups), (int32_t)(((g + 1) * bins + groups - 1) / groups)};"
@@ -78,7 +79,6 @@ _SIDE = "return {{c[1], c[3], scale_h, sampling_h, out.rows, map.rows},"
 _IMAGE = "if (value < 0 || value >= (double)images)"
 _LEVEL = "if (level < 0 || level >= levels)"
 _WHOLE_IMAGE = "if (value != std::floor(value) || std::isinf(value))"
-_MIXED = "if (o.weight != 0) sum += (T)(o.weight * (double)value(from));"
 
 MUTANTS = (
     *_of(
@@ -314,7 +314,8 @@ MUTANTS = (
             GATHER,
         ),
         ("r.clockwise ? -radians : radians;", "r.clockwise", "false", "clockwise", GATHER),
-        (_MIXED, "o.weight != 0", "true", "an orientation of no weight that is NaN", HELD),
+        ("if (o.weight != 0)", "o.weight != 0", "true", "an orientation of no weight that is NaN", HELD),
+        ("if (o.next_weight != 0)", "o.next_weight != 0", "true", "a next orientation of no weight that is NaN", HELD),
         (
             "if (extent < (Real)0.1)",
             "extent < (Real)0.1",
@@ -339,10 +340,9 @@ MUTANTS = (
             "values at the threshold",
             HELD,
         ),
-        ("if (lo == hi) return", "lo == hi", "false", "masks of boxes without extent", f"{HELD} {MASKS}"),
         (
-            "if (tap.low_weight == 0)",
-            "tap.low_weight == 0",
+            "if (tap.high_weight == 0)",
+            "tap.high_weight == 0",
             "false",
             "a cell of no weight that is NaN",
             f"{HELD} {MASKS}",
@@ -355,7 +355,7 @@ MUTANTS = (
             "std::min<int64_t>(r << level, last)",
             "(r << level)",
             "the end of the last run of a bin",
-            "runtime/test_paths.py",
+            RUNS,
         ),
     ),
     *_of(
@@ -509,7 +509,7 @@ MUTANTS = (
             "!start",
             "false",
             "maxima of a bin in several pieces",
-            "runtime/test_paths.py",
+            RUNS,
         ),
     ),
     *_of(
