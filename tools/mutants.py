@@ -117,7 +117,14 @@ MUTANTS = (
             f"{RULES} {POOL}",
         ),
         ("!(extent32 > 0)) return", "!(extent32 > 0)", "!(extent32 >= 0)", "mmcv's boxes of no extent", HELD),
-        ("edge = edge + size;", "edge + size", "(float)(i + 1) * size", "MNN's running sum", f"{RULES} {POOL}"),
+        ("i++) sum = sum + size;", "sum + size", "(float)(i + 1) * size", "MNN's running sum", f"{RULES} {POOL}"),
+        (
+            "if (low >= extent - 1) return",
+            "low >= extent - 1",
+            "low >= extent",
+            "points past the last cell's centre",
+            f"{ALIGN} {WARP} {GATHER}",
+        ),
         (
             "v > extent ? extent : v; }",
             "v > extent",
@@ -164,13 +171,6 @@ MUTANTS = (
             "points on the border of the zone around the map",
             HELD,
         ),
-        (
-            "if (low >= extent - 1) return",
-            "low >= extent - 1",
-            "low >= extent",
-            "points past the last cell's centre",
-            ALIGN,
-        ),
         ("if (extent < (Real)rule.least)", "extent < (Real)rule.least", "false", "the least extent of a box", ALIGN),
         ("rule.clamped ? 1 : 0;", "rule.clamped ? 1 : 0", "0", "the one point of a clamped grid", HELD),
         ("if (low == index + 1) {", "low == index + 1", "false", "neighbouring taps merged", DIGESTS),
@@ -181,13 +181,6 @@ MUTANTS = (
             "v < (double)extent - 0.5",
             "RoIWarp's border of the map",
             HELD,
-        ),
-        (
-            "if (v > (double)(extent - 1)) v",
-            "v > (double)(extent - 1)",
-            "false",
-            "RoIWarp's clamp to the last cell",
-            WARP,
         ),
         (
             "clamped(saturated(FASTROI_CEIL(hi)) + 1, extent);",
@@ -219,7 +212,7 @@ MUTANTS = (
         ),
         ("if (bins == 1) return", "bins == 1", "false", "the middle of a crop of one cell", CROP),
         (
-            "sink((int64_t)round_half_away((double)v), 1.0);",
+            "sink(cell_of(round_half_away((double)v), extent).low, 1.0);",
             "round_half_away((double)v)",
             "round_half_even((double)v)",
             "nearest cells of halves",
@@ -298,13 +291,6 @@ MUTANTS = (
             "v < (Real)extent - (Real)0.5",
             "the border of the map of deformable parts",
             HELD,
-        ),
-        (
-            "if (v > (Real)(extent - 1))",
-            "v > (Real)(extent - 1)",
-            "false",
-            "the clamp of deformable parts to the last cell",
-            GATHER,
         ),
         (
             "if (!aligned && width < 1)",
@@ -552,11 +538,11 @@ MUTANTS = (
         ),
     ),
     *_of(
-        "src/refusal.h",
+        "src/size.h",
         (
-            "if (__builtin_mul_overflow(a, b, &result))",
-            "__builtin_mul_overflow(a, b, &result)",
-            "(result = (int64_t)((uint64_t)a * (uint64_t)b), false)",
+            "if (__builtin_mul_overflow(count_, factor, &result)) refuse_more",
+            "__builtin_mul_overflow(count_, factor, &result)",
+            "(result = (int64_t)((uint64_t)count_ * (uint64_t)factor), false)",
             "products of sizes that exceed int64",
             TABLE,
         ),

@@ -12,13 +12,6 @@ namespace {
 
 constexpr int max_threads = 1024;
 
-// Every element's distance from the first is a number of bytes that int64 holds, with room to spare: rounded sums tell it.
-void check_span(const fastroi_tensor& t, const char* name) {
-    double span = 0;
-    for (int i = 0; i < 4; i++) span += (double)t.shape[i] * std::fabs((double)t.strides[i]);
-    if (!(span < 0x1p62)) refuse(FASTROI_OVERFLOW, -1, "%s: strides that span %g bytes", name, span);
-}
-
 }  // namespace
 
 fastroi_exec read_exec(const fastroi_exec* from) { return read_struct(from, fastroi_exec{}, "exec"); }
@@ -41,9 +34,19 @@ Tensor read_tensor(const fastroi_tensor* t, const char* name) {
         empty = empty || extent == 0;
     }
     if (!t->data && !empty) refuse(FASTROI_INVALID_VALUE, -1, "%s: data is NULL", name);
-    if (!empty) check_span(*t, name);
     return {(unsigned char*)t->data, t->shape[0],   t->shape[1],   t->shape[2],  t->shape[3],
             t->strides[0],           t->strides[1], t->strides[2], t->strides[3]};
+}
+
+void check_span(const Tensor& t, const char* name) {
+    const double span = (double)t.images * std::fabs((double)t.image_stride) +
+                        (double)t.channels * std::fabs((double)t.channel_stride) +
+                        (double)t.rows * std::fabs((double)t.row_stride) +
+                        (double)t.columns * std::fabs((double)t.column_stride);
+    const bool empty = t.images == 0 || t.channels == 0 || t.rows == 0 || t.columns == 0;
+    if (empty || span < 0x1p62) return;
+    refuse(FASTROI_OVERFLOW, -1, "%s: %lld x %lld x %lld x %lld with strides that span %g bytes", name,
+           (long long)t.images, (long long)t.channels, (long long)t.rows, (long long)t.columns, span);
 }
 
 Tensor read_features(const fastroi_tensor* features, int64_t roi_count) {
@@ -58,6 +61,7 @@ Tensor read_features(const fastroi_tensor* features, int64_t roi_count) {
                (long long)t.columns);
     if (roi_count > 0 && t.images == 0)
         refuse(FASTROI_INVALID_VALUE, -1, "features: 0 images, but %lld rois", (long long)roi_count);
+    check_span(t, "features");
     return t;
 }
 
@@ -72,6 +76,7 @@ Tensor read_output(const fastroi_tensor* out, int32_t dtype, int64_t roi_count, 
         refuse(FASTROI_INVALID_VALUE, -1, "output_size: %lld x %lld; both must be in [1, 2^31 - 1]", (long long)t.rows,
                (long long)t.columns);
     product(product(product(t.images, t.channels, name), product(t.rows, t.columns, name), name), 8, name);
+    check_span(t, name);
     return t;
 }
 

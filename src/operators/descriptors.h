@@ -27,6 +27,9 @@ Execution read_execution(const fastroi_exec& exec, StopSign& stop);
 // Extents and strides of any 4-D array; its dtype is the caller's to check.
 Tensor read_tensor(const fastroi_tensor* t, const char* name);
 
+// Every element's distance from the first is a number of bytes that int64 holds, with room to spare: a rounded sum tells it.
+void check_span(const Tensor& t, const char* name);
+
 // Feature maps of one level; `roi_count` boxes will be read from it.
 Tensor read_features(const fastroi_tensor* features, int64_t roi_count);
 

@@ -17,6 +17,7 @@ Tensor read_masks(const fastroi_tensor* masks, const char* name) {
     if (t.rows > max_bins - 2 || t.columns > max_bins - 2)
         refuse(FASTROI_OVERFLOW, -1, "%s: %lld x %lld; an axis holds at most 2^31 - 3", name, (long long)t.rows,
                (long long)t.columns);
+    check_span(t, name);
     return t;
 }
 
