@@ -114,7 +114,7 @@ def test_every_page_is_on_the_map():
 def test_constants_are_those_of_the_source():
     source = "".join(
         (ROOT / "src" / name).read_text()
-        for name in ("run/work_plan.h", "run/range_tables.cpp", "run/scratch.h", "plan/arena.h")
+        for name in ("threads.h", "run/work_plan.h", "run/range_tables.cpp", "run/scratch.h", "plan/arena.h")
     )
     units = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20}
     rows = re.findall(r"^\| `(\w+)` \| (\d+) ?(\w*) \|", (ROOT / "docs" / "performance.md").read_text(), re.MULTILINE)

@@ -418,7 +418,6 @@ void check_tables(const Work& work, int64_t image) {
 
 // --- all of it ---------------------------------------------------------------------------------------------------------
 
-
 template <class T, class Reduction>
 void check_work(const Reduction& reduction, RandomJob& j, bool argmax, Part part) {
     if (argmax) j.job.argmax = j.job.out;
