@@ -6,6 +6,7 @@ import matplotlib
 import matplotlib.pyplot
 import numpy as np
 import pytest
+from helpers import long_share
 
 import fastroi
 from fastroi.explain import INTERPOLATION_RULES, plot_rules
@@ -113,27 +114,27 @@ def test_texts_and_marks(name):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "rule"), list(itertools.product(BOXES, RULES)))
+@pytest.mark.parametrize(("name", "rule"), long_share(list(itertools.product(BOXES, RULES))))
 def test_every_box_alone(name, rule):
     check(explained(name, rule).plot().figure)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", BOXES)
+@pytest.mark.parametrize("name", long_share(list(BOXES)))
 @pytest.mark.parametrize("image", [None, PHOTOGRAPH], ids=["plain", "photograph"])
 def test_every_box_under_all_rules(name, image):
     check(plot_rules([explained(name, rule) for rule in RULES], image=image, title=name * 40))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", BOXES)
+@pytest.mark.parametrize("name", long_share(list(BOXES)))
 def test_every_box_on_the_whole_map(name):
     rules = "fast_rcnn", "roi_warp", "roi_align"
     check(plot_rules([explained(name, rule) for rule in rules], view="map", image=PHOTOGRAPH))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("bins", [1, 2, 5, 14, 32, (1, 32), (32, 1)])
+@pytest.mark.parametrize("bins", long_share([1, 2, 5, 14, 32, (1, 32), (32, 1)]))
 @pytest.mark.parametrize("ratio", [1, 3, 40])
 def test_every_number_of_bins_and_points(bins, ratio):
     call = {"rule": "roi_align", "map_size": (50, 68), "sampling_ratio": ratio}

@@ -4,6 +4,7 @@ import numpy as np
 import oracle
 import oracle_align
 import pytest
+from helpers import long_share
 
 import fastroi
 from fastroi import _core
@@ -140,7 +141,7 @@ def test_among_all(name):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", long_share(list(CASES)))
 def test_each_among_all(name):
     observed, asked, options = CASES[name]()
     assert_found(identified(observed, **asked), name, options)

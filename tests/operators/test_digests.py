@@ -7,11 +7,9 @@ import digests
 import numpy as np
 import pytest
 from digests import CASES, CLEAR_ANGLES, LAYOUTS, THREADS, name_of, options_of
-from helpers import LONG_SCALE, SEED, public_operators
+from helpers import long_share, public_operators
 
 import fastroi
-
-STRIDE = max(1, round(1 / LONG_SCALE))
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +38,7 @@ def test_results_are_those_of_the_record(case, isa):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("case", CASES[SEED % STRIDE :: STRIDE], ids=" ".join)
+@pytest.mark.parametrize("case", long_share(CASES), ids=" ".join)
 def test_results_are_those_of_the_record_for_every_thread_count(case, isa):
     check(case, isa, lambda _: [(layout, threads) for layout in LAYOUTS for threads in THREADS])
 

@@ -15,6 +15,8 @@ sys.path.insert(0, str(TOOLS))
 import common
 
 MODULES = {"opencv": "cv2", "mnn": "MNN"}
+#: Those that live tests compare with: of the environment that runs the tests, or named, each in an environment of its own.
+PACKAGES = tuple(filter(None, os.environ.get("FASTROI_PEERS", "").split(","))) or ("onnxruntime", "openvino")
 
 
 def interpreter(package):

@@ -1,7 +1,5 @@
 """fastroi against the packages themselves, on thousands of random boxes each (marker ``peers``)."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -11,12 +9,9 @@ pytestmark = pytest.mark.peers
 
 BOXES = 3000
 HUGE_BOXES = 40
-#: The packages of the environment that runs the tests; the others need one of their own.
-HERE = ("onnxruntime", "openvino")
-NAMED = tuple(filter(None, os.environ.get("FASTROI_PEERS", "").split(",")))
 
 
-@pytest.mark.parametrize("package", NAMED or HERE)
+@pytest.mark.parametrize("package", live.PACKAGES)
 def test_package_agrees(package, tmp_path, record_property, capsys):
     """Every recorded operator of the package, each disagreement explained."""
     inputs_file = live.results(package, tmp_path, seed=20261123, boxes_per_set=BOXES, huge_boxes=HUGE_BOXES)

@@ -53,6 +53,12 @@ def long_seeds(count):
     return range(first, first + max(1, round(count * LONG_SCALE)))
 
 
+def long_share(cases):
+    """The share FASTROI_LONG_SCALE of a sequence of cases; others for each FASTROI_SEED."""
+    step = min(len(cases), max(1, round(1 / LONG_SCALE)))
+    return cases[SEED % step :: step]
+
+
 def feature_map(rng, shape, dtype=np.float32):
     """Half the images hold small integers, so that equal maxima are common; half are normal."""
     values = rng.standard_normal(shape)
