@@ -6,13 +6,37 @@ import argparse
 import math
 from fractions import Fraction
 
+from fastroi._threads import MAX_THREADS
+
+
+def to_float(text: str) -> float:
+    """Parse a number as files and command lines have it; Python's own underscores between digits are no part of one.
+
+    Raises
+    ------
+    ValueError
+        It is no number.
+    """
+    return float(_plain(text))
+
+
+def _plain(text):
+    if "_" in text or not text.isascii():
+        raise ValueError(f"{text!r} is not a number")
+    return text
+
+
+def whole_number(text: str) -> int:
+    """Parse a whole number."""
+    try:
+        return int(_plain(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
 
 def positive_int(text: str) -> int:
     """Parse a whole number of at least 1."""
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    value = whole_number(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not positive")
     return value
@@ -21,7 +45,7 @@ def positive_int(text: str) -> int:
 def number(text: str) -> float:
     """Parse a finite number, a fraction such as 1/16 included."""
     try:
-        value = float(Fraction(text)) if "/" in text else float(text)
+        value = float(Fraction(_plain(text))) if "/" in text else to_float(text)
     except (ValueError, ZeroDivisionError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
     if not math.isfinite(value):
@@ -44,10 +68,30 @@ def pair_of(parse, separator):
         parts = text.split(separator)
         if len(parts) > 2:
             raise argparse.ArgumentTypeError(f"{text!r} has {len(parts)} parts, not one or two")
-        values = tuple(map(parse, parts))
+        values = tuple(_part(parse, part, text) for part in parts)
         return values[0] if len(values) == 1 else values
 
     return parse_pair
+
+
+def _part(parse, part, text):
+    """Parse one of two values; what is wrong with it is told with all of the text."""
+    if part == text:
+        return parse(part)
+    if not part.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} lacks one of two values")
+    try:
+        return parse(part)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+
+
+def threads(text: str) -> int:
+    """Parse a number of threads."""
+    value = positive_int(text)
+    if value > MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"{value} is outside [1, {MAX_THREADS}]")
+    return value
 
 
 def add_scale(parser, required):

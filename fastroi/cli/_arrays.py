@@ -53,7 +53,7 @@ def load_array(path, key=None, option=None):
 
 def parse_array(content, path, key=None, option=None):
     """Return the array that the bytes of a .npy or .npz file hold."""
-    with _unreadable(path, content[:4]):
+    with _unreadable(path, content[:6]):
         return _member(numpy.load(io.BytesIO(content), allow_pickle=False), path, key, option)
 
 
@@ -80,7 +80,8 @@ class _Named(ValueError):
 def _unreadable(path, start=None):
     """Turn whatever a file that is no array makes NumPy raise into one message with the file's name."""
     try:
-        yield
+        with numpy.errstate(over="raise"):
+            yield
     except _Named:
         raise
     except OSError as error:
@@ -89,16 +90,27 @@ def _unreadable(path, start=None):
         raise MemoryError(f"{shown(path)}: {error or 'out of memory'}") from None
     except Exception as error:
         # The parser of headers lets out errors of many types; each means the same.
-        kind = _picture(path, start)
-        if kind is not None:
-            raise ValueError(f"{shown(path)}: a {kind} picture, not a .npy array") from None
-        raise ValueError(f"{shown(path)}: no .npy array can be read from it: {error}") from None
+        raise ValueError(f"{shown(path)}: {_fault(path, start, error)}") from None
 
 
-def _picture(path, start):
+def _fault(path, start, error):
+    """What is wrong with the content; NumPy takes whatever it does not know for a pickle."""
     if start is None:
         with open(path, "rb") as file:
-            start = file.read(4)
+            start = file.read(6)
+    kind = _picture(start)
+    if kind is not None:
+        return f"a {kind} picture, not a .npy array"
+    if not start.startswith(MAGIC):
+        return f"no .npy array can be read from it: it begins with {start!r}" if start else "empty, no .npy array"
+    if isinstance(error, FloatingPointError):
+        error = "its header promises more than any memory holds"
+    objects = any(words in str(error) for words in ("allow_pickle", "Python objects"))
+    told = "it holds Python objects, not numbers" if objects else error
+    return f"no .npy array can be read from it: {told}"
+
+
+def _picture(start):
     return next((kind for magic, kind in _PICTURES.items() if start.startswith(magic)), None)
 
 

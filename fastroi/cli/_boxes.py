@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy
 
+from ._errors import shown
+
 
 @dataclass(frozen=True)
 class Boxes:
@@ -63,6 +65,38 @@ class Boxes:
             numbers=[self.number(row) for row in rows.tolist()],
             extras={name: [values[row] for row in rows] for name, values in self.extras.items()},
         )
+
+
+def of_listed_images(boxes, path, images):
+    """Which boxes are of images that a list has, and what to tell of the others.
+
+    Parameters
+    ----------
+    boxes : Boxes
+        Their `batch_indices` are -1 for other images.
+    path, images : str
+        Where the boxes and the list come from.
+
+    Returns
+    -------
+    listed : numpy.ndarray
+        (K,) bool.
+    notes : list of str
+        How many boxes the others are.
+
+    Raises
+    ------
+    ValueError
+        None is: the list names its images in another way.
+    """
+    listed = boxes.batch_indices >= 0
+    if listed.all():
+        return listed, []
+    if not listed.any():
+        example = f", e.g. {boxes.place(0)} is of {boxes.names[0]!r}" if boxes.names else ""
+        raise ValueError(f"{shown(path)}: no box is of an image that {shown(images)} lists{example}")
+    others = f"{(~listed).sum()} of {len(listed)} boxes are of images that {shown(images)} does not list"
+    return listed, [f"{shown(path)}: {others}, left out"]
 
 
 def split_index(rois, batch_indices, coordinates=4):

@@ -128,10 +128,10 @@ def named(header, coordinates, masks=False) -> Columns:
     form = next((form for form in forms if all(role in roles for role in form)), None)
     if form is None:
         wanted = "no cx,cy,w,h,angle" if coordinates == 5 else "neither x1,y1,x2,y2 nor x,y,w,h"
-        raise ValueError(f"the header {','.join(header)!r} has {wanted}")
+        raise ValueError(f"{','.join(header)!r} has {wanted}")
     for role in form:
         if len(roles[role]) > 1:
-            raise ValueError(f"the header {','.join(header)!r} has {len(roles[role])} columns for the {role} of a box")
+            raise ValueError(f"{','.join(header)!r} has {len(roles[role])} columns for the {role} of a box")
     numbers = [roles[role][0] for role in form]
     others = [at for at, name in enumerate(names) if at not in numbers and name]
     positions = [at for at in others if _POSITION.fullmatch(names[at])]

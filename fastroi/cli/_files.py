@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import secrets
@@ -15,16 +16,25 @@ from ._errors import STREAM, UsageError
 class InputFile(str):
     """The type of an argument that names a file to be read; - is standard input."""
 
+    def __new__(cls, name):
+        return super().__new__(cls, _not_empty(name))
+
 
 class OutputFile(str):
     """The type of an argument that names a file to be written; - is standard output where a command can do that."""
 
     def __new__(cls, name):
-        return name if isinstance(name, cls) else super().__new__(cls, name)
+        return name if isinstance(name, cls) else super().__new__(cls, _not_empty(name))
 
 
 class OwnFile(OutputFile):
     """The default of such an argument: the command's own file, which the next run replaces without being asked."""
+
+
+def _not_empty(name):
+    if not name:
+        raise argparse.ArgumentTypeError(f"{name!r} names no file")
+    return name
 
 
 def add_output(parser, *flags, **options):

@@ -56,12 +56,16 @@ class Images:
             if not own or not own[0]:
                 raise ValueError(f"{shown(path)}: {where(row)}: no image is named")
         if self.positions is not None:
-            return self._listed(names), None
+            return self._listed(names, path, where), None
         return self._guessed([own[0] for own in names], path, where)
 
-    def _listed(self, names):
-        indices = [next((self.positions[name] for name in own if name in self.positions), -1) for own in names]
-        return numpy.array(indices, dtype=numpy.int64)
+    def _listed(self, names, path, where):
+        found = {own: {self.positions[name]: name for name in own if name in self.positions} for own in set(names)}
+        for row, own in enumerate(names):
+            if len(found[own]) > 1:
+                listed = " and ".join(f"{name!r} at {position}" for position, name in found[own].items())
+                raise ValueError(f"{shown(path)}: {where(row)}: the names of its image are of two: {listed}")
+        return numpy.array([next(iter(found[own]), -1) for own in names], dtype=numpy.int64)
 
     def _guessed(self, names, path, where):
         first = {}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import re
 from dataclasses import dataclass
 
 import fastroi
 from fastroi import FPN_LEVEL_RULES, _core
 
-from ._arguments import number, pair_of, positive_int
+from ._arguments import number, pair_of, positive_int, whole_number
 from ._arrays import as_elements, in_native_order, load_array
 from ._boxes import split_index
 from ._errors import UsageError
@@ -114,8 +116,6 @@ def _crop(function):
             raise UsageError("argument --scale or --stride: crop_and_resize takes boxes in [0, 1], not in pixels")
         rois, batch_indices = split_index(rois, batch_indices)
         if batch_indices is None:
-            if len(features) > 1:
-                raise ValueError(f"rois: shape {rois.shape}; with {len(features)} images a batch index is required")
             batch_indices = numpy.zeros(len(rois), dtype=numpy.int64)
         return function(features, rois[:, [1, 0, 3, 2]], batch_indices, output_size, **options)
 
@@ -128,7 +128,8 @@ def _paste(function):
     def paste(masks, rois, *, output_size, batch_indices, **options):
         _refuse_map_options(function, options)
         _check_mask_numbers(batch_indices, len(masks))
-        return function(masks[batch_indices], rois, output_size, **options)
+        with _numbered(batch_indices):
+            return function(masks[batch_indices], rois, output_size, **options)
 
     return paste
 
@@ -158,6 +159,16 @@ def _check_mask_numbers(numbers, count):
         raise ValueError(f"batch_indices[{row}]: batch index {numbers[row]} is outside [0, {count})")
 
 
+@contextlib.contextmanager
+def _numbered(numbers):
+    """Put the number that a mask has in its file in place of its row among the chosen ones."""
+    try:
+        yield
+    except ValueError as error:
+        text = re.sub(r"^masks\[(\d+)\]", lambda found: f"masks[{numbers[int(found[1])]}]", str(error))
+        raise ValueError(text) from None
+
+
 def _pyramid(function):
     """multiscale_roi_align with the first level as the features, and each further level of half the scale."""
 
@@ -165,22 +176,59 @@ def _pyramid(function):
         first = spatial_scale
         if isinstance(first, tuple):
             raise UsageError("argument --scale: multiscale_roi_align takes one number, the first level's")
-        maps = [features, *(_level(path, features, layout) for path in level)]
+        maps = [features, *(_channels_as(features, array, layout) for array in level)]
         scales = [first / 2**i for i in range(len(maps))]
         return function(maps, rois, scales=scales, layout=layout, **options)
 
     return pool
 
 
-def _level(path, features, layout):
+def _channels_as(features, array, layout):
     """A further level; without channels where `features` has none."""
-    array = as_elements(load_array(path), path, features.dtype)
-    array = array[None] if array.ndim == 3 else array
-    if array.ndim != 4:
-        raise ValueError(f"{path}: expected 3 or 4 dimensions, found shape {array.shape}")
     if features.size:
         return array
     return array[:, :0] if layout == "NCHW" else array[..., :0]
+
+
+def load_levels(paths, features, layout, dtype):
+    """Read the further levels of a pyramid.
+
+    Parameters
+    ----------
+    paths : list of str
+        Their files.
+    features : numpy.ndarray
+        The first level.
+    layout : {"NCHW", "NHWC"}
+        Of all.
+    dtype : str or None
+        The type asked for.
+
+    Raises
+    ------
+    ValueError
+        One has other elements, or not half the size of the one before.
+    """
+    levels = [features]
+    for path in paths:
+        array = as_elements(load_array(path), path, dtype)
+        array = array[None] if array.ndim == 3 else array
+        if array.ndim != 4:
+            raise ValueError(f"{path}: expected 3 or 4 dimensions, found shape {array.shape}")
+        if array.dtype != features.dtype:
+            raise ValueError(f"{path}: {array.dtype}, but FEATURES is {features.dtype}; --dtype converts both")
+        _check_halved(path, array, levels[-1], slice(2, 4) if layout == "NCHW" else slice(1, 3))
+        levels.append(array)
+    return levels[1:]
+
+
+def _check_halved(path, array, before, sides):
+    """Networks round halves up or down, and some lose a cell to a border."""
+    extents, above = array.shape[sides], before.shape[sides]
+    if any(abs(2 * extent - whole) > 3 for extent, whole in zip(extents, above)):
+        found = " x ".join(map(str, extents))
+        whole = " x ".join(map(str, above))
+        raise ValueError(f"{path}: {found} cells, but a level has half the cells of the one before, which has {whole}")
 
 
 OPERATORS = {name: Operator(name) for name in _core.OPERATORS}
@@ -188,7 +236,7 @@ OPERATORS = {name: Operator(name) for name in _core.OPERATORS}
 
 def sampling_ratio(text):
     """Parse points per bin: 2, 2x3, or 0 for as many as a bin has cells."""
-    return pair_of(int, "x")(text)
+    return pair_of(whole_number, "x")(text)
 
 
 def threshold(text):

@@ -8,12 +8,14 @@ import re
 
 import numpy
 
+from ._arguments import to_float
 from ._boxes import Boxes
 from ._columns import CORNERS, Columns, as_corners, check_one_reading, named, unnamed
-from ._errors import shown
+from ._errors import UsageError, shown
 from ._images import Images
 
 ENDINGS = (".csv", ".tsv", ".txt")
+_END = "end of the table"
 
 
 def read_table(content, path, images: Images, operator, xywh=False, columns=None) -> Boxes:
@@ -47,7 +49,7 @@ def read_table(content, path, images: Images, operator, xywh=False, columns=None
         return Boxes(numpy.empty((0, operator.coordinates)), source="line", numbers=[])
     notes = []
     if header:
-        found = _named(header, path, operator)
+        found = _named(header, path, operator, columns is not None)
         if xywh and found.form == CORNERS:
             raise ValueError(f"{shown(path)}: --xywh was given, but the header says x1, y1, x2, y2")
         if found.unknown():
@@ -66,7 +68,8 @@ def _boxes(table, found, header, images, notes):
     if found.positions:
         rois = numpy.concatenate([table.numbers(found.positions[:1]), rois], axis=1)
     elif names is not None:
-        indices, note = images.locate([(name,) for name in names], table.path, table.place)
+        indices, note = images.locate(names, table.path, table.place)
+        names = [own[0] for own in names]
         notes = [*notes, note] if note else notes
     extras = {name: [row[at].strip() for _, row in table.rows] for name, at in found.extras.items()}
     return Boxes(rois, indices, names, "line", [line for line, _ in table.rows], extras, notes)
@@ -135,12 +138,33 @@ def _text(content, path) -> str:
 
 
 def _parsed(lines, separator, path):
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    # The reader says nothing of a quote that is open at the end: a line after the last one then ends up inside a cell.
+    reader = csv.reader([*_ended(lines), _END], delimiter=separator, skipinitialspace=True)
+    last = 0
     try:
         for row in reader:
+            if row == [_END]:
+                return
+            _check_quotes(row, last + 1, separator, path)
             yield reader.line_num, row
+            last = reader.line_num
     except csv.Error as error:
         raise ValueError(f"{shown(path)}: after line {reader.line_num}: {error}") from None
+
+
+def _ended(lines):
+    return [*lines[:-1], lines[-1].rstrip("\r\n") + "\n"]
+
+
+def _check_quotes(row, line, separator, path):
+    """Refuse a cell that runs to the end of the table, or over a line that has all columns of a row itself."""
+    for cell in row:
+        _, *further = re.split(r"\r\n|\r|\n", cell)
+        if further and further[-1] == _END:
+            raise ValueError(f"{shown(path)}: line {line}: a quote is opened and never closed")
+        if any(part.count(separator) >= len(row) - 1 > 0 for part in further):
+            raise ValueError(f"{shown(path)}: line {line}: a quote is opened that runs over the rows after it")
+        line += len(further)
 
 
 def _header(rows, separator, columns):
@@ -165,12 +189,14 @@ def _commented(rows, comment, operator):
     return names
 
 
-def _named(header, path, operator) -> Columns:
+def _named(header, path, operator, given) -> Columns:
     try:
         return named(header, operator.coordinates, operator.masks)
     except ValueError as error:
         unlike = "; a table without names needs numbers only, or --columns" if any(map(_is_number, header)) else ""
-        raise ValueError(f"{shown(path)}: {error}{unlike}") from None
+        if given:
+            raise UsageError(f"argument --columns: {error}") from None
+        raise ValueError(f"{shown(path)}: the header {error}{unlike}") from None
 
 
 def _unnamed(table, images, operator, xywh):
@@ -197,20 +223,20 @@ def _unnamed(table, images, operator, xywh):
 
 
 def _names(table, found, header):
-    """What the table calls the image of each box, None if it does not."""
+    """What the columns of images call the image of each box, None if there is no such column."""
     columns = found.positions + found.images
     if not columns:
         return None
-    names = table.texts(columns[0])
-    for other in columns[1:]:
-        _check_one_name(table, names, other, (header[columns[0]], header[other]))
-    return names
+    names = [table.texts(at) for at in columns]
+    for at, other in zip(columns[1:], names[1:]):
+        _check_one_name(table, names[0], other, (header[columns[0]], header[at]))
+    return list(zip(*names))
 
 
-def _check_one_name(table, names, other, titles):
+def _check_one_name(table, names, others, titles):
     """Refuse images of one name in one column and two in another."""
     seen = {}
-    for row, (name, second) in enumerate(zip(names, table.texts(other))):
+    for row, (name, second) in enumerate(zip(names, others)):
         before = seen.setdefault(name, (second, row))
         if before[0] != second:
             first = f"{table.place(before[1])} has {titles[0]} {name} with {titles[1]} {before[0]}"
@@ -228,7 +254,7 @@ def _number(text, decimal_commas=False):
     if decimal_commas and "." not in text and text.count(",") == 1:
         text = text.replace(",", ".")
     try:
-        return float(text)
+        return to_float(text)
     except ValueError:
         return None
 

@@ -6,12 +6,13 @@ import argparse
 import functools
 import json
 import math
+import sys
 from pathlib import Path
 
 from fastroi import ROI_POOL_RULES, explain
 from fastroi.explain import INTERPOLATION_RULES
 
-from ._arguments import add_output_size, add_scale, number, positive_int, scale_of
+from ._arguments import add_output_size, add_scale, number, positive_int, scale_of, whole_number
 from ._errors import UsageError, naming_files
 from ._files import InputFile, add_output
 from ._operators import OPERATORS, add_operator, array_files, given_options, options_of, users
@@ -38,7 +39,8 @@ options; --rule is then a rule of that operator:
 For --op crop_and_resize the box is in [0, 1] and has no scale. Boxes of masks are in
 pixels; --map-size is the mask's, and the --output-size of paste_masks that of the image,
 rows x columns. multiscale_roi_align has --levels maps, each of half the scale and
-size of the one before. Upright boxes can be drawn.
+size of the one before. Upright boxes can be drawn, but for paste_masks and the
+deformable operators.
 """
 _RULES = (*ROI_POOL_RULES, *INTERPOLATION_RULES, "all")
 _FIGURES = (".png", ".svg", ".pdf")
@@ -79,7 +81,11 @@ def add_arguments(parser):
         "--channels", type=positive_int, metavar="N", help="of the map, with --op (default: the fewest)"
     )
     parser.add_argument(
-        "--levels", type=int, choices=range(1, 33), metavar="N", help="maps of multiscale_roi_align (default: 4)"
+        "--levels",
+        type=whole_number,
+        choices=range(1, 33),
+        metavar="N",
+        help="maps of multiscale_roi_align (default: 4)",
     )
     parser.add_argument("--image", type=InputFile, metavar="FILE", help="draw this image beside the rules")
     parser.add_argument("--whole-map", action="store_true", help="draw all of the map")
@@ -92,7 +98,9 @@ def run(arguments):
     """Print the explanations and write the figure."""
     _check_output(arguments)
     explanations = _explanations(arguments)
-    image = arguments.image and read_image(arguments.image)
+    image = None if arguments.image is None else read_image(arguments.image)
+    if image is not None:
+        _tell_size(arguments, image)
     if arguments.json:
         print(json.dumps([e.to_dict() for e in explanations], indent=2))
     else:
@@ -105,6 +113,14 @@ def run(arguments):
             view="map" if arguments.whole_map else None,
             title=arguments.title,
         )
+
+
+def _tell_size(arguments, image):
+    """A picture is stretched over the image that --image-size tells."""
+    height, width = image.shape[:2]
+    if arguments.image_size is not None and arguments.image_size != [width, height]:
+        told = "x".join(map(str, arguments.image_size))
+        print(f"fastroi: {arguments.image}: {width}x{height} pixels, but --image-size tells {told}", file=sys.stderr)
 
 
 def write_figure(path, explanations, **options):
@@ -143,11 +159,18 @@ def read_image(path):
 def _check_output(arguments):
     if arguments.output and Path(arguments.output).suffix.lower() not in _FIGURES:
         raise UsageError(f"argument -o: {arguments.output!r} ends in none of {' '.join(_FIGURES)}")
+    if arguments.output and arguments.op and not _can_be_drawn(OPERATORS[arguments.op]):
+        raise UsageError(f"argument -o: the bins of {arguments.op} cannot be drawn, only listed")
     for option, value in (("--image", arguments.image), ("--title", arguments.title)):
         if value is not None and not arguments.output:
             raise UsageError(f"argument {option}: it goes with -o")
     if arguments.whole_map and not (arguments.output and _known_size(arguments)):
         raise UsageError("argument --whole-map: it goes with -o and a size of the image or map")
+
+
+def _can_be_drawn(operator) -> bool:
+    """True if bins are rows and columns of the map: boxes are upright, no array moves bins one by one, and no map is written."""
+    return operator.coordinates == 4 and not operator.arrays and operator.extents == "output_size"
 
 
 def _known_size(arguments) -> bool:
@@ -166,8 +189,9 @@ def _rules(arguments):
     for rule in rules:
         if rule not in _RULES:
             raise UsageError(f"argument --rule: {rule!r} is not one of {', '.join(_RULES)}; others go with --op")
-    if arguments.turned or arguments.levels or arguments.channels:
-        raise UsageError("argument --turned, --levels or --channels: it goes with --op")
+    for name in ("turned", "levels", "channels"):
+        if getattr(arguments, name) is not None:
+            raise UsageError(f"argument --{name}: it goes with --op")
     options = _align_options(arguments, rules)
     scale = _scale(arguments)
     sizes = _map_size(arguments, scale)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ._arguments import add_output_size, add_scale, number, positive_int, scale_of
 from ._arrays import ENDINGS, load_array
+from ._boxes import of_listed_images
 from ._errors import UsageError, naming_files
 from ._files import InputFile
 from ._images import read_images
@@ -115,9 +116,11 @@ def _rows(arguments, images):
             raise UsageError("argument --images: an array has the positions of images, not their names")
         return load_array(arguments.boxes), None
     boxes = read_boxes(arguments.boxes, read_images(arguments.images, images), Operator("roi_align"))
+    notes = boxes.notes
     if boxes.batch_indices is not None:
-        boxes = boxes.where(boxes.batch_indices >= 0)
-    for note in boxes.notes:
+        listed, left_out = of_listed_images(boxes, arguments.boxes, arguments.images)
+        boxes, notes = boxes.where(listed), [*notes, *left_out]
+    for note in notes:
         print(f"fastroi: {note}", file=sys.stderr)
     return boxes.rois, boxes.batch_indices
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import math
 import os
 import signal
 import sys
@@ -16,13 +17,13 @@ from pathlib import Path
 import numpy
 
 from . import _coverage
-from ._arguments import add_output_size, add_scale, positive_int, scale_of
+from ._arguments import add_output_size, add_scale, positive_int, scale_of, threads
 from ._arrays import as_elements, in_native_order, load_array
-from ._boxes import split_index
+from ._boxes import of_listed_images, split_index
 from ._errors import UsageError, naming_files, shown
 from ._files import STREAM, InputFile, add_output, replacing
 from ._images import read_images
-from ._operators import OPERATORS, add_operator, array_files, chosen, extents
+from ._operators import OPERATORS, add_operator, array_files, chosen, extents, load_levels
 from ._progress import progress
 from ._reading import read_boxes
 from ._rows import write_rows
@@ -67,6 +68,24 @@ a table in pixels of the image. Box k belongs to mask k, unless the batch column
 another. paste_masks takes --image-size in place of --output-size:
 
   fastroi pool masks.npy boxes.csv -o pasted.npy --op paste_masks --image-size 640 480
+
+Two examples. A COCO dataset of two images, and FEATURES (2, C, H, W) at stride 16 in the
+order of its list of images; rows.csv tells the annotation of each row of the result:
+
+  {"images": [{"id": 7, "file_name": "a.jpg"}, {"id": 9, "file_name": "b.jpg"}],
+   "annotations": [{"id": 1, "image_id": 9, "bbox": [20, 30, 150, 130]}]}
+
+  fastroi pool features.npy instances.json -o pooled.npy --rows rows.csv \\
+      --op roi_align --output-size 7 --stride 16
+
+A table of boxes that names images by file, and names.txt with the same names, a line
+each, in the order of FEATURES:
+
+  filename,xmin,ymin,xmax,ymax,label        a.jpg
+  b.jpg,20,30,170,160,cat                   b.jpg
+
+  fastroi pool features.npy boxes.csv -o pooled.npy --images names.txt --rows rows.csv \\
+      --op roi_align --output-size 7 --stride 16
 """
 _SIDE_OF_A_PICTURE = 16
 _TRUE = (1, True, "1", "true", "True", "yes")
@@ -109,7 +128,7 @@ def add_arguments(parser):
         choices=("keep", "drop"),
         help="what becomes of annotations with iscrowd 1 (default: keep, and say so)",
     )
-    parser.add_argument("--threads", type=positive_int, metavar="N", help="use N threads")
+    parser.add_argument("--threads", type=threads, metavar="N", help="use N threads")
     parser.add_argument("--quiet", action="store_true", help="print neither notes nor the report")
     parser.add_argument(
         "--progress",
@@ -133,6 +152,8 @@ def run(arguments):
     operator = OPERATORS[arguments.op]
     features, boxes = _load(arguments, operator)
     boxes, arrays = _wanted(boxes, arrays, arguments)
+    if arguments.level:
+        options["level"] = load_levels(arguments.level, features, arguments.layout or "NCHW", arguments.dtype)
     call = functools.partial(
         function,
         output_size=extents(arguments),
@@ -150,8 +171,9 @@ def run(arguments):
         with progress(len(boxes), "RoIs", arguments.progress) as advance:
             for rows in _chunks(shape, dtype, features.nbytes // max(len(features), 1)):
                 pool_rows = functools.partial(call, features, boxes.rois[rows], **_rows(per_roi, rows))
-                advance(store(rows, pool_rows))
-        if arguments.rows:
+                with _naming_files(arguments, boxes):
+                    advance(store(rows, pool_rows))
+        if arguments.rows is not None:
             write_rows(arguments.rows, boxes, operator.coordinates)
     if not arguments.quiet:
         _report(arguments, shape, dtype, time.perf_counter() - start)
@@ -175,7 +197,7 @@ def _report(arguments, shape, dtype, seconds):
 
 def _tell(arguments, operator, features, boxes):
     """Notes on stderr: what was assumed, and what is hardly meant."""
-    notes = list(boxes.notes)
+    notes = list(boxes.notes) if len(boxes) else [*boxes.notes, f"{shown(arguments.boxes)}: no boxes"]
     rois, _ = split_index(boxes.rois, boxes.batch_indices, operator.coordinates)
     if operator.extents == "image_size":
         rows, columns = extents(arguments)
@@ -195,6 +217,7 @@ def _load(arguments, operator):
     images = read_images(arguments.images, len(features))
     boxes = read_boxes(arguments.boxes, images, operator, arguments.xywh, arguments.columns, arguments.boxes_key)
     if not operator.masks:
+        _check_images_told(arguments, operator, features, boxes)
         return features, boxes
     with _naming_files(arguments, boxes):
         rois, numbers = split_index(boxes.rois, boxes.batch_indices)
@@ -204,6 +227,16 @@ def _load(arguments, operator):
             raise ValueError(f"{shown(arguments.boxes)}: {counts}")
         numbers = numpy.arange(len(rois))
     return features, replace(boxes, rois=rois, batch_indices=numbers)
+
+
+def _check_images_told(arguments, operator, features, boxes):
+    if arguments.images is None and len(features) > 1:
+        _, indices = split_index(boxes.rois, boxes.batch_indices, operator.coordinates)
+        if indices is None:
+            where = "a column batch, or a column image with --images FILE; --columns names the columns"
+            raise ValueError(
+                f"{shown(arguments.boxes)}: which of {len(features)} images a box is of is not told: {where}"
+            )
 
 
 def _masks(masks, arguments):
@@ -254,11 +287,7 @@ def _of_listed_images(boxes, arguments):
         return numpy.ones(len(boxes), dtype=bool), []
     if boxes.batch_indices is None:
         raise UsageError(f"argument --images: {shown(arguments.boxes)} does not name the images of its boxes")
-    listed = boxes.batch_indices >= 0
-    if listed.all():
-        return listed, []
-    others = f"{(~listed).sum()} of {len(listed)} boxes are of images that {shown(arguments.images)} does not list"
-    return listed, [f"{shown(arguments.boxes)}: {others}, left out"]
+    return of_listed_images(boxes, arguments.boxes, arguments.images)
 
 
 def _crowd(boxes):
@@ -340,6 +369,16 @@ def _create(path, shape, dtype):
 
     Without that a full disk shows itself as a fatal signal in the middle of the work.
     """
+    try:
+        return _allocated(path, shape, dtype)
+    except (OSError, OverflowError, ValueError) as error:
+        size = math.prod(shape) * dtype.itemsize
+        told = f"no room for {'x'.join(map(str, shape))} {dtype}, {size:,} bytes"
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OSError(getattr(error, "errno", None) or errno.EFBIG, f"{told}: {reason}") from None
+
+
+def _allocated(path, shape, dtype):
     out = numpy.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):
         descriptor = os.open(path, os.O_RDWR)

@@ -547,7 +547,7 @@ def assert_refused(capsys, code, message, arguments):
         (2, "takes one number", "multiscale_roi_align --scale 1/4,1/8"),
         (2, "invalid choice", "roi_crop"),
         (2, "a rotated box is cx cy", "roi_align_rotated --xywh"),
-        (1, "batch_indices: required", "riroi_align_rotated"),
+        (1, "is not told: a column batch", "riroi_align_rotated"),
         (1, "8 channels are not a multiple", "ps_roi_pool"),
         (1, "missing.npy", "multiscale_roi_align --level missing.npy"),
     ],
@@ -903,8 +903,8 @@ def test_explain_an_operator_under_several_rules(capsys, tmp_path):
 
 def test_a_turned_box_is_not_drawn(capsys, tmp_path):
     turned = "--turned 396 264 200 145 30 --stride 32 --image-size 512 512 --output-size 3".split()
-    assert main(["explain", "--op", "roi_align_rotated", *turned, "-o", str(tmp_path / "figure.png")]) == 1
-    assert "no rows and columns" in capsys.readouterr().err
+    arguments = ["explain", "--op", "roi_align_rotated", *turned, "-o", str(tmp_path / "figure.png")]
+    assert_refused(capsys, 2, "argument -o: the bins of roi_align_rotated cannot be drawn", arguments)
     assert list(tmp_path.iterdir()) == []
 
 
