@@ -190,7 +190,7 @@ def _channels_as(features, array, layout):
     return array[:, :0] if layout == "NCHW" else array[..., :0]
 
 
-def load_levels(paths, features, layout, dtype):
+def load_levels(paths, features, first, layout, dtype):
     """Read the further levels of a pyramid.
 
     Parameters
@@ -199,6 +199,8 @@ def load_levels(paths, features, layout, dtype):
         Their files.
     features : numpy.ndarray
         The first level.
+    first : str
+        Its file.
     layout : {"NCHW", "NHWC"}
         Of all.
     dtype : str or None
@@ -210,25 +212,27 @@ def load_levels(paths, features, layout, dtype):
         One has other elements, or not half the size of the one before.
     """
     levels = [features]
-    for path in paths:
+    for path, path_before in zip(paths, [first, *paths]):
         array = as_elements(load_array(path), path, dtype)
         array = array[None] if array.ndim == 3 else array
         if array.ndim != 4:
             raise ValueError(f"{path}: expected 3 or 4 dimensions, found shape {array.shape}")
         if array.dtype != features.dtype:
             raise ValueError(f"{path}: {array.dtype}, but FEATURES is {features.dtype}; --dtype converts both")
-        _check_halved(path, array, levels[-1], slice(2, 4) if layout == "NCHW" else slice(1, 3))
+        _check_halved(path, array, path_before, levels[-1], slice(2, 4) if layout == "NCHW" else slice(1, 3))
         levels.append(array)
     return levels[1:]
 
 
-def _check_halved(path, array, before, sides):
+def _check_halved(path, array, path_before, before, sides):
     """Networks round halves up or down, and some lose a cell to a border."""
     extents, above = array.shape[sides], before.shape[sides]
     if any(abs(2 * extent - whole) > 3 for extent, whole in zip(extents, above)):
         found = " x ".join(map(str, extents))
         whole = " x ".join(map(str, above))
-        raise ValueError(f"{path}: {found} cells, but a level has half the cells of the one before, which has {whole}")
+        raise ValueError(
+            f"{path}: {found} cells, but a level has half those of the one before: {path_before} has {whole}"
+        )
 
 
 OPERATORS = {name: Operator(name) for name in _core.OPERATORS}

@@ -153,7 +153,9 @@ def run(arguments):
     features, boxes = _load(arguments, operator)
     boxes, arrays = _wanted(boxes, arrays, arguments)
     if arguments.level:
-        options["level"] = load_levels(arguments.level, features, arguments.layout or "NCHW", arguments.dtype)
+        options["level"] = load_levels(
+            arguments.level, features, shown(arguments.features), arguments.layout or "NCHW", arguments.dtype
+        )
     call = functools.partial(
         function,
         output_size=extents(arguments),
@@ -230,13 +232,10 @@ def _load(arguments, operator):
 
 
 def _check_images_told(arguments, operator, features, boxes):
-    if arguments.images is None and len(features) > 1:
-        _, indices = split_index(boxes.rois, boxes.batch_indices, operator.coordinates)
-        if indices is None:
-            where = "a column batch, or a column image with --images FILE; --columns names the columns"
-            raise ValueError(
-                f"{shown(arguments.boxes)}: which of {len(features)} images a box is of is not told: {where}"
-            )
+    has_index = boxes.batch_indices is not None or boxes.rois.shape[1] > operator.coordinates
+    if arguments.images is None and len(features) > 1 and not has_index:
+        where = "a column batch, or a column image with --images FILE; --columns names the columns"
+        raise ValueError(f"{shown(arguments.boxes)}: which of {len(features)} images a box is of is not told: {where}")
 
 
 def _masks(masks, arguments):
