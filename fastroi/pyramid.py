@@ -286,7 +286,7 @@ def _pyramid(feature_pyramid: Sequence[ArrayLike], layout: Layout) -> Levels:
         if level.array.shape[:2] != maps[0].array.shape[:2]:
             raise ValueError(
                 f"feature_pyramid[{i}]: {level.images} images of {level.channels} channels; "
-                f"{maps[0].images} of {maps[0].channels} as in level 0 required{level.hint}"
+                f"{maps[0].images} of {maps[0].channels} as in level 0 required{level.hint()}"
             )
     return maps
 

@@ -158,19 +158,11 @@ int default_threads() {
 #endif
 }
 
-int chosen_threads(int num_threads) {
-    if (num_threads <= 0) return default_threads();
-#if defined(_OPENMP)
-    return num_threads == 1 || may_oversubscribe() ? num_threads : std::min(num_threads, processors());
-#else
-    return num_threads;
-#endif
-}
-
+int chosen_threads(int num_threads) { return num_threads <= 0 ? default_threads() : num_threads; }
 int usable_threads(int wanted) {
 #if defined(_OPENMP)
     if (wanted <= 1 || omp_in_parallel() || pool_lost.load()) return 1;
-    return wanted;
+    return may_oversubscribe() ? wanted : std::min(wanted, processors());
 #else
     (void)wanted;
     return 1;

@@ -6,12 +6,12 @@ namespace fastroi {
 
 // What a call with num_threads = 0 uses: OpenMP's own maximum at this moment, capped by the cgroup quota.
 int default_threads();
-// What a call with this num_threads may use: no more than there are processors, unless FASTROI_OVERSUBSCRIBE is 1.
+// What a call with this num_threads asks for.
 int chosen_threads(int num_threads);
 bool has_openmp();
 
-// Threads worth starting for a call: `wanted`, or 1 inside someone else's parallel region and in a child forked after
-// this process had run one (libgomp's pool does not survive a fork).
+// Threads worth starting for a call: `wanted`, but no more than there are processors, unless FASTROI_OVERSUBSCRIBE is 1; one inside
+// someone else's parallel region and in a child forked after this process had run one (libgomp's pool does not survive a fork).
 int usable_threads(int wanted);
 
 // The same for work that touches so many bytes: less than this is not worth waking a thread for. Fitted on a 2-core Zen 5 machine;

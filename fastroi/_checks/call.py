@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from .._devices import device_of
@@ -69,13 +69,12 @@ class Features:
         self.channels_last = layout == "NHWC"
         self.array = array.transpose(0, 3, 1, 2) if self.channels_last else array
 
-    @property
     def hint(self) -> str:
         return photograph_hint(self.source.shape, "NHWC" if self.channels_last else "NCHW")
 
     def check_channels(self, divisor: int, what: str) -> None:
         if self.channels % divisor:
-            raise ValueError(f"features: {self.channels} channels are not a multiple of {what}{self.hint}")
+            raise ValueError(f"features: {self.channels} channels are not a multiple of {what}{self.hint()}")
 
     @property
     def images(self) -> int:
@@ -110,12 +109,12 @@ class Output:
         inputs: Iterable[Any],
         device: Device,
         name: str = "out",
-        hint: str = "",
+        hint: Callable[[], str] = str,
     ) -> None:
         shape = (count, *extents, channels) if channels_last else (count, channels, *extents)
         size = checked_bytes(shape, dtype, name)
-        if hint and (found := getattr(out, "shape", shape)) != shape:
-            raise ValueError(f"{name}: shape {found}; {shape} required{hint}")
+        if (found := getattr(out, "shape", shape)) != shape and (end := hint()):
+            raise ValueError(f"{name}: shape {found}; {shape} required{end}")
         self.array = (
             device.empty(shape, dtype, size) if out is None else device.checked_out(out, shape, dtype, inputs, name)
         )

@@ -43,6 +43,12 @@ inline std::vector<Box> planned_boxes(const Request& request, int coordinates, i
     return boxes;
 }
 
+// As many as there are boxes at most: to ask how many processors there are takes as long as a small plan.
+inline Planners planners_of(const Execution& execution, const std::vector<Box>& rois) {
+    const int64_t most = std::max<int64_t>(1, std::min<int64_t>(execution.threads, (int64_t)rois.size()));
+    return {usable_threads((int)most), execution.stop};
+}
+
 struct Call {
     Execution execution;
     Tensor map, out;
@@ -64,7 +70,7 @@ struct Call {
 
     Job job(std::vector<ChannelWindow> windows) const { return {{map}, out, std::move(windows), execution}; }
     Job job() const { return job(whole_window(out)); }
-    Planners planners() const { return {usable_threads(execution.threads), execution.stop}; }
+    Planners planners() const { return planners_of(execution, rois); }
 };
 
 }  // namespace fastroi

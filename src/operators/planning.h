@@ -71,7 +71,7 @@ void for_each_batch(const std::vector<Box>& rois, const Job& job, const Listed& 
     const int64_t count = (int64_t)rois.size(),
                   step = std::clamp<int64_t>(most_bins / (job.out.rows + job.out.columns), 1, most_rois);
     StopSign* const stop = job.execution.stop;
-    const Planners planners(usable_threads(job.execution.threads), stop);
+    const Planners planners = planners_of(job.execution, rois);
     for (int64_t first = 0, end; first < count; first = end) {
         double total = listed(rois[first]);
         for (end = first + 1; end < std::min(first + step, count); end++)
