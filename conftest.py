@@ -1,5 +1,6 @@
 """Fixtures that run a test on every instruction set, layout and dtype, and count what was run, by all processes of a run."""
 
+import json
 import os
 import signal
 
@@ -8,6 +9,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several processes share th
 
 os.environ.setdefault("FASTROI_OVERSUBSCRIBE", "1")  # results of more threads than there are processors
 
+from collections import Counter
+
+import gates
 import numpy as np
 import pytest
 from helpers import LONG_SCALE, SEED
@@ -32,6 +36,8 @@ _possible = {
     "layouts": LAYOUTS,
     "dtypes": DTYPES,
 }
+
+_tried = Counter()  # cases of each gate, by tests that passed
 
 # A shell starts background jobs with Ctrl-C ignored, which children inherit: tests that send it would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -67,6 +73,24 @@ def rule(request):
 def rng(request):
     """A generator seeded by the names of file and test: the same numbers in any order, selection or folder."""
     return np.random.default_rng(list(f"{request.path.name}::{request.node.name}".encode()))
+
+
+@pytest.fixture
+def tried(record_property):
+    """tried(gate, cases): counts them for the table at the end of the run, if the test passes."""
+
+    def count(gate, cases):
+        assert gate in gates.GATES, gate
+        record_property("tried", (gate, int(cases)))
+
+    return count
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "call" and report.passed:
+        for name, value in report.user_properties:
+            if name == "tried":
+                _tried[value[0]] += value[1]
 
 
 def pytest_addoption(parser):
@@ -111,6 +135,9 @@ def pytest_sessionfinish(session, exitstatus):
     if hasattr(session.config, "workeroutput"):  # one of several processes: the first one judges
         session.config.workeroutput["covered"] = {what: sorted(names) for what, names in _covered.items()}
         return
+    if _tried and os.environ.get("FASTROI_GATES"):
+        with open(os.environ["FASTROI_GATES"], "a") as records:
+            print(json.dumps(_tried), file=records)
     if exitstatus == pytest.ExitCode.OK and _is_full_run(session.config) and any(_gaps().values()):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -137,6 +164,8 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    for line, enough in gates.lines(_tried):
+        terminalreporter.write_line(line, red=not enough)
     gaps = _gaps()
     for what, names in _possible.items():
         seen = [name for name in names if name in _covered[what]]

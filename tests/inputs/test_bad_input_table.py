@@ -146,8 +146,8 @@ def check_command(command, words, folder, capsys):
         file.unlink()
 
 
-def test_bad_input(tmp_path, capsys):
-    """Every line at every door; prints how many there were."""
+def test_bad_input(tmp_path, capsys, tried):
+    """Every line at every door."""
     doors = {
         "Python": python_lines,
         **{door: partial(c_lines, door) for door in bad_calls.DOORS},
@@ -160,6 +160,5 @@ def test_bad_input(tmp_path, capsys):
                 seen = list(lines(operator))
             assert len(seen) == len(set(seen)) > 0, f"{door}, {operator}: lines of one name, or none"
             counts[door] += len(seen)
-    with capsys.disabled():
-        print(f"\nbad input: {sum(counts.values())} lines answered as the table says: {counts}")
+    tried("bad input", sum(counts.values()))
     assert all(counts[door] >= PROMISED[door] for door in PROMISED), f"{counts}; promised are {PROMISED}"
