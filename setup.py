@@ -40,7 +40,7 @@ ISAS = X86_ISAS if MACHINE in ("x86_64", "amd64") else ARM_ISAS if MACHINE in ("
 COMMON_FLAGS = [
     "-std=c++17", "-O3", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden", "-Wall", "-Wextra",
 ]  # fmt: skip
-KERNEL_FLAGS = [*COMMON_FLAGS, "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"]
+KERNEL_FLAGS = [*COMMON_FLAGS, "-fno-rtti", "-fno-threadsafe-statics"]
 OPENMP_FLAGS = [] if os.environ.get("FASTROI_NO_OPENMP") else ["-fopenmp"]
 
 # Everything else of the core, whatever room it is in.

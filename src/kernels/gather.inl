@@ -1,6 +1,7 @@
 // Sums over the cells that each bin lists.
 #pragma once
 #include "block.inl"
+#include "watch.inl"
 
 namespace fastroi {
 namespace {
@@ -15,8 +16,8 @@ inline Block<T, NV> weighted_cells(const MapTile& map, const WeightedCell<T>* ce
     return sum;
 }
 
-template <class T, int NV>
-void gather(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins) {
+template <class T, int NV, class W>
+inline void gather_with(W& watch, const MapTile& map, const GatherAxis<T>& y, const BinTile& bins) {
     const int32_t* first = y.first;
     for (int64_t ph = 0; ph < y.count; ph++)
         for (int64_t pw = 0; pw < y.columns; pw++, first++) {
@@ -25,7 +26,13 @@ void gather(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins) {
                 Block<T, NV>::filled(0).store(bin);
             else
                 weighted_cells<T, NV>(map, y.cells + first[0], first[1] - first[0]).store(bin);
+            watch.read(1 + first[1] - first[0]);
         }
+}
+
+template <class T, int NV>
+void gather(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins) {
+    reduce_with(map, [&](auto& watch) { gather_with<T, NV>(watch, map, y, bins); });
 }
 
 }  // namespace

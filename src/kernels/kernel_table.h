@@ -9,10 +9,16 @@
 
 namespace fastroi {
 
+// Whom a reduction of very many cells asks, now and then, whether it is to go on: look() throws if not.
+struct Watch {
+    void (*look)(Watch& watch, int64_t cells);
+};
+
 // A map whose channels are contiguous: `origin` is the (possibly virtual) address of channel lane 0 at cell (0, 0).
 struct MapTile {
     const unsigned char* origin;
     ptrdiff_t row_stride, column_stride;  // bytes
+    Watch* watch = nullptr;               // of a reduction that takes long
 };
 
 // One RoI's bins, channel lanes contiguous: bin (ph, pw) at data + ph * row_stride + pw * column_stride.

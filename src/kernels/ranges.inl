@@ -1,6 +1,7 @@
 // Bins that are ranges of rows times ranges of columns: their maximum, by a scan or out of tables, its place, and their mean.
 #pragma once
 #include "bin_rows.inl"
+#include "watch.inl"
 
 namespace fastroi {
 namespace {
@@ -30,15 +31,29 @@ inline void column_maxima_of(const unsigned char* first, ptrdiff_t row_stride, p
 
 template <class T, int NV>
 inline void column_maxima_of_any(const unsigned char* first, ptrdiff_t row_stride, ptrdiff_t column_stride,
-                                 int64_t height, int64_t columns, T* scratch) {
+                                 int64_t height, int64_t columns, T* scratch, Unwatched&) {
     const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
     for (int64_t x = 0; x < columns; x++, first += column_stride, scratch += Block<T, NV>::lanes)
         max_of<T, NV>(first, row_stride, height, lowest).store(scratch);
 }
 
-// `tallest`: of the RoI's bin rows.
 template <class T, int NV>
-inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t tallest, T* scratch) {
+inline void column_maxima_of_any(const unsigned char* first, ptrdiff_t row_stride, ptrdiff_t column_stride,
+                                 int64_t height, int64_t columns, T* scratch, Watched& watch) {
+    for (int64_t x = 0; x < columns; x++, first += column_stride, scratch += Block<T, NV>::lanes) {
+        Block<T, NV> best = Block<T, NV>::filled(minus_infinity<T>);
+        for (int64_t y = 0; y < height; y += watched_piece) {
+            const int64_t piece = smaller(watched_piece, height - y);
+            best = max_of<T, NV>(first + y * row_stride, row_stride, piece, best);
+            watch.read(piece);
+        }
+        best.store(scratch);
+    }
+}
+
+// `tallest`: of the RoI's bin rows.
+template <class T, int NV, class W>
+inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t tallest, T* scratch, W& watch) {
     const unsigned char* first = cell_address(map, rows.start, columns.start);
     const int64_t height = rows.end - rows.start, width = columns.end - columns.start;
     const ptrdiff_t row = map.row_stride, column = map.column_stride;
@@ -49,7 +64,7 @@ inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t
         case 4: return column_maxima_of<T, NV, 4>(first, row, column, height, width, scratch);
         case 5: return column_maxima_of<T, NV, 5>(first, row, column, height, width, scratch);
         case 6: return column_maxima_of<T, NV, 6>(first, row, column, height, width, scratch);
-        default: return column_maxima_of_any<T, NV>(first, row, column, height, width, scratch);
+        default: return column_maxima_of_any<T, NV>(first, row, column, height, width, scratch, watch);
     }
 }
 
@@ -85,19 +100,29 @@ inline void bin_column_maxima(const ReducedRows<T>& rows, const RangeAxis& x, in
     }
 }
 
-template <class T, int NV>
-void max_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, T* scratch) {
+template <class T, int NV, class W>
+inline void max_ranges_with(W& watch, const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins,
+                            T* scratch) {
     const int64_t width = x.hull.end - x.hull.start, together = rows_together<T, NV>(width);
     const ptrdiff_t pitch = width * Block<T, NV>::lanes;
     for (int64_t ph = 0; ph < y.count; ph += together) {
         const ReducedRows<T> rows = {scratch, pitch, ph, smaller(ph + together, y.count)};
         for (int64_t p = ph; p < rows.end_row; p++)
             if (!is_empty(y.bins[p]))
-                column_maxima<T, NV>(map, y.bins[p], x.hull, y.longest, scratch + (p - ph) * pitch);
-        for (int64_t pw = 0; pw < x.count; pw++) bin_column_maxima<T, NV>(rows, x, pw, bins);
+                column_maxima<T, NV>(map, y.bins[p], x.hull, y.longest, scratch + (p - ph) * pitch, watch);
+        watch.read(width);
+        for (int64_t pw = 0; pw < x.count; pw++) {
+            bin_column_maxima<T, NV>(rows, x, pw, bins);
+            watch.read((rows.end_row - ph) * (1 + x.bins[pw].end - x.bins[pw].start));
+        }
         for (int64_t p = ph; p < rows.end_row; p++)
             if (is_empty(y.bins[p])) fill_bin_row<T, NV>(bins, p, x.count, 0);
     }
+}
+
+template <class T, int NV>
+void max_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, T* scratch) {
+    reduce_with(map, [&](auto& watch) { max_ranges_with<T, NV>(watch, map, y, x, bins, scratch); });
 }
 
 // --- max over ranges, by tables ----------------------------------------------------------------------------------------
@@ -187,29 +212,48 @@ void max_cells(const T* a, const T* b, T* dst, int64_t cells) {
 // --- mean over ranges --------------------------------------------------------------------------------------------------
 
 template <class T, int NV>
-inline Block<T, NV> sum_of(const unsigned char* first, ptrdiff_t step, int64_t count) {
+inline Block<T, NV> sum_of(const unsigned char* first, ptrdiff_t step, int64_t count, Unwatched&) {
     Block<T, NV> sum = Block<T, NV>::load(first);
     for (int64_t i = 1; i < count; i++) sum.add(Block<T, NV>::load(first + i * step));
     return sum;
 }
 
 template <class T, int NV>
-inline Block<T, NV> mean_of(const MapTile& map, Range rows, Range columns) {
+inline Block<T, NV> sum_of(const unsigned char* first, ptrdiff_t step, int64_t count, Watched& watch) {
+    Block<T, NV> sum = Block<T, NV>::load(first);
+    for (int64_t i = 1; i < count;) {
+        const int64_t end = smaller(i + watched_piece, count);
+        watch.read(end - i);
+        for (; i < end; i++) sum.add(Block<T, NV>::load(first + i * step));
+    }
+    watch.read(1);
+    return sum;
+}
+
+template <class T, int NV, class W>
+inline Block<T, NV> mean_of(const MapTile& map, Range rows, Range columns, W& watch) {
     const int64_t height = rows.end - rows.start, width = columns.end - columns.start;
     const unsigned char* const first = cell_address(map, rows.start, columns.start);
-    Block<T, NV> sum = sum_of<T, NV>(first, map.row_stride, height);
-    for (int64_t i = 1; i < width; i++) sum.add(sum_of<T, NV>(first + i * map.column_stride, map.row_stride, height));
+    Block<T, NV> sum = sum_of<T, NV>(first, map.row_stride, height, watch);
+    for (int64_t i = 1; i < width; i++)
+        sum.add(sum_of<T, NV>(first + i * map.column_stride, map.row_stride, height, watch));
     return sum.divided_by(Vec<T>::broadcast((T)(height * width)));
 }
 
-template <class T, int NV>
-void mean_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins) {
+template <class T, int NV, class W>
+inline void mean_ranges_with(W& watch, const MapTile& map, const RangeAxis& y, const RangeAxis& x,
+                             const BinTile& bins) {
     const Block<T, NV> nothing = Block<T, NV>::filled(0);
     for (int64_t ph = 0; ph < y.count; ph++)
         for (int64_t pw = 0; pw < x.count; pw++) {
             const bool empty = is_empty(y.bins[ph]) || is_empty(x.bins[pw]);
-            (empty ? nothing : mean_of<T, NV>(map, y.bins[ph], x.bins[pw])).store(bin_address(bins, ph, pw));
+            (empty ? nothing : mean_of<T, NV>(map, y.bins[ph], x.bins[pw], watch)).store(bin_address(bins, ph, pw));
         }
+}
+
+template <class T, int NV>
+void mean_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins) {
+    reduce_with(map, [&](auto& watch) { mean_ranges_with<T, NV>(watch, map, y, x, bins); });
 }
 
 // --- argmax ----------------------------------------------------------------------------------------------------------
@@ -227,8 +271,8 @@ inline uint64_t lanes_equal(const unsigned char* cell, const unsigned char* maxi
 }
 
 // Row-major search for each lane's maximum; a lane leaves `open` at its first hit, and the search ends with the last lane.
-template <class T, int NV>
-inline void first_offsets(const MapTile& map, Range rows, Range columns, const unsigned char* maximum,
+template <class T, int NV, class W>
+inline void first_offsets(W& watch, const MapTile& map, Range rows, Range columns, const unsigned char* maximum,
                           int64_t map_width, int64_t* offsets) {
     constexpr int lanes = Block<T, NV>::lanes;
     uint64_t open = lanes == 64 ? ~(uint64_t)0 : ((uint64_t)1 << (lanes % 64)) - 1;
@@ -237,18 +281,26 @@ inline void first_offsets(const MapTile& map, Range rows, Range columns, const u
             uint64_t hits = open & lanes_equal<T, NV>(cell_address(map, y, x), maximum);
             open &= ~hits;
             for (; hits; hits &= hits - 1) offsets[__builtin_ctzll(hits)] = y * map_width + x;
+            watch.read(1);
+        }
+}
+
+template <class T, int NV, class W>
+inline void argmax_ranges_with(W& watch, const MapTile& map, const RangeAxis& y, const RangeAxis& x,
+                               const BinTile& bins, int64_t map_width, int64_t* offsets) {
+    constexpr int lanes = Block<T, NV>::lanes;
+    for (int64_t ph = 0; ph < y.count; ph++)
+        for (int64_t pw = 0; pw < x.count; pw++, offsets += lanes) {
+            for (int i = 0; i < lanes; i++) offsets[i] = -1;
+            first_offsets<T, NV>(watch, map, y.bins[ph], x.bins[pw], bin_address(bins, ph, pw), map_width, offsets);
+            watch.read(1);
         }
 }
 
 template <class T, int NV>
 void argmax_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, int64_t map_width,
                    int64_t* offsets) {
-    constexpr int lanes = Block<T, NV>::lanes;
-    for (int64_t ph = 0; ph < y.count; ph++)
-        for (int64_t pw = 0; pw < x.count; pw++, offsets += lanes) {
-            for (int i = 0; i < lanes; i++) offsets[i] = -1;
-            first_offsets<T, NV>(map, y.bins[ph], x.bins[pw], bin_address(bins, ph, pw), map_width, offsets);
-        }
+    reduce_with(map, [&](auto& watch) { argmax_ranges_with<T, NV>(watch, map, y, x, bins, map_width, offsets); });
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Maxima over sample points.
 #pragma once
 #include "bin_rows.inl"
+#include "watch.inl"
 
 namespace fastroi {
 namespace {
@@ -29,8 +30,8 @@ inline void interpolated_row(const MapTile& map, const Sample<T>& y, const Sampl
     }
 }
 
-template <class T, int NV>
-inline void raise_bins_to_points(const T* row, const SampleAxis<T>& x, const BinTile& bins, int64_t ph) {
+template <class T, int NV, class W>
+inline void raise_bins_to_points(W& watch, const T* row, const SampleAxis<T>& x, const BinTile& bins, int64_t ph) {
     constexpr int lanes = Block<T, NV>::lanes;
     for (int64_t pw = 0; pw < x.count; pw++) {
         Block<T, NV> best = Block<T, NV>::load(bin_address(bins, ph, pw));
@@ -43,14 +44,16 @@ inline void raise_bins_to_points(const T* row, const SampleAxis<T>& x, const Bin
             if (point.high_weight != 0)
                 sum.add_product(Vec<T>::broadcast(point.high_weight), Block<T, NV>::load(cell + lanes));
             best.raise_to(sum);
+            watch.read(1);
         }
         best.store(bin_address(bins, ph, pw));
+        watch.read(1);
     }
 }
 
 // A missing corner is one of weight zero: it takes part as a 0.
-template <class T, int NV>
-inline void raise_bins_to_corners(const T* row, const SampleAxis<T>& x, const BinTile& bins, int64_t ph) {
+template <class T, int NV, class W>
+inline void raise_bins_to_corners(W& watch, const T* row, const SampleAxis<T>& x, const BinTile& bins, int64_t ph) {
     constexpr int lanes = Block<T, NV>::lanes;
     for (int64_t pw = 0; pw < x.count; pw++) {
         Block<T, NV> best = Block<T, NV>::load(bin_address(bins, ph, pw));
@@ -65,8 +68,10 @@ inline void raise_bins_to_corners(const T* row, const SampleAxis<T>& x, const Bi
                     best.raise_to(Block<T, NV>::product(Vec<T>::broadcast(weights[corner]),
                                                         Block<T, NV>::load(cell + corner * lanes)));
             }
+            watch.read(2);
         }
         best.store(bin_address(bins, ph, pw));
+        watch.read(1);
     }
 }
 
@@ -78,20 +83,21 @@ inline void raise_bins(const BinTile& bins, int64_t ph, int64_t pw, T value) {
     best.store(bin);
 }
 
-template <class T, int NV>
-inline void max_samples_of_bin_row(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x, bool corners,
-                                   const BinTile& bins, int64_t ph, T* scratch) {
+template <class T, int NV, class W>
+inline void max_samples_of_bin_row(W& watch, const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x,
+                                   bool corners, const BinTile& bins, int64_t ph, T* scratch) {
     for (int32_t s = y.first[ph]; s < y.first[ph + 1]; s++) {
         const Sample<T>& point = y.samples[s];
+        watch.read(x.cell_count);
         if (!corners) {
             interpolated_row<T, NV>(map, point, x, scratch);
-            raise_bins_to_points<T, NV>(scratch, x, bins, ph);
+            raise_bins_to_points<T, NV>(watch, scratch, x, bins, ph);
             continue;
         }
         const T weights[2] = {point.weight, point.high_weight};
         for (int corner = 0; corner < 2; corner++) {
             if (weighted_row<T, NV>(map, point.low + corner, weights[corner], x, scratch))
-                raise_bins_to_corners<T, NV>(scratch, x, bins, ph);
+                raise_bins_to_corners<T, NV>(watch, scratch, x, bins, ph);
             else
                 for (int64_t pw = 0; pw < x.count; pw++)
                     if (x.first[pw] < x.first[pw + 1]) raise_bins<T, NV>(bins, ph, pw, 0);
@@ -99,12 +105,12 @@ inline void max_samples_of_bin_row(const MapTile& map, const SampleAxis<T>& y, c
     }
 }
 
-template <class T, int NV>
-void max_samples(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x, SampleMaximum mode,
-                 const BinTile& bins, T* scratch) {
+template <class T, int NV, class W>
+inline void max_samples_with(W& watch, const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x,
+                             SampleMaximum mode, const BinTile& bins, T* scratch) {
     for (int64_t ph = 0; ph < y.count; ph++) {
         fill_bin_row<T, NV>(bins, ph, x.count, mode.from_zero ? (T)0 : minus_infinity<T>);
-        max_samples_of_bin_row<T, NV>(map, y, x, mode.corners, bins, ph, scratch);
+        max_samples_of_bin_row<T, NV>(watch, map, y, x, mode.corners, bins, ph, scratch);
         const bool row_has_points = y.first[ph] < y.first[ph + 1];
         for (int64_t pw = 0; pw < x.count; pw++) {
             const bool has_points = row_has_points && x.first[pw] < x.first[pw + 1];
@@ -114,7 +120,14 @@ void max_samples(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>
             else if (has_absent && mode.absent_is_zero)
                 raise_bins<T, NV>(bins, ph, pw, 0);
         }
+        watch.read(x.count);
     }
+}
+
+template <class T, int NV>
+void max_samples(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x, SampleMaximum mode,
+                 const BinTile& bins, T* scratch) {
+    reduce_with(map, [&](auto& watch) { max_samples_with<T, NV>(watch, map, y, x, mode, bins, scratch); });
 }
 
 }  // namespace

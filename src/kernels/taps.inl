@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bin_rows.inl"
+#include "watch.inl"
 
 namespace fastroi {
 namespace {
@@ -55,9 +56,10 @@ inline void weighted_rows_of_columns(const MapTile& map, const int32_t* index, c
         sum[k].store(scratch + (columns.cells[i + k] - columns.first) * (ptrdiff_t)Block<T, NV>::lanes);
 }
 
-template <class T, int NV>
-inline void weighted_rows(const MapTile& map, const int32_t* index, const T* weight, int32_t count, Columns columns,
-                          T* scratch) {
+template <class T, int NV, class W>
+inline void weighted_rows(W& watch, const MapTile& map, const int32_t* index, const T* weight, int32_t count,
+                          Columns columns, T* scratch) {
+    if (count <= 4) watch.read(count * columns.count);
     switch (count) {
         case 1: return weighted_rows_of<T, NV, 1>(map, index, weight, columns, scratch);
         case 2: return weighted_rows_of<T, NV, 2>(map, index, weight, columns, scratch);
@@ -66,9 +68,14 @@ inline void weighted_rows(const MapTile& map, const int32_t* index, const T* wei
     }
     constexpr int together = NV == 1 ? 8 : NV == 2 ? 4 : NV == 4 ? 2 : 1;
     int64_t i = 0;
-    for (; i + together <= columns.count; i += together)
+    for (; i + together <= columns.count; i += together) {
         weighted_rows_of_columns<T, NV, together>(map, index, weight, count, columns, i, scratch);
-    for (; i < columns.count; i++) weighted_rows_of_columns<T, NV, 1>(map, index, weight, count, columns, i, scratch);
+        watch.read((int64_t)together * count);
+    }
+    for (; i < columns.count; i++) {
+        weighted_rows_of_columns<T, NV, 1>(map, index, weight, count, columns, i, scratch);
+        watch.read(count);
+    }
 }
 
 // The bin's taps [first, end), added to `sum` if the bin has been started, else starting it.
@@ -132,9 +139,9 @@ inline void bin_column_sums(const ReducedRows<T>& rows, const TapAxis<T>& y, con
     }
 }
 
-template <class T, int NV>
-void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins,
-              T* scratch) {
+template <class T, int NV, class W>
+inline void sum_taps_with(W& watch, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside,
+                          const BinTile& bins, T* scratch) {
     const Columns columns = {x.cells, x.cell_count, x.hull.start};
     const int64_t width = x.hull.end - x.hull.start, together = rows_together<T, NV>(width);
     const ptrdiff_t pitch = width * Block<T, NV>::lanes;
@@ -145,11 +152,20 @@ void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T ou
             if (count == 0 || width == 0)
                 fill_bin_row<T, NV>(bins, p, x.count, outside);
             else
-                weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns,
+                weighted_rows<T, NV>(watch, map, y.index + first, y.weight + first, count, columns,
                                      scratch + (p - ph) * pitch);
         }
-        for (int64_t pw = 0; pw < x.count; pw++) bin_column_sums<T, NV>(rows, y, x, pw, outside, bins);
+        for (int64_t pw = 0; pw < x.count; pw++) {
+            bin_column_sums<T, NV>(rows, y, x, pw, outside, bins);
+            watch.read((rows.end_row - ph) * (1 + x.first[pw + 1] - x.first[pw]));
+        }
     }
+}
+
+template <class T, int NV>
+void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins,
+              T* scratch) {
+    reduce_with(map, [&](auto& watch) { sum_taps_with<T, NV>(watch, map, y, x, outside, bins, scratch); });
 }
 
 template <class T, int NV>
@@ -178,15 +194,16 @@ inline Columns columns_in_strip(const TapAxis<T>& x, Range strip) {
     return {x.cells + begin, lower_bound(x.cells, begin, x.cell_count, strip.end) - begin, strip.start};
 }
 
-template <class T, int NV>
-void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip, const BinTile& bins,
-               T* scratch) {
+template <class T, int NV, class W>
+inline void add_strip_with(W& watch, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip,
+                           const BinTile& bins, T* scratch) {
     const Columns columns = columns_in_strip(x, strip);
     if (columns.count == 0) return;
     const ptrdiff_t row = (ptrdiff_t)(strip.end - strip.start) * Block<T, NV>::lanes;
     for (int64_t ph = 0; ph < y.count; ph++) {
         const int32_t first = y.first[ph], count = y.first[ph + 1] - first;
-        if (count) weighted_rows<T, NV>(map, y.index + first, y.weight + first, count, columns, scratch + ph * row);
+        if (count)
+            weighted_rows<T, NV>(watch, map, y.index + first, y.weight + first, count, columns, scratch + ph * row);
     }
     for (int64_t pw = 0; pw < x.count; pw++) {
         const int32_t first_tap = x.first[pw], end_tap = x.first[pw + 1];
@@ -199,7 +216,14 @@ void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Ran
             unsigned char* const bin = bin_address(bins, ph, pw);
             weighted_columns<T, NV>(scratch + ph * row, strip.start, x, begin, end, begin > first_tap, bin).store(bin);
         }
+        watch.read(y.count * (end - begin));
     }
+}
+
+template <class T, int NV>
+void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip, const BinTile& bins,
+               T* scratch) {
+    reduce_with(map, [&](auto& watch) { add_strip_with<T, NV>(watch, map, y, x, strip, bins, scratch); });
 }
 
 template <class T, int NV>
@@ -264,9 +288,12 @@ struct BinCells {
     }
 
     // The bin's sum for NV vectors of channels, from byte `at` of a cell on.
-    template <int NV>
-    Block<T, NV> sum(ptrdiff_t at) const {
-        const auto column = [&](int32_t t) { return column_sum<NV>(origin + at + columns[t] * column_stride); };
+    template <int NV, class W>
+    Block<T, NV> sum(W& watch, ptrdiff_t at) const {
+        const auto column = [&](int32_t t) {
+            watch.read(row_count);
+            return column_sum<NV>(origin + at + columns[t] * column_stride);
+        };
         Block<T, NV> sum = Block<T, NV>::product(Vec<T>::broadcast(column_weights[0]), column(0));
         for (int32_t t = 1; t < column_count; t++) sum.add_product(Vec<T>::broadcast(column_weights[t]), column(t));
         const int64_t taps = (int64_t)row_count * column_count;
@@ -291,8 +318,8 @@ inline void each_bin(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& 
     }
 }
 
-template <class T, class Write, class Fill>
-inline void sum_bin_by_bin(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins,
+template <class T, class W, class Write, class Fill>
+inline void sum_bin_by_bin(W& watch, const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, const BinTile& bins,
                            const Write& write, const Fill& fill) {
     for (int64_t ph = 0; ph < y.count; ph++) {
         switch (y.first[ph + 1] - y.first[ph]) {
@@ -305,15 +332,19 @@ inline void sum_bin_by_bin(const MapTile& map, const TapAxis<T>& y, const TapAxi
             case 4: each_bin<T, 4>(map, y, x, bins, ph, write, fill); break;
             default: each_bin<T, 0>(map, y, x, bins, ph, write, fill);
         }
+        watch.read(x.count);
     }
 }
 
 template <class T, int NV>
 void sum_bins(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins) {
     const Block<T, NV> nothing = Block<T, NV>::filled(outside);
-    sum_bin_by_bin(
-        map, y, x, bins, [](unsigned char* bin, const auto& cells) { cells.template sum<NV>(0).store(bin); },
-        [&](unsigned char* bin) { nothing.store(bin); });
+    reduce_with(map, [&](auto& watch) {
+        sum_bin_by_bin(
+            watch, map, y, x, bins,
+            [&](unsigned char* bin, const auto& cells) { cells.template sum<NV>(watch, 0).store(bin); },
+            [&](unsigned char* bin) { nothing.store(bin); });
+    });
 }
 
 // Vectors of a cache line, and of the most channels whose sums are kept in registers at a time.
@@ -324,19 +355,19 @@ constexpr int wide_vectors = line_vectors<T> < 4 ? 4 : line_vectors<T>;
 
 // Writes `bytes` of channels, a cache line at least. Streamed: whole lines of the output past the cache, and the ragged ends,
 // which a neighbour shares, the ordinary way.
-template <class T, class Cells>
-inline void write_bin(const Cells& cells, ptrdiff_t bytes, unsigned char* bin, bool stream) {
+template <class T, class W, class Cells>
+inline void write_bin(W& watch, const Cells& cells, ptrdiff_t bytes, unsigned char* bin, bool stream) {
     constexpr ptrdiff_t wide = Block<T, wide_vectors<T>>::bytes;
     alignas(64) unsigned char line[64];
     ptrdiff_t at = stream ? (ptrdiff_t)(-(uintptr_t)bin & 63) : 0;
     if (at > 0) {
-        cells.template sum<line_vectors<T>>(0).store(line);
+        cells.template sum<line_vectors<T>>(watch, 0).store(line);
         memcpy(bin, line, at);
     }
-    for (; at + wide <= bytes; at += wide) cells.template sum<wide_vectors<T>>(at).write(bin + at, stream);
-    for (; at + 64 <= bytes; at += 64) cells.template sum<line_vectors<T>>(at).write(bin + at, stream);
+    for (; at + wide <= bytes; at += wide) cells.template sum<wide_vectors<T>>(watch, at).write(bin + at, stream);
+    for (; at + 64 <= bytes; at += 64) cells.template sum<line_vectors<T>>(watch, at).write(bin + at, stream);
     if (at < bytes) {
-        cells.template sum<line_vectors<T>>(bytes - 64).store(line);
+        cells.template sum<line_vectors<T>>(watch, bytes - 64).store(line);
         memcpy(bin + at, line + 64 - (bytes - at), bytes - at);
     }
 }
@@ -345,15 +376,17 @@ template <class T>
 void sum_whole_bins(const MapTile& map, int64_t channels, const TapAxis<T>& y, const TapAxis<T>& x, T outside,
                     const BinTile& bins, bool stream) {
     const ptrdiff_t bytes = channels * (ptrdiff_t)sizeof(T);
-    sum_bin_by_bin(
-        map, y, x, bins,
-        [&](unsigned char* bin, const auto& cells) {
-            const bool lines_begin_with_a_channel = (uintptr_t)bin % sizeof(T) == 0;
-            write_bin<T>(cells, bytes, bin, stream && lines_begin_with_a_channel);
-        },
-        [&](unsigned char* bin) {
-            for (int64_t c = 0; c < channels; c++) memcpy(bin + c * sizeof(T), &outside, sizeof(T));
-        });
+    reduce_with(map, [&](auto& watch) {
+        sum_bin_by_bin(
+            watch, map, y, x, bins,
+            [&](unsigned char* bin, const auto& cells) {
+                const bool lines_begin_with_a_channel = (uintptr_t)bin % sizeof(T) == 0;
+                write_bin<T>(watch, cells, bytes, bin, stream && lines_begin_with_a_channel);
+            },
+            [&](unsigned char* bin) {
+                for (int64_t c = 0; c < channels; c++) memcpy(bin + c * sizeof(T), &outside, sizeof(T));
+            });
+    });
 }
 
 }  // namespace

@@ -2,12 +2,7 @@
 #pragma once
 #include <stdint.h>
 
-#include <atomic>
-#include <chrono>
-#include <thread>
-
-#include "../run/stop_sign.h"
-#include "../threads.h"
+#include "../run/workers.h"
 
 namespace fastroi {
 
@@ -46,51 +41,12 @@ struct Planners {
     Pace pace(int thread) const { return {stop, thread}; }
 };
 
-// How many of the other threads have begun and ended their parts.
-class OtherParts {
-public:
-    // By one of them, for as long as it works.
-    class Work {
-    public:
-        explicit Work(OtherParts& parts) : parts_(parts) { parts_.begun_++; }
-        ~Work() { parts_.ended_++; }
-
-    private:
-        OtherParts& parts_;
-    };
-
-    // By the calling thread, the only one that may ask its caller. A part that has not begun may be this thread's own to do.
-    void ask_until_ended(StopSign& stop) const {
-        constexpr int short_waits = 1000;
-        for (int waits = 0; ended_ < begun_ && !stop.raised(); waits++) {
-            if (waits < short_waits)
-                std::this_thread::yield();
-            else
-                std::this_thread::sleep_for(std::chrono::microseconds(100));
-            stop.poll();
-        }
-    }
-
-private:
-    std::atomic<int> begun_{0}, ended_{0};
-};
-
-// Calls body(part, pace) for each part of a plan. The calling thread keeps asking while others are still at theirs.
+// Calls body(part, pace) for each part of a plan.
 template <class Body>
 void plan_on_threads(const Planners& planners, int parts, const Body& body) {
-    if (parts == 1) {
-        Pace pace = planners.pace(0);
-        return body(0, pace);
-    }
-    OtherParts others;
-    run_on_threads(parts, [&](int part) {
+    work_on_threads(parts, planners.stop, [&](int part) {
         Pace pace = planners.pace(part);
-        if (part > 0) {
-            const OtherParts::Work work(others);
-            return body(part, pace);
-        }
         body(part, pace);
-        if (planners.stop) others.ask_until_ended(*planners.stop);
     });
 }
 

@@ -9,9 +9,9 @@
 #include "../plan/tap_plan.h"
 #include "../refusal.h"
 #include "../size.h"
-#include "../threads.h"
 #include "../type_codes.h"
-#include "stop_sign.h"
+#include "tiles.h"
+#include "workers.h"
 
 namespace fastroi {
 namespace {
@@ -42,16 +42,17 @@ int64_t bytes_of_masks(const Job& job, int64_t count) {
     return estimated_product(estimated_product(cells, sizeof(double)), count);
 }
 
-// Calls worker(k, thread) for every box k, on all threads; make_worker() is called on each of them.
-template <class MakeWorker>
-void for_each_mask(const Job& job, int64_t count, const MakeWorker& make_worker) {
+// Calls pool(k, worker) for every box k, on all threads; make_pool() is called on each of them.
+template <class MakePool>
+void for_each_mask(const Job& job, int64_t count, const MakePool& make_pool) {
     std::atomic<int64_t> next{0};
     StopSign& stop = *job.execution.stop;
     const int wanted = (int)std::max<int64_t>(1, std::min<int64_t>(job.execution.threads, count));
     const int threads = threads_worth(wanted, bytes_of_masks(job, count));
-    run_on_threads(threads, [&](int thread) {
-        auto worker = make_worker();
-        for (int64_t k; !stop.raised() && (k = next++) < count;) worker(k, thread);
+    work_on_threads(threads, &stop, [&](int thread) {
+        Worker worker(stop, thread);
+        auto pool = make_pool();
+        for (int64_t k; !worker.stopped() && (k = next++) < count;) pool(k, worker);
     });
     stop.throw_if_raised();
 }
@@ -96,9 +97,11 @@ struct CellWindow {
             for (int64_t x = columns.start; x < columns.end; x++) bits |= row[x * column_stride];
         return bits > 1;
     }
-    bool has_other() const {
-        for (int64_t y = rows.start; y < rows.end; y++)
+    bool has_other(Worker& worker) const {
+        for (int64_t y = rows.start; y < rows.end && !worker.stopped(); y++) {
             if (row_has_other(y)) return true;
+            worker.worked(length(columns) / 16);
+        }
         return false;
     }
     [[noreturn]] void refuse_first_other(int64_t box, int64_t mask) const {
@@ -168,31 +171,30 @@ public:
           out_(job.out),
           part_(part),
           kernels_(job.execution.kernels->masks),
-          stop_(*job.execution.stop),
           finish_{(Value)part.threshold, part.rule == PasteRule::detectron},
           rows_((masks_.rows + 1) * (masks_.columns + 1)),
           row_(masks_.columns + 1) {}
 
-    void operator()(int64_t k, int thread) {
+    void operator()(int64_t k, Worker& worker) {
         y_.plan(pasted_rows<Real>(part_, masks_, out_, k));
         x_.plan(pasted_columns<Real>(part_, masks_, out_, k));
         unsigned char* const image = out_.data + k * out_.image_stride;
-        if (!part_.zeroed) clear(image, thread);
-        read_mask(masks_.data + k * masks_.image_stride);
+        if (!part_.zeroed) clear(image, worker);
+        read_mask(masks_.data + k * masks_.image_stride, worker);
         pixels_.resize(x_.taps.size());
-        for (size_t i = 0; i < y_.taps.size() && !stop_.raised(); i++) {
+        for (size_t i = 0; i < y_.taps.size() && !worker.stopped(); i++) {
             combine_rows(y_.taps[i]);
             kernels_.interpolate(row_.data(), x_.taps.data(), pixels_.data(), (int64_t)pixels_.size());
             unsigned char* to = image + (y_.first + (int64_t)i) * out_.row_stride + x_.first * out_.column_stride;
             finish_.store_row(kernels_, pixels_, to, out_.column_stride);
-            stop_.worked(thread, (int64_t)pixels_.size() + masks_.columns);
+            worker.worked((int64_t)pixels_.size() + masks_.columns);
         }
     }
 
 private:
-    void clear(unsigned char* image, int thread) const {
-        for (int64_t y = 0; y < out_.rows && !stop_.raised(); y++) {
-            stop_.worked(thread, out_.columns / 16);  // a cell of a map takes as long as some bytes
+    void clear(unsigned char* image, Worker& worker) const {
+        for (int64_t y = 0; y < out_.rows && !worker.stopped(); y++) {
+            worker.worked(out_.columns / 16);  // a cell of a map takes as long as some bytes
             unsigned char* const row = image + y * out_.row_stride;
             if (out_.column_stride == (ptrdiff_t)sizeof(Result)) {
                 memset(row, 0, out_.columns * sizeof(Result));
@@ -202,13 +204,15 @@ private:
         }
     }
     // With a row and a column of zeros before the first.
-    void read_mask(const unsigned char* mask) {
-        for (int64_t y = 0; y < masks_.rows; y++)
+    void read_mask(const unsigned char* mask, Worker& worker) {
+        for (int64_t y = 0; y < masks_.rows && !worker.stopped(); y++) {
+            worker.worked(masks_.columns);
             for (int64_t x = 0; x < masks_.columns; x++) {
                 Element e;
                 memcpy(&e, mask + y * masks_.row_stride + x * masks_.column_stride, sizeof e);
                 rows_[(y + 1) * (masks_.columns + 1) + x + 1] = (double)e;
             }
+        }
     }
     void combine_rows(const PasteTap& tap) {
         const int64_t count = masks_.columns + 1;
@@ -219,7 +223,6 @@ private:
     const Tensor &masks_, &out_;
     const MaskPart& part_;
     const MaskKernels& kernels_;
-    StopSign& stop_;
     const Finisher<Value, Result> finish_;
     std::vector<double> rows_, row_, pixels_;
     PixelTaps y_, x_;
@@ -244,29 +247,31 @@ public:
           stop_(*job.execution.stop),
           finish_{(Value)part.threshold, false} {}
 
-    void operator()(int64_t k, int thread) {
+    void operator()(int64_t k, Worker& worker) {
         Arena arena;
-        collector_.keep_pace({&stop_, thread});
+        collector_.keep_pace({&stop_, worker.thread()});
         const TapAxis<double> y = collector_.collect(arena, out_.rows, cropped_rows<Real>(part_, masks_, out_, k),
                                                      false, std::max<int64_t>(1, part_.sampling_h));
         const TapAxis<double> x = collector_.collect(arena, out_.columns, cropped_columns<Real>(part_, masks_, out_, k),
                                                      false, std::max<int64_t>(1, part_.sampling_w));
         const unsigned char* const mask = masks_.data + part_.boxes[k].image * masks_.image_stride;
         sums_.resize(x.hull.end - x.hull.start);
-        for (int64_t ph = 0; ph < out_.rows && !stop_.raised(); ph++) {
-            add_rows(mask, y, ph, x.hull);
+        for (int64_t ph = 0; ph < out_.rows && !worker.stopped(); ph++) {
+            add_rows(mask, y, ph, x.hull, worker);
             unsigned char* const to = out_.data + k * out_.image_stride + ph * out_.row_stride;
             for (int64_t pw = 0; pw < out_.columns; pw++)
                 finish_.store(bin_sum(y, x, ph, pw), to + pw * out_.column_stride);
-            stop_.worked(thread, (y.first[ph + 1] - y.first[ph]) * (int64_t)sums_.size() + out_.columns);
+            worker.worked(out_.columns);
         }
     }
 
 private:
-    void add_rows(const unsigned char* mask, const TapAxis<double>& y, int64_t ph, Range columns) {
+    void add_rows(const unsigned char* mask, const TapAxis<double>& y, int64_t ph, Range columns, Worker& worker) {
         std::fill(sums_.begin(), sums_.end(), 0.0);
-        for (int32_t t = y.first[ph]; t < y.first[ph + 1]; t++)
+        for (int32_t t = y.first[ph]; t < y.first[ph + 1] && !worker.stopped(); t++) {
             add_row(mask + y.index[t] * masks_.row_stride + columns.start * masks_.column_stride, y.weight[t]);
+            worker.worked(length(columns));
+        }
     }
     void add_row(const unsigned char* row, double weight) {
         const int64_t count = (int64_t)sums_.size();
@@ -315,8 +320,8 @@ void check_mask_cells(const MaskPart& part, const Job& job) {
     const int64_t count = (int64_t)part.boxes.size();
     std::atomic<int64_t> worst{count};
     for_each_mask(job, count, [&] {
-        return [&](int64_t k, int) {
-            if (!CellWindow(part, job.maps[0], k).has_other()) return;
+        return [&](int64_t k, Worker& worker) {
+            if (!CellWindow(part, job.maps[0], k).has_other(worker)) return;
             int64_t least = worst;
             while (k < least && !worst.compare_exchange_weak(least, k)) {
             }

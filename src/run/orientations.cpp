@@ -4,7 +4,7 @@
 
 #include "stop_sign.h"
 #include "../size.h"
-#include "../threads.h"
+#include "workers.h"
 
 namespace fastroi {
 namespace {
@@ -20,12 +20,12 @@ void mix_bin(unsigned char* bin, ptrdiff_t stride, int64_t count, const Orientat
 }
 
 template <class T>
-void mix_class(unsigned char* first, const Tensor& out, int64_t count, const Orientation& o, T* values, StopSign& stop,
-               int thread) {
-    for (int64_t ph = 0; ph < out.rows && !stop.raised(); ph++) {
+void mix_class(unsigned char* first, const Tensor& out, int64_t count, const Orientation& o, T* values,
+               Worker& worker) {
+    for (int64_t ph = 0; ph < out.rows && !worker.stopped(); ph++) {
         for (int64_t pw = 0; pw < out.columns; pw++)
             mix_bin<T>(first + ph * out.row_stride + pw * out.column_stride, out.channel_stride, count, o, values);
-        stop.worked(thread, count * out.columns);
+        worker.worked(count * out.columns);
     }
 }
 
@@ -39,14 +39,15 @@ void mix_orientations(const MixedOrientations<T>& mixing, const Job& job) {
     const int64_t bytes = estimated_product(rois * out.channels, out.rows * out.columns * (int64_t)sizeof(T));
     const int threads = threads_worth(job.execution.threads, bytes);
     StopSign& stop = *job.execution.stop;
-    run_on_threads(threads, [&](int thread) {
+    work_on_threads(threads, &stop, [&](int thread) {
+        Worker worker(stop, thread);
         std::vector<T> values(mixing.orientations);
         for (int64_t k = rois * thread / threads; k < rois * (thread + 1) / threads; k++) {
             const Orientation& o = mixing.of_roi[k];
             if (o.index == 0 && o.next_weight == 0) continue;
-            for (int64_t c = 0; c < out.channels && !stop.raised(); c += mixing.orientations) {
+            for (int64_t c = 0; c < out.channels && !worker.stopped(); c += mixing.orientations) {
                 mix_class(out.data + k * out.image_stride + c * out.channel_stride, out, mixing.orientations, o,
-                          values.data(), stop, thread);
+                          values.data(), worker);
             }
         }
     });

@@ -3,11 +3,10 @@
 #include <atomic>
 #include <cstring>
 
-#include "../threads.h"
 #include "listed_cells.h"
 #include "scratch.h"
-#include "stop_sign.h"
 #include "work_plan.h"
+#include "workers.h"
 
 namespace fastroi {
 
@@ -24,27 +23,38 @@ public:
     void operator()() {
         std::atomic<int64_t> next{0};
         const int64_t items = (int64_t)work_.items.size();
-        run_on_threads((int)std::min<int64_t>(work_.threads, items), [&](int thread) {
+        work_on_threads((int)std::min<int64_t>(work_.threads, items), &stop_, [&](int thread) {
+            const Cleanup cleanup{work_.stream ? job_.execution.kernels : nullptr};
+            Worker worker(stop_, thread);
             unsigned char* const memory = thread_scratch.reserve(work_.scratch.total);
             if (!memory) stop_.raise(FASTROI_OUT_OF_MEMORY);
-            while (!stop_.raised()) {
+            while (!worker.stopped()) {
                 const int64_t item = next.fetch_add(1, std::memory_order_relaxed);
                 if (item >= items) break;
-                process(work_.items[item], lay_out(memory), thread);
+                process(work_.items[item], lay_out(memory), worker);
             }
-            if (work_.stream) job_.execution.kernels->end_streaming();
-            thread_scratch.trim();
         });
         stop_.throw_if_raised();
     }
 
 private:
+    // What a thread leaves, even by an exception.
+    struct Cleanup {
+        const KernelTable* streaming;
+
+        ~Cleanup() {
+            if (streaming) streaming->end_streaming();
+            thread_scratch.trim();
+        }
+    };
+
     struct Buffers {
         T *packed, *columns, *bins, *staging, *rows;
         int64_t* offsets;
     };
 
     static constexpr int64_t number = sizeof(T);
+    static constexpr int64_t cells_packed_at_once = 1 << 18;  // between two looks at the stop sign
 
     Buffers lay_out(unsigned char* memory) const {
         Buffers b;
@@ -57,18 +67,18 @@ private:
         return b;
     }
 
-    void process(const WorkItem& item, const Buffers& buffers, int thread) {
+    void process(const WorkItem& item, const Buffers& buffers, Worker& worker) {
         const ImageRois& rois = work_.images[item.image_rois];
         if (rois.access == Access::strips) {
             for (int64_t b = item.first_block; b < item.end_block; b++)
-                process_strips(work_.blocks[b], rois, item, buffers, thread);
+                process_strips(work_.blocks[b], rois, item, buffers, worker);
             return;
         }
         if constexpr (Reduction::tables)
-            if (rois.access == Access::tables) return process_tables(rois, item, buffers, thread);
-        if (item.windows > 1) return process_window_row(item, buffers, thread);
-        if (streams_rows(rois, item)) return stream_rows(rois, item, buffers, thread);
-        process_rois(rois, item, buffers, thread);
+            if (rois.access == Access::tables) return process_tables(rois, item, buffers, worker);
+        if (item.windows > 1) return process_window_row(item, buffers, worker);
+        if (streams_rows(rois, item)) return stream_rows(rois, item, buffers, worker);
+        process_rois(rois, item, buffers, worker);
     }
 
     const unsigned char* first_cell(const ChannelBlock<T>& block, const ImageRois& rois) const {
@@ -78,8 +88,12 @@ private:
                (w.first + block.first_channel * w.step) * map.channel_stride;
     }
 
-    MapTile tile_in_place(const ChannelBlock<T>& block, const ImageRois& rois) const {
-        return {first_cell(block, rois), work_.map_of(rois).row_stride, work_.map_of(rois).column_stride};
+    MapTile tile_in_place(const ChannelBlock<T>& block, const ImageRois& rois, Watch* watch = nullptr) const {
+        return {first_cell(block, rois), work_.map_of(rois).row_stride, work_.map_of(rois).column_stride, watch};
+    }
+    static MapTile watched(MapTile map, Watch* watch) {
+        map.watch = watch;
+        return map;
     }
 
     const Port<T>& map_port(const ChannelBlock<T>& block) const { return block.kernels->port(work_.map_element); }
@@ -92,8 +106,15 @@ private:
     }
 
     // Packs part of the map. The origin is where cell (0, 0) would lie: kernels address cells by their place on the whole map.
-    MapTile pack(const ChannelBlock<T>& block, const ImageRois& rois, Range rows, Range columns, T* dst) const {
-        map_port(block).pack(planes_of(block, rois), rows, columns, dst);
+    MapTile pack(Worker& worker, const ChannelBlock<T>& block, const ImageRois& rois, Range rows, Range columns,
+                 T* dst) const {
+        const PlanarBlock planes = planes_of(block, rois);
+        const int64_t width = length(columns), step = std::max<int64_t>(1, cells_packed_at_once / (width + 1));
+        for (int64_t y = rows.start; y < rows.end && !worker.stopped(); y += step) {
+            const Range some = {(int32_t)y, (int32_t)std::min<int64_t>(y + step, rows.end)};
+            map_port(block).pack(planes, some, columns, dst + (y - rows.start) * width * block.kernels->lanes);
+            if (some.end < rows.end) worker.worked(length(some) * width);
+        }
         return packed_tile(block, rows, columns, dst);
     }
 
@@ -137,33 +158,34 @@ private:
     }
 
     // ways/rois.h
-    void process_rois(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, int thread);
+    void process_rois(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, Worker& worker);
     void process_roi(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi, const MapTile& map,
-                     const Buffers& buffers);
-    void process_listed_cells(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi, const Buffers& buffers);
+                     const Buffers& buffers, Worker& worker, Watch* watch);
+    void process_listed_cells(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi, const Buffers& buffers,
+                              Worker& worker, Watch* watch);
     template <class Axis>
     MapTile pack_listed(const ChannelBlock<T>& block, const ImageRois& rois, ListedCells<Axis>& cells, const Axis& y,
                         const Axis& x, T* dst) const;
     bool has_whole_bins(const ImageRois& rois, const WorkItem& item) const;
-    bool sum_whole_bins(const ImageRois& rois, const WorkItem& item, int64_t roi) const;
+    bool sum_whole_bins(const ImageRois& rois, const WorkItem& item, int64_t roi, Watch* watch) const;
     template <class Axis>
     void write_argmax(const ChannelBlock<T>& block, const ImageRois& rois, const MapTile& map, int64_t roi,
                       int64_t first_bin, const Axis& y, const Axis& x, const BinTile& bins, int64_t* offsets) const;
 
     // ways/rows.h
     bool streams_rows(const ImageRois& rois, const WorkItem& item) const;
-    void stream_rows(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, int thread);
+    void stream_rows(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, Worker& worker);
 
     // ways/windows.h
-    void process_window_row(const WorkItem& item, const Buffers& buffers, int thread);
+    void process_window_row(const WorkItem& item, const Buffers& buffers, Worker& worker);
 
     // ways/strips.h
     void process_strips(const ChannelBlock<T>& block, const ImageRois& rois, const WorkItem& item,
-                        const Buffers& buffers, int thread);
+                        const Buffers& buffers, Worker& worker);
 
     // ways/tables.h
     struct StripTables;
-    void process_tables(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, int thread);
+    void process_tables(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, Worker& worker);
 
     const WorkPlan<T, Reduction> work_;
     const Reduction& reduction_;

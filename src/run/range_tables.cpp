@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "../size.h"
-#include "../threads.h"
 
 namespace fastroi {
 namespace {
@@ -182,6 +181,8 @@ TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& ord
     return choice;
 }
 
+constexpr int64_t steps_of_a_visit = 16;  // bins of a plan that take as long
+
 struct RangeTables::PlacedVisit {
     TableKey table;
     TableVisit visit;
@@ -189,14 +190,15 @@ struct RangeTables::PlacedVisit {
 
 // All threads place and sort; what is left to the calling thread goes through groups and not visits.
 RangeTables::RangeTables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
-                         const TableChoice& choice, int64_t block_bytes, int threads)
+                         const TableChoice& choice, int64_t block_bytes, const Planners& planners)
     : readings_(images.size()), waiting_(order.size() + 1) {
     const int64_t count = (int64_t)order.size();
-    const int parts = (int)std::max<int64_t>(1, std::min<int64_t>(threads, count / rois_per_thread));
+    const int parts = (int)std::max<int64_t>(1, std::min<int64_t>(planners.threads, count / rois_per_thread));
     parts_.resize(parts);
-    run_on_threads(parts, [&](int part) {
+    plan_on_threads(planners, parts, [&](int part, Pace& pace) {
         const Part own = {count * part / parts, count * (part + 1) / parts};
-        sort_by_table(place_visits(rois, order, images, choice, block_bytes, own, parts_[part].arena), parts_[part]);
+        sort_by_table(place_visits(rois, order, images, choice, block_bytes, own, parts_[part].arena, pace),
+                      parts_[part]);
     });
     std::partial_sum(waiting_.begin(), waiting_.end(), waiting_.begin());
     list_readings(images, block_bytes);
@@ -206,7 +208,7 @@ std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois&
                                                                 const std::vector<int64_t>& order,
                                                                 const std::vector<ImageRois>& images,
                                                                 const TableChoice& choice, int64_t block_bytes,
-                                                                Part part, Arena& arena) {
+                                                                Part part, Arena& arena, Pace& pace) {
     std::vector<PlacedVisit> placed;
     placed.reserve((size_t)(part.end - part.first));
     RunCoverer coverer;
@@ -220,6 +222,7 @@ std::vector<RangeTables::PlacedVisit> RangeTables::place_visits(const RangeRois&
         coverer.cover(arena, y, y.hull, choice.row_levels, [&](const RunCover& cover) { rows.push_back(cover); });
         const int64_t width = table_strip_columns(images[image], block_bytes);
         for_each_strip(images[image].columns, width, x.hull, [&](Range strip, int64_t s) {
+            pace.worked(steps_of_a_visit * (int64_t)rows.size());
             coverer.cover(arena, x, strip, choice.column_levels, [&](const RunCover& columns) {
                 for (const RunCover& row : rows)
                     placed.push_back({{image, s, row.level, columns.level}, {i, row, columns, false}});

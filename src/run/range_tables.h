@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../plan/box.h"
+#include "../plan/pace.h"
 #include "../plan/run_cover.h"
 #include "tiles.h"
 
@@ -69,7 +70,7 @@ class RangeTables {
 public:
     RangeTables() = default;
     RangeTables(const RangeRois& rois, const std::vector<int64_t>& order, const std::vector<ImageRois>& images,
-                const TableChoice& choice, int64_t block_bytes, int threads);
+                const TableChoice& choice, int64_t block_bytes, const Planners& planners);
 
     const std::vector<TableReading>& readings(int64_t image_rois) const { return readings_[image_rois]; }
 
@@ -110,7 +111,7 @@ private:
 
     std::vector<PlacedVisit> place_visits(const RangeRois& rois, const std::vector<int64_t>& order,
                                           const std::vector<ImageRois>& images, const TableChoice& choice,
-                                          int64_t block_bytes, Part part, Arena& arena);
+                                          int64_t block_bytes, Part part, Arena& arena, Pace& pace);
     static void sort_by_table(const std::vector<PlacedVisit>& placed, PlacedPart& part);
     void list_readings(const std::vector<ImageRois>& images, int64_t block_bytes);
 

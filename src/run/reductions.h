@@ -81,6 +81,26 @@ int64_t listed_cells(const GatherAxis<T>& y, const GatherAxis<T>&) {
     return y.first[y.count * y.columns] - y.first[0];
 }
 
+// What a reduction reads at most: cells of the map, sums of columns and bins.
+inline int64_t reads_of(const RangeAxis& y, const RangeAxis& x) {
+    return estimated_sum(estimated_product(y.count * (y.longest + 1), length(x.hull)),
+                         estimated_product(y.count, x.count * (x.longest + 1)));
+}
+template <class T>
+int64_t reads_of(const TapAxis<T>& y, const TapAxis<T>& x) {
+    return estimated_sum(estimated_product((int64_t)y.first[y.count] - y.first[0], x.cell_count),
+                         estimated_product(y.count, x.count + x.first[x.count] - x.first[0]));
+}
+template <class T>
+int64_t reads_of(const SampleAxis<T>& y, const SampleAxis<T>& x) {
+    return estimated_product((int64_t)y.first[y.count] - y.first[0] + y.count,
+                             x.cell_count + x.count + x.first[x.count] - x.first[0]);
+}
+template <class T>
+int64_t reads_of(const GatherAxis<T>& y, const GatherAxis<T>&) {
+    return (int64_t)y.first[y.count * y.columns] - y.first[0] + y.count * y.columns;
+}
+
 // Columns of the map that a RoI scans.
 inline int64_t listed_columns(const RangeAxis& x) { return length(x.hull); }
 template <class T>

@@ -110,9 +110,9 @@ public:
         return !direct || (Reduction::scans_columns && length(reduction.x(roi, w).hull) > longest_scan);
     }
 
-    // What a RoI reads and writes of so many blocks.
-    int64_t cells_of_roi(int64_t roi, const ChannelWindow& w, int64_t block_count) const {
-        return estimated_product(estimated_sum(touched_cells(roi, w), bins_per_roi()), block_count);
+    // What a RoI reads of one block, about.
+    int64_t reads_of_roi(int64_t roi, const ChannelWindow& w) const {
+        return reads_of(reduction.y(roi, w), reduction.x(roi, w));
     }
 
     // RoIs of order[first..end) whose bins are not done in one visit to a table.

@@ -79,3 +79,56 @@ signal.setitimer(signal.ITIMER_REAL, 0)
 assert seen
 """
     run_python(code)
+
+
+# One box that takes hours, wherever it spends them: {name: call}.
+INSIDE = """
+import json, os, signal, threading, time
+import numpy as np
+import fastroi
+
+def huge(channels_last):
+    shape, strides = ((1, SIDE, SIDE, 64), (0, 0, 0, 4)) if channels_last else ((1, 1, SIDE, SIDE), (0, 0, 0, 0))
+    return np.lib.stride_tricks.as_strided(np.ones(64, np.float32), shape, strides)
+
+SIDE = 1 << 19
+small, planes, last = np.ones((1, 1, 8, 8), np.float32), huge(False), huge(True)
+masks = np.lib.stride_tricks.as_strided(np.ones(1, np.uint8), (1, SIDE, SIDE), (0, 0, 0))
+box, on_small = [[0, 0, SIDE, SIDE]], [[0, 0, 8, 8]]
+threads = {"num_threads": NUMBER}
+calls = {
+    "plan": lambda: fastroi.roi_align(small, np.tile(on_small, (9000, 1)), 7, sampling_ratio=1 << 20, **threads),
+    "samples": lambda: fastroi.roi_align(small, on_small, 7, sampling_ratio=1 << 20, reduce="max", **threads),
+    "tables": lambda: fastroi.roi_pool(planes, box, 1, **threads),
+    "places": lambda: fastroi.roi_pool(last, box, 1, layout="NHWC", return_argmax=True, **threads),
+    "sums": lambda: fastroi.roi_pool(planes, box, 1, reduce="mean", **threads),
+    "sums in place": lambda: fastroi.prroi_pool(last, box, 2, layout="NHWC", **threads),
+    "means": lambda: fastroi.ps_roi_pool(last, box, 1, layout="NHWC", **threads),
+    "masks": lambda: fastroi.crop_masks(masks, box, 1, **threads),
+}
+delays = {}
+for name, call in calls.items():
+    sent = []
+
+    def interrupt():
+        sent.append(time.process_time())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(0.2, interrupt)
+    timer.start()
+    try:
+        call()
+    except KeyboardInterrupt:
+        delays[name] = time.process_time() - sent[0]
+    timer.join()
+print(json.dumps(delays))
+"""
+
+
+@pytest.mark.parametrize("threads", (1, 2))
+def test_inside_of_one_box(threads):
+    done = run_python(INSIDE.replace("NUMBER", str(threads)), timeout=120)
+    delays = json.loads(done.stdout)
+    assert set(delays) == {"plan", "samples", "tables", "places", "sums", "sums in place", "means", "masks"}
+    assert sorted(delays.values())[len(delays) // 2] < 0.2 * threads
+    assert max(delays.values()) < 1 * threads, delays

@@ -292,6 +292,7 @@ public:
     template <class T>
     Map(Trial<T>& t, Range rows, Range columns, int64_t channels, Values values, bool planar = false) {
         const int64_t extents[3] = {channels, length_of(rows), length_of(columns)};
+        watch_ = !t.timing && t.random.one_in(2) ? patient() : nullptr;
         layout_ = t.timing || t.random.one_in(3)
                       ? dense_layout(extents, !planar, sizeof(Item))
                       : random_layout(t.random, extents, !planar, sizeof(Item), t.random.one_in(4) ? 1 : sizeof(Item));
@@ -306,7 +307,7 @@ public:
 
     const unsigned char* origin() const { return (const unsigned char*)origin_; }
     ptrdiff_t stride(int axis) const { return layout_.stride[axis]; }
-    MapTile tile() const { return {origin(), stride(rows_axis), stride(columns_axis)}; }
+    MapTile tile() const { return {origin(), stride(rows_axis), stride(columns_axis), watch_}; }
     BinTile bins() const { return {(unsigned char*)origin_, stride(rows_axis), stride(columns_axis)}; }
     Item at(int64_t y, int64_t x, int64_t lane) const { return read<Item>(address(y, x, lane)); }
     void set(int64_t y, int64_t x, int64_t lane, Item item) { unit::write(address(y, x, lane), item); }
@@ -317,6 +318,13 @@ private:
                                 lane * stride(channels_axis));
     }
 
+    // Kernels are compiled twice, for watched reductions and for others: nothing may differ.
+    static Watch* patient() {
+        static Watch watch{[](Watch&, int64_t) {}};
+        return &watch;
+    }
+
+    Watch* watch_;
     Layout layout_;
     uintptr_t origin_;  // of cell (0, 0), which need not exist
 };

@@ -24,12 +24,13 @@ using namespace fastroi;
 
 constexpr int64_t item = sizeof(float);
 
-// A map of one float: every extent costs nothing.
+// A map of one float a channel at most: every extent costs nothing.
 struct FlatMap {
-    float value = 1;
+    std::vector<float> values;
     fastroi_tensor tensor;
-    FlatMap(int64_t images, int64_t channels, int64_t rows, int64_t columns)
-        : tensor{&value, FASTROI_FLOAT32, {images, channels, rows, columns}, {0, 0, 0, 0}} {}
+    FlatMap(int64_t images, int64_t channels, int64_t rows, int64_t columns, int64_t channel_stride = 0)
+        : values(channel_stride ? channels : 1, 1.0f),
+          tensor{values.data(), FASTROI_FLOAT32, {images, channels, rows, columns}, {0, channel_stride, 0, 0}} {}
 };
 
 struct Output {
@@ -471,6 +472,55 @@ void check_stops() {
     check_stop("deform_roi_pool", deform, small.tensor, Boxes(2000, {1, 1, 6, 6}), 7, 7);
 }
 
+// Asked for the third time, after a moment of work that would take hours.
+int stop_soon(void* polls) { return ++*(int64_t*)polls == 3; }
+
+template <class Params>
+void check_stop_inside(const char* name, const Params& given, const fastroi_tensor& map, const Boxes& boxes,
+                       int64_t rows, int64_t columns) {
+    for (int32_t threads : {1, 2}) {
+        now_checking("%s stopped inside of a box, %d threads", name, threads);
+        Params params = given;
+        params.struct_size = sizeof params;
+        const Output out(boxes.table.count, map.shape[1], rows, columns);
+        int64_t polls = 0;
+        fastroi_exec exec{};
+        exec.struct_size = sizeof exec;
+        exec.num_threads = threads;
+        exec.cancel = stop_soon;
+        exec.cancel_context = &polls;
+        int32_t code;
+        find_operator(name, &code);
+        CHECK_THAT(fastroi_run(code, &map, &boxes.table, &params, &out.tensor, &exec, nullptr), ==, FASTROI_CANCELLED);
+        CHECK_THAT(polls, ==, 3);
+    }
+}
+
+void check_stops_inside() {
+    constexpr int64_t side = 1 << 19;
+    const FlatMap small(1, 1, 8, 8), large(1, 1, side, side), tall(1, 64, side << 11, 8, item);
+    const Boxes whole(1, {0, 0, side, side}), column(1, {0, 0, 8, (double)side * (1 << 11)});
+    fastroi_roi_align_params align{};
+    align.scale_h = align.scale_w = 1;
+    align.sampling_h = align.sampling_w = max_sampling_ratio;
+    for (int32_t reduce : {FASTROI_ALIGN_MAX, FASTROI_ALIGN_MAX_CORNERS}) {
+        align.reduce = reduce;
+        check_stop_inside("roi_align", align, small.tensor, Boxes(1, {1, 1, 6, 6}), 7, 7);
+    }
+    fastroi_roi_pool_params pool{};
+    pool.scale_h = pool.scale_w = 1;
+    check_stop_inside("roi_pool", pool, large.tensor, whole, 1, 1);
+    pool.reduce = FASTROI_REDUCE_MEAN;
+    check_stop_inside("roi_pool", pool, large.tensor, whole, 1, 1);
+    fastroi_prroi_pool_params precise{};
+    precise.scale_h = precise.scale_w = 1;
+    check_stop_inside("prroi_pool", precise, large.tensor, whole, 1, 1);
+    fastroi_ps_roi_pool_params ps{};
+    ps.scale_h = ps.scale_w = 1;
+    ps.group_h = ps.group_w = 1;
+    check_stop_inside("ps_roi_pool", ps, tall.tensor, column, 1, 1);
+}
+
 // --- memory of plans ---------------------------------------------------------------------------------------------------
 
 // The most sample points of a part, and of a RoI.
@@ -585,6 +635,7 @@ int main(int argument_count, char** arguments) {
     unit::check_many_groups();
     unit::check_enormous_turned_boxes();
     unit::check_stops();
+    unit::check_stops_inside();
     unit::check_parts_of_maxima();
     unit::check_angles();
     unit::each_trial("limits", "plans of wide maps", given, unit::check_wide_maps);

@@ -6,18 +6,21 @@ namespace fastroi {
 
 template <class T, class Reduction>
 inline void Pooling<T, Reduction>::process_rois(const ImageRois& rois, const WorkItem& item, const Buffers& buffers,
-                                                int thread) {
+                                                Worker& worker) {
     MapTile packed{};
     if (rois.access == Access::packed_map)
-        packed = pack(work_.blocks[item.first_block], rois, rois.rows, rois.columns, buffers.packed);
+        packed = pack(worker, work_.blocks[item.first_block], rois, rois.rows, rois.columns, buffers.packed);
     // RoIs outside, blocks inside: what a RoI reads and writes of all its channels is adjacent where no map is packed.
-    for (int64_t i = item.first; i < item.end && !stop_.raised(); i++) {
-        if (!sum_whole_bins(rois, item, work_.order[i])) {
+    for (int64_t i = item.first; i < item.end && !worker.stopped(); i++) {
+        const int64_t reads = work_.reads_of_roi(work_.order[i], work_.window(rois));
+        Watch* const watch = worker.watch(reads);
+        if (!sum_whole_bins(rois, item, work_.order[i], watch)) {
             for (int64_t b = item.first_block; b < item.end_block; b++)
                 process_roi(work_.blocks[b], rois, work_.order[i],
-                            rois.access == Access::direct ? tile_in_place(work_.blocks[b], rois) : packed, buffers);
+                            rois.access == Access::direct ? tile_in_place(work_.blocks[b], rois) : packed, buffers,
+                            worker, watch);
         }
-        stop_.worked(thread, work_.cells_of_roi(work_.order[i], work_.window(rois), item.end_block - item.first_block));
+        worker.worked(estimated_product(reads, item.end_block - item.first_block));
     }
 }
 
@@ -31,7 +34,8 @@ inline bool Pooling<T, Reduction>::has_whole_bins(const ImageRois& rois, const W
 
 // Writes the RoI bin by bin, all channels of each, if its bins share few columns; says whether it did.
 template <class T, class Reduction>
-inline bool Pooling<T, Reduction>::sum_whole_bins(const ImageRois& rois, const WorkItem& item, int64_t roi) const {
+inline bool Pooling<T, Reduction>::sum_whole_bins(const ImageRois& rois, const WorkItem& item, int64_t roi,
+                                                  Watch* watch) const {
     if constexpr (std::is_same_v<Reduction, SumOverTaps<T>>) {
         const auto& y = reduction_.y(roi, work_.window(rois));
         const auto& x = reduction_.x(roi, work_.window(rois));
@@ -39,8 +43,8 @@ inline bool Pooling<T, Reduction>::sum_whole_bins(const ImageRois& rois, const W
             return false;
         const ChannelBlock<T>& block = work_.blocks[0];
         const BinTile bins{first_output(block, rois, roi, job_.out), job_.out.row_stride, job_.out.column_stride};
-        block.kernels->sum_whole_bins(tile_in_place(block, rois), job_.out.channels, y, x, reduction_.outside, bins,
-                                      work_.stream);
+        block.kernels->sum_whole_bins(tile_in_place(block, rois, watch), job_.out.channels, y, x, reduction_.outside,
+                                      bins, work_.stream);
         return true;
     }
     return false;
@@ -48,21 +52,24 @@ inline bool Pooling<T, Reduction>::sum_whole_bins(const ImageRois& rois, const W
 
 template <class T, class Reduction>
 inline void Pooling<T, Reduction>::process_roi(const ChannelBlock<T>& block, const ImageRois& rois, int64_t roi,
-                                               const MapTile& map, const Buffers& buffers) {
+                                               const MapTile& map, const Buffers& buffers, Worker& worker,
+                                               Watch* watch) {
     const ChannelWindow& w = work_.window(rois);
     if (rois.access != Access::packed_map && work_.packs_listed_cells(roi, w))
-        return process_listed_cells(block, rois, roi, buffers);
+        return process_listed_cells(block, rois, roi, buffers, worker, watch);
     const auto& y = reduction_.y(roi, w);
     const auto& x = reduction_.x(roi, w);
     unsigned char* const out = first_output(block, rois, roi, job_.out);
     const bool in_place = writes_in_place(block);
     const int64_t step = in_place && rois.access != Access::packed_roi && !argmax_.data ? y.count : work_.bin_rows;
-    for (int64_t p = 0; p < y.count; p += step) {
+    for (int64_t p = 0; p < y.count && !worker.stopped(); p += step) {
         const int64_t end = std::min(p + step, y.count);
         const MapTile tile =
-            rois.access == Access::packed_roi
-                ? pack(block, rois, end - p == y.count ? y.hull : rows_of_bins(y, p, end), x.hull, buffers.packed)
-                : map;
+            watched(rois.access == Access::packed_roi
+                        ? pack(worker, block, rois, end - p == y.count ? y.hull : rows_of_bins(y, p, end), x.hull,
+                               buffers.packed)
+                        : map,
+                    watch);
         const BinTile bins = in_place
                                  ? BinTile{out + p * job_.out.row_stride, job_.out.row_stride, job_.out.column_stride}
                                  : dense_bins(block, x.count, buffers.bins);
@@ -70,13 +77,15 @@ inline void Pooling<T, Reduction>::process_roi(const ChannelBlock<T>& block, con
         reduction_.reduce(*block.kernels, tile, group, x, bins, buffers.columns);
         if (!in_place) unpack(block, bins, end - p, x.count, out + p * job_.out.row_stride, buffers.staging);
         if (argmax_.data) write_argmax(block, rois, tile, roi, p, group, x, bins, buffers.offsets);
+        if (watch) worker.worked((end - p) * x.count);
     }
 }
 
 // The RoI's cells are few among those of its hull: they are packed by themselves, some bin rows' at a time.
 template <class T, class Reduction>
 inline void Pooling<T, Reduction>::process_listed_cells(const ChannelBlock<T>& block, const ImageRois& rois,
-                                                        int64_t roi, const Buffers& buffers) {
+                                                        int64_t roi, const Buffers& buffers, Worker& worker,
+                                                        Watch* watch) {
     using Axis = std::decay_t<decltype(reduction_.y(roi, work_.window(rois)))>;
     if constexpr (!std::is_same_v<Axis, RangeAxis>) {
         const ChannelWindow& w = work_.window(rois);
@@ -84,12 +93,13 @@ inline void Pooling<T, Reduction>::process_listed_cells(const ChannelBlock<T>& b
         const Axis& x = reduction_.x(roi, w);
         unsigned char* const out = first_output(block, rois, roi, job_.out);
         ListedCells<Axis> cells;
-        for (int64_t p = 0; p < y.count; p += work_.bin_rows) {
+        for (int64_t p = 0; p < y.count && !worker.stopped(); p += work_.bin_rows) {
             const int64_t end = std::min(p + work_.bin_rows, y.count);
-            const MapTile tile = pack_listed(block, rois, cells, bins_of(y, p, end), x, buffers.packed);
+            const MapTile tile = watched(pack_listed(block, rois, cells, bins_of(y, p, end), x, buffers.packed), watch);
             const BinTile bins = dense_bins(block, x.count, buffers.bins);
             reduction_.reduce(*block.kernels, tile, cells.y, cells.x, bins, buffers.columns);
             unpack(block, bins, end - p, x.count, out + p * job_.out.row_stride, buffers.staging);
+            if (watch) worker.worked((end - p) * x.count);
         }
     }
 }

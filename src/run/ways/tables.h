@@ -8,6 +8,7 @@ namespace fastroi {
 template <class T, class Reduction>
 struct Pooling<T, Reduction>::StripTables {
     const Pooling& pooling;
+    Worker& worker;
     const ChannelBlock<T>& block;
     const ImageRois& rois;
     T* memory;
@@ -17,7 +18,7 @@ struct Pooling<T, Reduction>::StripTables {
     MapTile at(const TableReading& reading) {
         if (strip.start != reading.strip.start || strip.end != reading.strip.end || is_empty(strip)) {
             strip = reading.strip;
-            pooling.pack(block, rois, rois.rows, strip, memory);
+            pooling.pack(worker, block, rois, rois.rows, strip, memory);
             row_level = column_level = 0;
         }
         for (; row_level < reading.row_level; row_level++, column_level = 0)
@@ -28,14 +29,19 @@ struct Pooling<T, Reduction>::StripTables {
     }
     T* columns() const { return memory + length(rois.rows) * length(strip) * block.kernels->lanes; }
     void double_runs(const T* from, T* to, int64_t reach) const {
-        block.kernels->max_cells(from, from + reach * block.kernels->lanes, to,
-                                 length(rois.rows) * length(strip) - reach);
+        const int64_t cells = length(rois.rows) * length(strip) - reach, lanes = block.kernels->lanes;
+        for (int64_t i = 0; i < cells && !worker.stopped(); i += cells_doubled_at_once) {
+            const int64_t count = std::min(cells_doubled_at_once, cells - i);
+            block.kernels->max_cells(from + i * lanes, from + (i + reach) * lanes, to + i * lanes, count);
+            worker.worked(count);
+        }
     }
+    static constexpr int64_t cells_doubled_at_once = 1 << 18;
 };
 
 template <class T, class Reduction>
 inline void Pooling<T, Reduction>::process_tables(const ImageRois& rois, const WorkItem& item, const Buffers& buffers,
-                                                  int thread) {
+                                                  Worker& worker) {
     for (int64_t b = item.first_block; b < item.end_block; b++) {
         const ChannelBlock<T>& block = work_.blocks[b];
         const ChannelWindow& w = work_.window(rois);
@@ -56,20 +62,20 @@ inline void Pooling<T, Reduction>::process_tables(const ImageRois& rois, const W
         };
         for (int64_t i = item.first; i < item.end; i++)
             if (waits(i)) begin(i, waiting_bins(i));
-        StripTables tables{*this, block, rois, buffers.packed};
+        StripTables tables{*this, worker, block, rois, buffers.packed};
         for (const TableReading& reading : work_.tables.readings(item.image_rois)) {
-            if (stop_.raised() || !work_.tables.is_read_by(reading, item.first, item.end)) continue;
+            if (worker.stopped() || !work_.tables.is_read_by(reading, item.first, item.end)) continue;
             const MapTile maxima = tables.at(reading);
-            stop_.worked(thread, length(rois.rows) * length(reading.strip));
+            worker.worked(length(rois.rows) * length(reading.strip));
             work_.tables.for_each_visit(reading, item.first, item.end, [&](const TableVisit& visit) {
                 const BinTile bins = visit.alone ? bins_alone(visit.index) : waiting_bins(visit.index);
                 if (visit.alone && visit.y.count * visit.x.count < work_.bins_per_roi()) begin(visit.index, bins);
                 block.kernels->raise_to_runs(maxima, visit.y, visit.x, visit.alone, bins);
                 if (visit.alone && !in_place) write(visit.index, bins);
-                stop_.worked(thread, work_.bins_per_roi());
+                worker.worked(work_.bins_per_roi());
             });
         }
-        for (int64_t i = item.first; i < item.end && !stop_.raised(); i++)
+        for (int64_t i = item.first; i < item.end && !worker.stopped(); i++)
             if (waits(i)) write(i, waiting_bins(i));
     }
 }

@@ -66,7 +66,8 @@ template <class T, class Reduction>
 inline void WorkPlan<T, Reduction>::make_tables() {
     if constexpr (Reduction::tables)
         if (table_choice.pays)
-            tables = RangeTables(reduction.plan.rois(), order, images, table_choice, block_bytes(), threads);
+            tables = RangeTables(reduction.plan.rois(), order, images, table_choice, block_bytes(),
+                                 Planners(threads, job.execution.stop));
 }
 
 template <class T, class Reduction>
