@@ -31,11 +31,16 @@ STYLES = {
 TRUE_BOX = dict(color="#c1272d", linewidth=3.0, label="true box")
 QUANTISED_BOX = dict(color="black", linewidth=1.8, linestyle=(0, (5, 2)), label="quantised box")
 BIN = dict(color="#1a1a1a", linewidth=1.0, label="bins")
+# A box that is but a point on the page has no outline to be seen.
+_AT = dict(linestyle="none", markersize=9.0)
+TRUE_PLACE = dict(_AT, marker="x", color=TRUE_BOX["color"], markeredgewidth=2.4, label="true box, without extent")
+QUANTISED_PLACE = dict(_AT, marker="+", color="black", markeredgewidth=1.4, label="quantised box, without extent")
 _GRID = "#c9c9c9"
 _TAKEN_BOX = "box as the rule takes it"
 _MARGIN = 1.0
 _ONE_PANEL, _PANEL = 300.0, 235.0  # points, of the axes
 _FLAT, _FLAT_BESIDE_IMAGE, _TALL = 0.4, 0.75, 1.6
+_LEAST_OUTLINE = 0.5  # points
 _MOST_LANES = 8
 _MOST_BARS = 200
 _NOTE_EDGES = "Cells count from the edge of the map: cell i reaches from i to i + 1."
@@ -229,9 +234,9 @@ def _panel(ax, e, window, scale, lanes, title):
         ax.add_collection(_bin_outlines(e, scale))
     if not _is_plan(e):
         (qx1, qx2), (qy1, qy2) = e.x.quantised, e.y.quantised
-        ax.add_patch(_outline(qx1, qy1, qx2, qy2, QUANTISED_BOX, 6))
+        _draw_box(ax, (qx1, qy1, qx2, qy2), scale, QUANTISED_BOX, QUANTISED_PLACE, 6)
     (x1, x2), (y1, y2) = e.x.exact, e.y.exact
-    ax.add_patch(_outline(x1, y1, x2, y2, TRUE_BOX, 5))
+    _draw_box(ax, (x1, y1, x2, y2), scale, TRUE_BOX, TRUE_PLACE, 5)
     _ruler(ax, e.x, scale, "x")
     _ruler(ax, e.y, scale, "y")
     ax.set_xlabel("x, cells from the edge of the map", fontsize=layout.LABEL)
@@ -251,30 +256,43 @@ def _title(e, mixed, scale) -> str:
 
 def _point_title(e, scale) -> str:
     b = e.balance()
-    used = f"used {_rounded(b.box - b.unseen)} of {_rounded(b.box)} cells"
-    parts = [f"lost {_rounded(b.unseen)}", f"misplaced {_rounded(b.short)}"]
+    lines, parts = [options_text(e)], []
+    if b.box:
+        lines.append(f"used {_rounded(b.box - b.unseen, b.box)} of {_rounded(b.box, b.box)} cells")
+        parts += [f"lost {_rounded(b.unseen, b.box)}", f"misplaced {_rounded(b.short, b.box)}"]
+    else:
+        lines.append(_without_area(e))
     if round(b.off_map, 2):
-        parts.append(f"off the map {_rounded(b.off_map)}")
+        parts.append(f"off the map {_rounded(b.off_map, b.box)}")
     thinned = _plot_points.one_in(e, scale) if _interpolates(e) else 1
     if thinned > 1:
         parts.append(f"1 in {thinned} points drawn")
-    return "\n".join([options_text(e), used, " · ".join(parts)])
+    return "\n".join([*lines, " · ".join(parts)] if parts else lines)
 
 
 def _range_title(e, mixed) -> str:
     a = e.areas
-    lost = f"{_rounded(a.lost_first)} + {_rounded(a.lost_second)}" if a.lost else "0"
-    parts = [f"lost {lost}", f"gained {_rounded(a.gained)}"]
+    lost = f"{_rounded(a.lost_first, a.box)} + {_rounded(a.lost_second, a.box)}" if a.lost else "0"
+    parts = [f"lost {lost}"] if a.box else []
+    parts.append(f"gained {_rounded(a.gained, a.box)}")
     if a.outside:
-        parts.append(f"off the map {_rounded(a.outside)}")
-    if mixed:
-        parts.append(f"misplaced {_rounded(e.balance().short)}")
-    used = f"used {_rounded(a.used)} of {_rounded(a.box)} cells"
+        parts.append(f"off the map {_rounded(a.outside, a.box)}")
+    if mixed and a.box:
+        parts.append(f"misplaced {_rounded(e.balance().short, a.box)}")
+    used = f"used {_rounded(a.used, a.box)} of {_rounded(a.box, a.box)} cells" if a.box else _without_area(e)
     return "\n".join([f'"{e.rule}"', used, " · ".join(parts)])
 
 
-def _rounded(area) -> str:
-    return number(round(area, 2))
+def _without_area(e) -> str:
+    """What a box is that has no area to be used or lost."""
+    reversed_axes = [axis.name for axis in (e.x, e.y) if axis.exact[1] < axis.exact[0]]
+    return f"the box is reversed along {' and '.join(reversed_axes)}" if reversed_axes else "the box has no area"
+
+
+def _rounded(area, box) -> str:
+    """To a hundredth of a cell, and of a small box to two digits."""
+    digits = 2 if not 0 < box < 0.1 else 1 - math.floor(math.log10(box))
+    return number(round(area, digits))
 
 
 def _grid(ax, map_size, window, scale):
@@ -309,6 +327,14 @@ def _rectangle_path(rectangle) -> Path:
     x1, y1, x2, y2 = rectangle
     corners = [(x1, y1), (x2, y1), (x2, y2), (x1, y2), (x1, y1)]
     return Path(corners, [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY])
+
+
+def _draw_box(ax, box, scale, outline, place, zorder) -> None:
+    x1, y1, x2, y2 = box
+    if max(abs(x2 - x1), abs(y2 - y1)) * scale < _LEAST_OUTLINE:
+        ax.plot((x1 + x2) / 2, (y1 + y2) / 2, zorder=zorder, gid="place", **place)
+    else:
+        ax.add_patch(_outline(*box, outline, zorder))
 
 
 def _outline(x1, y1, x2, y2, style, zorder) -> Rectangle:
@@ -419,7 +445,7 @@ def _image_panel(ax, image, e, window, width, title):
             lines = [((x * cell_w, 0), (x * cell_w, height_px)) for x in range(math.ceil(width_px / cell_w))]
             lines += [((0, y * cell_h), (width_px, y * cell_h)) for y in range(math.ceil(height_px / cell_h))]
             ax.add_collection(LineCollection(lines, colors="white", linewidths=0.4, alpha=0.6))
-    ax.add_patch(_outline(*_box_on(image, e), TRUE_BOX, 6))
+    _draw_box(ax, _box_on(image, e), scale, TRUE_BOX, TRUE_PLACE, 6)
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal", facecolor="#ededed")
     layout.set_ticks(ax, window, scale)
     ax.set_xlabel("x, pixels of the image", fontsize=layout.LABEL)
@@ -464,11 +490,15 @@ def _box_on(image, e):
 def _key(axes, explanations) -> list:
     """The legend: only what the pictures contain, by the labels of what was drawn."""
     drawn = {artist.get_label() for ax in axes for artist in ax.get_children()}
-    taken = {**QUANTISED_BOX, "label": _TAKEN_BOX} if any(map(_interpolates, explanations)) else QUANTISED_BOX
+    points = any(map(_interpolates, explanations))
+    taken = {**QUANTISED_BOX, "label": _TAKEN_BOX} if points else QUANTISED_BOX
+    taken_place = {**QUANTISED_PLACE, "label": f"{_TAKEN_BOX}, without extent"} if points else QUANTISED_PLACE
     patches = [Patch(**{"edgecolor": "#808080", "linewidth": 0.5, **style}) for style in STYLES.values()]
     entries = [
         (TRUE_BOX["label"], Line2D([], [], **TRUE_BOX)),
+        (TRUE_PLACE["label"], Line2D([], [], **TRUE_PLACE)),
         (QUANTISED_BOX["label"], Line2D([], [], **taken)),
+        (QUANTISED_PLACE["label"], Line2D([], [], **taken_place)),
         (BIN["label"], Patch(fill=False, edgecolor=BIN["color"], linewidth=1.0, label=BIN["label"])),
         *((patch.get_label(), patch) for patch in patches),
         *((style["label"], Line2D([], [], **style)) for style in (_plot_points.POINT, _plot_points.ABSENT)),

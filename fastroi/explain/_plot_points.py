@@ -49,15 +49,18 @@ def _thinned(axis, aligned, points_per_cell):
     bins, grid = axis.bins, axis.grid
     if not grid:
         return [], 1, math.inf
+    clamped = str(aligned).startswith("clamp")  # points far off the map count in its outer cells
     step = (bins[0][1] - bins[0][0]) / grid
+    if step == 0:  # all points lie in one place
+        counts = any(share for of_bin in axis.points for _, share in of_bin)
+        return [(bins[0][0], counts or clamped)], 1, math.inf
     apart = abs(step) * points_per_cell
     total = len(bins) * grid
     every = min(math.ceil(_POINTS_APART / apart), total) if apart * total > 1e-6 else total
     phase = _phase(axis, step)
     listed = {}
-    for p, found in enumerate(axis.points if step else ()):
+    for p, found in enumerate(axis.points):
         listed.update((round((v - bins[p][0]) / step - phase) + p * grid, share) for v, share in found)
-    clamped = str(aligned).startswith("clamp")  # points far off the map count in its outer cells
     chosen = range((every - 1) // 2, total, every)
     points = [(bins[0][0] + (i + phase) * step, bool(listed.get(i, clamped))) for i in chosen]
     return points, every, apart * every
@@ -66,7 +69,7 @@ def _thinned(axis, aligned, points_per_cell):
 def _phase(axis, step) -> float:
     """Where in its part of a bin a point lies, from any that is listed: those far off the map are not."""
     for (start, _), found in zip(axis.bins, axis.points):
-        if found and step:
+        if found:
             return round(2 * ((found[0][0] - start) / step % 1)) % 2 / 2
     return 0.5
 
