@@ -36,8 +36,8 @@ options; --rule is then a rule of that operator:
   fastroi explain --op roi_align_rotated --turned 396 264 200 145 30 --angle-unit degrees \\
       --stride 32 --image-size 512 512 --output-size 3 --json
 
-For --op crop_and_resize the box is in [0, 1] and has no scale. Boxes of masks are in
-pixels; --map-size is the mask's, and the --output-size of paste_masks that of the image,
+For --op crop_and_resize the box is in [0, 1] and has no scale; x comes first in --box,
+y in what is printed, as in the function. Boxes of masks are in pixels; --map-size is the mask's, and the --output-size of paste_masks that of the image,
 rows x columns. multiscale_roi_align has --levels maps, each of half the scale and
 size of the one before. Upright boxes can be drawn, but for paste_masks and the
 deformable operators.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastroi import _core
+
 from ._text import MOST_BINS_LISTED, listed, number, options_text, scale_text, shortened
 
 _REDUCES = {
@@ -37,8 +39,13 @@ def _plan_heading(p) -> list[str]:
     channels = f"{p.channels} channel" + ("s" if p.channels > 1 else "")
     return [
         f"{options_text(p)}: {bins} bins of a {size} map,{where} {channels}" + _scale_of(p),
-        f"  box {' '.join(map(number, p.box))}; a bin is {_REDUCES[p.reduce]}",
+        f"  box{_order_of(p)} {' '.join(map(number, p.box))}; a bin is {_REDUCES[p.reduce]}",
     ]
+
+
+def _order_of(p) -> str:
+    """Where y comes first, which nobody expects of a box."""
+    return " (y1 x1 y2 x2)" if _core.OPERATORS[p.operator].flags & _core.TAKES_NORMALISED_BOXES else ""
 
 
 def _scale_of(p) -> str:
