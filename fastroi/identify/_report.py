@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import zip_longest
 from typing import Any
@@ -169,7 +170,7 @@ def report(outcome: Outcome, findings: list[Finding], top: int) -> Identificatio
     probes = _probes_of(outcome, shown)
     candidates = tuple(_candidate(outcome, found, probe) for found, probe in zip(shown, probes, strict=True))
     agreeing = sum(found.score.agrees for found in outcome.found)
-    roi, plans = _explained(outcome)
+    roi, plans = (None, ()) if _is_unlike(findings, agreeing) else _explained(outcome)
     return Identification(
         verdict="none" if not agreeing else "identified" if agreeing == 1 else "ambiguous",
         agreeing=agreeing,
@@ -181,6 +182,11 @@ def report(outcome: Outcome, findings: list[Finding], top: int) -> Identificatio
         explained_roi=roi,
         explanations=plans,
     )
+
+
+def _is_unlike(findings: Sequence[Finding], agreeing: int) -> bool:
+    """Whether the nearest candidates are near by chance only: no table of them and no plan says anything."""
+    return not agreeing and any(finding.kind in ("unlike", "constant") for finding in findings)
 
 
 def _probes_of(outcome: Outcome, shown: list[Found]) -> list[Probe | None]:
@@ -297,6 +303,8 @@ def _fields(name: str) -> Any:
 def _lines(result: Identification) -> list[str]:
     lines = [_heading(result)]
     lines += [f"  {finding.text}" for finding in result.findings]
+    if _is_unlike(result.findings, result.agreeing):
+        return lines
     if result.candidates:
         lines += ["", *_table(result)]
     lines += _alike(result)
@@ -310,6 +318,8 @@ def _heading(result: Identification) -> str:
     searched = f"{result.evaluated} hypotheses run, agreement within {result.tolerance:.2g}"
     if best is None:
         return f"none of them: no operator gives an output of this shape ({searched})"
+    if _is_unlike(result.findings, result.agreeing):
+        return f"none of them: nothing that was tried is like this output ({searched})"
     if result.verdict == "none":
         count = f"{best.agreeing} of {best.rois} RoIs agree with the nearest"
         return f"none of them: {count}, {best.call} ({searched})\n  {best.reading}"

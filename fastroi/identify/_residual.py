@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +12,16 @@ from ._boxes import NONE, Scale, scales_of_extents
 from ._candidates import Setting
 from ._evaluate import Evaluator, Hypothesis, Sample, correlation, errors
 from ._problem import Array, Geometry, Problem
-from ._search import Outcome, plausible, representatives, search
+from ._scale_fit import ScaleFit, stretched_axes
+from ._search import SCREENED_CHANNELS, Outcome, plausible, representatives, search
 
 _FIT_ROIS, _FIT_STEPS, _DELTA = 24, 10, 0.02
+_SCALE_ROIS = 64
+_SCALE_ROUNDS, _MOST_STRETCHED, _MOST_CLIMBED = 3, 2, 4
+_LED, _LIKE = 0.9, 0.3  # explained, where a scale for both axes is right; correlated, where one for each is worth a try
 _UNLIKE = 0.1  # a correlation that values that have nothing to do with each other can have
-_MATCHED_ROIS, _MATCHED_VALUES, _ROIS_OF_CHANNELS, _MOST_MATCHED = 20, 96, 6, 4096
+_MATCHED_ROIS, _MATCHED_VALUES, _ROIS_OF_CHANNELS, _MOST_MATCHED, _AT_ONCE = 20, 96, 6, 4096, 32
+_Pair = Callable[[Hypothesis], tuple[Array, Array] | None]
 
 
 @dataclass(frozen=True)
@@ -100,58 +105,93 @@ def _permuted_rois(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] 
     problem, evaluator = outcome.problem, outcome.evaluator
     if not 1 < problem.count <= _MOST_MATCHED:
         return None
-    whole = Sample(np.arange(problem.count), outcome.middle.channels)
-    bins = np.prod(problem.views[0].output_size)
-    few = Sample(whole.rows, min(int(np.ceil(_MATCHED_VALUES / bins)), outcome.middle.channels or 1))
-    best: tuple[float, Any] = (0.5, None)
-    for h in _attempts(outcome):
-        predicted, observed = evaluator.predict(h, few), evaluator.observed(h.view, few)
-        if predicted is None or predicted.shape != observed.shape:
-            continue
-        rows = evaluator.informative(h.view, _MATCHED_ROIS)
-        match, strength = _matches(predicted, observed[rows])
-        own = _own_strength(predicted[rows], observed[rows])
-        if strength > best[0] and strength > own + 0.2 and len(np.unique(match)) >= 0.9 * len(match):
-            best = strength, (h, evaluator.predict(h, whole))
-    if best[1] is None:
+    h = _likely_permuted(outcome)
+    if h is None:
         return None
-    h, predicted = best[1]
+    whole = Sample(np.arange(problem.count), outcome.middle.channels)
+    predicted = evaluator.predict(h, whole)
+    if predicted is None:
+        return None
     order = _bijection(*_similarities(predicted, evaluator.observed(h.view, whole)))
+    problem = replace(problem, views=(h.view,)).scaled(h.geometry.scale)
     near = search(problem.reordered(rois=np.argsort(order)), None, operators)
     outcome.searched += near.searched
     if near.best is not None:  # its values tell RoIs apart that those of another operator do not
-        exact = replace(near.best.hypothesis, view=problem.views[near.problem.views.index(near.best.hypothesis.view)])
-        predicted = evaluator.predict(exact, whole)
+        predicted = evaluator.predict(replace(near.best.hypothesis, view=h.view), whole)
         if predicted is not None:
-            order = _bijection(*_nearness(predicted, evaluator.observed(exact.view, whole)))
+            order = _bijection(*_nearness(predicted, evaluator.observed(h.view, whole)))
     text = f"the RoIs of the output are in another order: {_order_text(order, 'row', 'RoI')}"
     return Finding("rois_permuted", text, (("order", tuple(order.tolist())),)), problem.reordered(
         rois=np.argsort(order)
     )
 
 
+def _likely_permuted(outcome: Outcome) -> Hypothesis | None:
+    """Under which a few RoIs are each like some other row of the output, much more than like their own."""
+    problem, evaluator = outcome.problem, outcome.evaluator
+    bins = np.prod(problem.views[0].output_size)
+    channels = min(int(np.ceil(_MATCHED_VALUES / bins)), outcome.middle.channels or 1)
+    whole = Sample(np.arange(problem.count), channels)
+    few = Sample(np.unique(np.linspace(0, problem.count - 1, 2 * _MATCHED_ROIS).astype(int)), channels)
+
+    def pair(h: Hypothesis) -> tuple[Array, Array] | None:
+        predicted, observed = evaluator.predict(h, few), evaluator.observed(h.view, whole)
+        return None if predicted is None or predicted.shape[1:] != observed.shape[1:] else (predicted, observed)
+
+    return _most_alike(_attempts(outcome), pair, few.rows)
+
+
 def _permuted_channels(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | None:
     problem, evaluator = outcome.problem, outcome.evaluator
-    best: tuple[float, Any] = (0.5, None)
-    sample = Sample(evaluator.informative(problem.views[0], _ROIS_OF_CHANNELS), None)
-    for h in _attempts(outcome):
-        observed = evaluator.observed(h.view, sample)
-        if not 1 < observed.shape[1] <= _MOST_MATCHED:
-            continue
-        predicted = evaluator.predict(h, sample)
-        if predicted is None or predicted.shape != observed.shape:
-            continue
-        a, b = predicted.swapaxes(0, 1), observed.swapaxes(0, 1)
-        match, strength = _matches(a, b)
-        if strength > best[0] and strength > _own_strength(a, b) + 0.2 and len(np.unique(match)) >= 0.9 * len(match):
-            best = strength, (a, b)
-    if best[1] is None:
+    count = problem.views[0].maps[0].shape[1]
+    if not 1 < count <= _MOST_MATCHED:
         return None
-    order = _bijection(*_similarities(*best[1]))
+    sample = Sample(evaluator.informative(problem.views[0], _ROIS_OF_CHANNELS), None)
+    few = np.unique(np.linspace(0, count - 1, 2 * _MATCHED_ROIS).astype(int))
+
+    def pair(h: Hypothesis, rows: Any = few) -> tuple[Array, Array] | None:
+        predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
+        if predicted is None or predicted.shape != observed.shape or predicted.shape[1] != count:
+            return None
+        return predicted.swapaxes(0, 1)[rows], observed.swapaxes(0, 1)
+
+    h = _most_alike(_attempts(outcome), pair, few)
+    both = None if h is None else pair(h, slice(None))
+    if both is None:
+        return None
+    order = _bijection(*_similarities(*both))
     text = f"the channels of the output are in another order: {_order_text(order, 'channel', 'channel')}"
     return Finding("channels_permuted", text, (("order", tuple(order.tolist())),)), problem.reordered(
         channels=np.argsort(order)
     )
+
+
+def _most_alike(attempts: list[Hypothesis], pair: _Pair, own: Array) -> Hypothesis | None:
+    """Under which the predictions for the rows `own` are each most like a row of their own, but not the one at their place."""
+    best: tuple[float, Hypothesis | None] = (0.5, None)
+    for view in dict.fromkeys(h.view for h in attempts):
+        pairs = [(h, both) for h in attempts if h.view is view and (both := pair(h)) is not None]
+        if not pairs:
+            continue
+        observed = _standardised(pairs[0][1][1])
+        for start in range(0, len(pairs), _AT_ONCE):  # few large products: a small one costs waking the threads up
+            part = pairs[start : start + _AT_ONCE]
+            tried = np.concatenate([_standardised(predicted) for _, (predicted, _) in part])
+            similar = (tried @ observed.T).reshape(len(part), len(own), -1)
+            told = tried.any(axis=1).reshape(len(part), -1)  # not those whose bins are all alike, as off the map
+            for (h, _), likeness, rows in zip(part, similar, told, strict=True):
+                strength = _strength_elsewhere(likeness[rows], own[rows]) if 2 * rows.sum() >= len(own) else None
+                if strength is not None and strength > best[0]:
+                    best = strength, h
+    return best[1]
+
+
+def _strength_elsewhere(similar: Array, own: Array) -> float | None:
+    """The mean of the greatest likenesses, if they are of as many places and greater than those at the own places."""
+    strength = float(similar.max(axis=1).mean())
+    at_home = float(similar[np.arange(len(own)), own].mean())
+    places = len(np.unique(similar.argmax(axis=1)))
+    return strength if strength > at_home + 0.2 and places >= 0.9 * len(own) else None
 
 
 def _swapped_rois(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | None:
@@ -190,12 +230,6 @@ def _standardised(values: Array) -> Array:
     return flat / np.where(norm > 0, norm, 1)
 
 
-def _matches(predicted: Array, observed: Array) -> tuple[Array, float]:
-    """The prediction that each observation correlates with most, and the mean of that."""
-    match, strength = _similarities(predicted, observed)
-    return match.argmax(axis=1), float(np.mean(strength))
-
-
 def _similarities(predicted: Array, observed: Array) -> tuple[Array, Array]:
     similar = _standardised(observed) @ _standardised(predicted).T
     return similar, similar.max(axis=1)
@@ -207,10 +241,6 @@ def _nearness(predicted: Array, observed: Array) -> tuple[Array, Array]:
     squares = (b**2).sum(axis=1)[:, None] + (a**2).sum(axis=1)[None] - 2 * b @ a.T
     near = 1 / (1e-9 + np.maximum(squares, 0))
     return near, near.max(axis=1)
-
-
-def _own_strength(predicted: Array, observed: Array) -> float:
-    return float(np.mean((_standardised(observed) * _standardised(predicted)).sum(axis=1)))
 
 
 def _bijection(similar: Array, strength: Array) -> Array:
@@ -277,53 +307,93 @@ def _fitted_scale(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] |
     problem = outcome.problem
     if problem.scales is not None or problem.kind not in ("upright", "levels"):
         return None
-    start = _scanned(outcome)
-    fit = None if start is None else _fit(outcome, start)
-    if start is None or fit is None:
+    scale = _scale_from(outcome, _scanned(outcome), operators)
+    if scale is None:
         return None
-    near = search(problem.scaled(_stretched(start.geometry.scale, fit)), None, operators)
-    outcome.searched += near.searched
-    fit = None if near.best is None else _fit(near, near.best.hypothesis)
-    if near.best is None or fit is None:
-        return None
-    scale = _stretched(near.best.hypothesis.geometry.scale, fit)
-    again = replace(near.best.hypothesis, geometry=replace(near.best.hypothesis.geometry, scale=scale, correction=NONE))
-    fit = _fit(near, again)
-    scale = _snapped(scale if fit is None else _stretched(scale, fit), problem.views[0].map_size)
     text = f"the scale was fitted: {scale.horizontal:.7g} (x), {scale.vertical:.7g} (y) cells a pixel"
     return Finding("scale_fitted", text, (("spatial_scale", scale.pair),)), problem.scaled(scale)
+
+
+def _scale_from(outcome: Outcome, scanned: dict[Any, tuple[float, Hypothesis]], operators: Any) -> Scale | None:
+    """From one scale for both axes; from a scale for each where that leads nowhere."""
+    likeness, start = max(scanned.values(), key=_first, default=(0.0, None))
+    followed = _followed(outcome, start, operators) if start is not None and likeness > _UNLIKE else None
+    if outcome.problem.kind == "levels" or (followed is not None and followed[0] > _LED):
+        return None if followed is None else followed[1]
+    for _, h in [*scanned.values()][:_MOST_STRETCHED]:
+        unequal = stretched_axes(outcome.evaluator, h, SCREENED_CHANNELS, max(likeness, _LIKE))
+        other = None if unequal is None else _followed(outcome, unequal, operators)
+        if other is not None and (followed is None or other[0] > followed[0]):
+            return other[1]
+    return None if followed is None else followed[1]
+
+
+def _followed(outcome: Outcome, h: Hypothesis, operators: Any) -> tuple[float, Scale] | None:
+    """From a rough scale to the exact one: by any operator first, then by those that are nearest there."""
+    found = _nearest_scale(outcome, h)
+    for _ in range(_SCALE_ROUNDS):
+        if found is None or found[0] == 1:
+            break
+        near = search(outcome.problem.scaled(found[1]), None, operators)
+        outcome.searched += near.searched
+        closer = _closest(near)
+        if closer is None or closer[0] <= found[0]:
+            break
+        found = closer
+    return found
+
+
+def _closest(outcome: Outcome) -> tuple[float, Scale] | None:
+    """The scale that explains most under one of the nearest candidates."""
+    plain = [replace(f.hypothesis, geometry=replace(f.hypothesis.geometry, correction=NONE)) for f in outcome.found]
+    best: tuple[float, Scale] | None = None
+    for h in [*dict.fromkeys(plain)][:_MOST_CLIMBED]:
+        item = _nearest_scale(outcome, h)
+        if item is not None and (best is None or item[0] > best[0]):
+            best = item
+        if best is not None and best[0] == 1:
+            break
+    return best
+
+
+def _first(item: tuple[float, Any]) -> float:
+    return item[0]
+
+
+def _nearest_scale(outcome: Outcome, h: Hypothesis) -> tuple[float, Scale] | None:
+    """How well a scale explains, and which: by slopes where values follow boxes smoothly, then by trying, as a maximum needs."""
+    evaluator = outcome.evaluator
+    if not h.setting.is_native:
+        return None
+    fit = _fit(outcome, h)
+    pair = h.geometry.scale.pair
+    fitted = pair if fit is None else _stretched(h.geometry.scale, fit).pair
+    rows = evaluator.informative(h.view, _SCALE_ROIS)
+    trial = ScaleFit(evaluator, h, rows, outcome.middle.channels)
+    best = trial.plainest(trial.climbed(max((pair, fitted), key=trial.rating)))
+    equal, near = trial.rating(best)
+    return max(equal, near), Scale(*best, "fitted")
 
 
 def _stretched(scale: Scale, fit: _Fit) -> Scale:
     return Scale(scale.vertical * fit.stretch[1], scale.horizontal * fit.stretch[0], "fitted")
 
 
-def _scanned(outcome: Outcome) -> Hypothesis | None:
-    """RoIAlign, or what else there is, under the scale whose values go best with the observed ones; None if none does."""
+def _scanned(outcome: Outcome) -> dict[Any, tuple[float, Hypothesis]]:
+    """For each format RoIAlign, or what else there is, under the scale whose values go best with the observed ones."""
     problem, evaluator = outcome.problem, outcome.evaluator
     sample = Sample(evaluator.informative(problem.views[0], 16), outcome.middle.channels)
-    rated: list[tuple[float, int, Hypothesis]] = []
+    best: dict[Any, tuple[float, Any]] = dict.fromkeys(problem.formats, (-1.0, None))
     for scale in scales_of_extents(problem.formats[0].corners(problem.rows)[:, 2:4], problem.views[0].map_size):
         attempts = _attempts(replace(outcome, problem=problem.scaled(scale)))
         for h in [h for h in attempts if "align" in h.setting.name] or attempts:
             if h.view.is_plain:
                 predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
                 if predicted is not None and predicted.shape == observed.shape:
-                    rated.append((correlation(predicted, observed), len(rated), h))
-    return max(rated)[2] if rated and max(rated)[0] > _UNLIKE else None
-
-
-def _snapped(scale: Scale, size: tuple[int, int]) -> Scale:
-    """Equal axes where they nearly are, and a number of whole pixels along an axis of the map."""
-    pair = np.array(scale.pair)
-    if abs(pair[0] / pair[1] - 1) < 1e-3:
-        pair[:] = pair.mean()
-    for extent in size:
-        whole = extent / max(round(extent / pair[0]), 1)
-        if pair[0] == pair[1] and abs(whole / pair[0] - 1) < 1e-4:
-            pair[:] = whole
-            break
-    return Scale(float(pair[0]), float(pair[1]), "fitted")
+                    likeness = correlation(predicted, observed)
+                    if likeness > best[h.geometry.format][0]:
+                        best[h.geometry.format] = likeness, h
+    return {form: item for form, item in best.items() if item[1] is not None}
 
 
 #: In the order in which they are tried, and whether most RoIs agree already where they help.
@@ -431,7 +501,10 @@ def _moved(outcome: Outcome) -> Finding | None:
         parts.append(f"stretched by {fit.stretch[0]:.5g} in x and {fit.stretch[1]:.5g} in y")
     if not parts:
         return None
-    text = f"the boxes look {' and '.join(parts)}: that makes the error of {h.setting.text()} {fit.before / max(fit.after, 1e-300):.3g} times smaller"
+    less = f"the error of {h.setting.text()} " + (
+        f"{fit.before / fit.after:.3g} times smaller" if fit.after > 1e-6 * fit.before else "vanish"
+    )
+    text = f"the boxes look {' and '.join(parts)}: that makes {less}"
     return Finding(
         "boxes_moved", text, (("candidate", h.setting.text()), ("shift", fit.shift), ("stretch", fit.stretch))
     )
