@@ -32,7 +32,7 @@ inline void gather_with(W& watch, const MapTile& map, const GatherAxis<T>& y, co
 
 template <class T, int NV>
 void gather(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins) {
-    reduce_with(map, [&](auto& watch) { gather_with<T, NV>(watch, map, y, bins); });
+    reduce_with(map, [&map, &y, &bins](auto& watch) { gather_with<T, NV>(watch, map, y, bins); });
 }
 
 }  // namespace

@@ -122,7 +122,8 @@ inline void max_ranges_with(W& watch, const MapTile& map, const RangeAxis& y, co
 
 template <class T, int NV>
 void max_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, T* scratch) {
-    reduce_with(map, [&](auto& watch) { max_ranges_with<T, NV>(watch, map, y, x, bins, scratch); });
+    reduce_with(
+        map, [&map, &y, &x, &bins, scratch](auto& watch) { max_ranges_with<T, NV>(watch, map, y, x, bins, scratch); });
 }
 
 // --- max over ranges, by tables ----------------------------------------------------------------------------------------
@@ -253,7 +254,7 @@ inline void mean_ranges_with(W& watch, const MapTile& map, const RangeAxis& y, c
 
 template <class T, int NV>
 void mean_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins) {
-    reduce_with(map, [&](auto& watch) { mean_ranges_with<T, NV>(watch, map, y, x, bins); });
+    reduce_with(map, [&map, &y, &x, &bins](auto& watch) { mean_ranges_with<T, NV>(watch, map, y, x, bins); });
 }
 
 // --- argmax ----------------------------------------------------------------------------------------------------------
@@ -300,7 +301,9 @@ inline void argmax_ranges_with(W& watch, const MapTile& map, const RangeAxis& y,
 template <class T, int NV>
 void argmax_ranges(const MapTile& map, const RangeAxis& y, const RangeAxis& x, const BinTile& bins, int64_t map_width,
                    int64_t* offsets) {
-    reduce_with(map, [&](auto& watch) { argmax_ranges_with<T, NV>(watch, map, y, x, bins, map_width, offsets); });
+    reduce_with(map, [&map, &y, &x, &bins, map_width, offsets](auto& watch) {
+        argmax_ranges_with<T, NV>(watch, map, y, x, bins, map_width, offsets);
+    });
 }
 
 }  // namespace

@@ -127,7 +127,9 @@ inline void max_samples_with(W& watch, const MapTile& map, const SampleAxis<T>& 
 template <class T, int NV>
 void max_samples(const MapTile& map, const SampleAxis<T>& y, const SampleAxis<T>& x, SampleMaximum mode,
                  const BinTile& bins, T* scratch) {
-    reduce_with(map, [&](auto& watch) { max_samples_with<T, NV>(watch, map, y, x, mode, bins, scratch); });
+    reduce_with(map, [&map, &y, &x, &bins, scratch, mode](auto& watch) {
+        max_samples_with<T, NV>(watch, map, y, x, mode, bins, scratch);
+    });
 }
 
 }  // namespace

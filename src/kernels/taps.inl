@@ -165,7 +165,9 @@ inline void sum_taps_with(W& watch, const MapTile& map, const TapAxis<T>& y, con
 template <class T, int NV>
 void sum_taps(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins,
               T* scratch) {
-    reduce_with(map, [&](auto& watch) { sum_taps_with<T, NV>(watch, map, y, x, outside, bins, scratch); });
+    reduce_with(map, [&map, &y, &x, &bins, scratch, outside](auto& watch) {
+        sum_taps_with<T, NV>(watch, map, y, x, outside, bins, scratch);
+    });
 }
 
 template <class T, int NV>
@@ -223,7 +225,9 @@ inline void add_strip_with(W& watch, const MapTile& map, const TapAxis<T>& y, co
 template <class T, int NV>
 void add_strip(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, Range strip, const BinTile& bins,
                T* scratch) {
-    reduce_with(map, [&](auto& watch) { add_strip_with<T, NV>(watch, map, y, x, strip, bins, scratch); });
+    reduce_with(map, [&map, &y, &x, &bins, scratch, strip](auto& watch) {
+        add_strip_with<T, NV>(watch, map, y, x, strip, bins, scratch);
+    });
 }
 
 template <class T, int NV>
@@ -338,8 +342,8 @@ inline void sum_bin_by_bin(W& watch, const MapTile& map, const TapAxis<T>& y, co
 
 template <class T, int NV>
 void sum_bins(const MapTile& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, const BinTile& bins) {
-    const Block<T, NV> nothing = Block<T, NV>::filled(outside);
-    reduce_with(map, [&](auto& watch) {
+    reduce_with(map, [&map, &y, &x, &bins, outside](auto& watch) {
+        const Block<T, NV> nothing = Block<T, NV>::filled(outside);
         sum_bin_by_bin(
             watch, map, y, x, bins,
             [&](unsigned char* bin, const auto& cells) { cells.template sum<NV>(watch, 0).store(bin); },
@@ -375,8 +379,8 @@ inline void write_bin(W& watch, const Cells& cells, ptrdiff_t bytes, unsigned ch
 template <class T>
 void sum_whole_bins(const MapTile& map, int64_t channels, const TapAxis<T>& y, const TapAxis<T>& x, T outside,
                     const BinTile& bins, bool stream) {
-    const ptrdiff_t bytes = channels * (ptrdiff_t)sizeof(T);
-    reduce_with(map, [&](auto& watch) {
+    reduce_with(map, [&map, channels, &y, &x, outside, &bins, stream](auto& watch) {
+        const ptrdiff_t bytes = channels * (ptrdiff_t)sizeof(T);
         sum_bin_by_bin(
             watch, map, y, x, bins,
             [&](unsigned char* bin, const auto& cells) {
