@@ -16,7 +16,14 @@ except ImportError as _error:
 
     raise _explained(_error, _os.path.dirname(_os.path.abspath(__file__))) from None
 
-from . import deformable, masks, memory, ops, pyramid, rotated, simd
+from . import _environment
+
+with _environment.judged():
+    from . import _threads, simd
+
+    simd._obey_environment()
+
+from . import deformable, masks, memory, ops, pyramid, rotated
 from ._threads import get_num_threads, set_num_threads
 from ._version import __version__
 from .deformable import *  # noqa: F403
@@ -27,8 +34,6 @@ from .memory import *  # noqa: F403
 from .ops import *  # noqa: F403
 from .pyramid import *  # noqa: F403
 from .rotated import *  # noqa: F403
-
-simd._obey_environment()
 
 __all__ = ["__version__", "explain", "get_include", "get_num_threads", "identify", "set_num_threads", "simd"]
 __all__ += deformable.__all__

@@ -32,8 +32,13 @@ def active() -> str:
 
 def _checked(name: str, source: str) -> str:
     if name not in supported():
-        raise ValueError(f"{source}: {name!r} is not supported here; choose from {', '.join(supported())}")
+        raise ValueError(f"{source}: {name!r} is not supported here{_without()}; choose from {', '.join(supported())}")
     return name
+
+
+def _without() -> str:
+    disabled = os.environ.get("FASTROI_SIMD_DISABLE")
+    return f", where FASTROI_SIMD_DISABLE is {disabled!r}" if disabled else ""
 
 
 @contextlib.contextmanager
