@@ -39,9 +39,12 @@ def plain_array(value: Any, name: str) -> Array:
     if is_on_gpu(value):
         raise TypeError(f"{name}: a GPU array where a NumPy array is required")
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise TypeError(f"{name}: cannot be read as an array ({error})") from None
+    if array.dtype == object and array.ndim == 0:
+        raise TypeError(f"{name}: a {type(value).__name__} is not an array")
+    return array
 
 
 def unsigned(array: Array) -> Array:

@@ -158,7 +158,7 @@ def paste_masks(
     out : ndarray, optional
         (K, H, W) of bool, or of the masks' type when threshold is None, to fill.
     num_threads : int, optional
-        Default: ``fastroi.get_num_threads()``.
+        1 to 1024; default: ``fastroi.get_num_threads()``.
 
     Returns
     -------
@@ -261,7 +261,7 @@ def crop_masks(
     out : ndarray, optional
         (K, h, w) of bool, or of the masks' type when threshold is None, to fill.
     num_threads : int, optional
-        Default: ``fastroi.get_num_threads()``.
+        1 to 1024; default: ``fastroi.get_num_threads()``.
 
     Returns
     -------

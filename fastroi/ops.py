@@ -157,7 +157,7 @@ def roi_pool(
     out : ndarray, optional
         Array of the result's shape and dtype to fill; it must not overlap the inputs.
     num_threads : int, optional
-        Default: ``fastroi.get_num_threads()``.
+        1 to 1024; default: ``fastroi.get_num_threads()``.
 
     Returns
     -------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
 import numpy as np
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FPN_LEVEL_RULES", "fpn_levels", "multiscale_roi_align"]
 
+_RULED_BY_DEFAULT = {"level_rule": "torchvision", "canonical_level": 4, "canonical_size": 224.0}
 _MOST_LEVELS = 2**31  # numbers of levels up to here are exact in the arithmetic of every rule
 
 
@@ -220,7 +221,8 @@ def multiscale_roi_align(
     sampling_ratio, aligned, reduce, arithmetic
         As in :func:`roi_align`.
     levels : array_like of int, optional
-        (K,) index into the pyramid of each box; default by ``level_rule``.
+        (K,) index into the pyramid of each box; default by ``level_rule``, which, like the next two, stays at its default
+        where ``levels`` is given.
     level_rule, canonical_level, canonical_size
         As ``rule`` of :func:`fpn_levels`; the first map has the level number round(-log2(its vertical scale)), map i the one i
         above.
@@ -264,6 +266,7 @@ def multiscale_roi_align(
             call.boxes.array, len(maps), level_scales[0, 0], level_rule, canonical_level, canonical_size
         )
     else:
+        _check_unruled(level_rule, canonical_level, canonical_size)
         level_of_roi = _checked_levels(levels, len(call.boxes), call.device)
     vertical, horizontal = np.ascontiguousarray(level_scales.T)
     HOST.attach(params, "scales", vertical)
@@ -273,6 +276,8 @@ def multiscale_roi_align(
 
 
 def _pyramid(feature_pyramid: Sequence[ArrayLike], layout: Layout) -> Levels:
+    if not isinstance(feature_pyramid, Iterable) or isinstance(feature_pyramid, (dict, str)):
+        raise TypeError(f"feature_pyramid: a {type(feature_pyramid).__name__}; a list of maps required, finest first")
     maps = Levels(Features(level, layout, f"feature_pyramid[{i}]") for i, level in enumerate(feature_pyramid))
     if not maps:
         raise ValueError("feature_pyramid: no level")
@@ -325,6 +330,18 @@ def _levels_of(
         finite, first_level, last_level, rule=rule, canonical_level=canonical_level, canonical_size=canonical_size
     )
     return numbers - first_level
+
+
+def _check_unruled(level_rule: LevelRule, canonical_level: SupportsFloat, canonical_size: SupportsFloat) -> None:
+    """Refuse what would decide the levels if they were not given: it would count for nothing."""
+    given = {
+        "level_rule": checked_choice(level_rule, _LEVEL_RULES, "level_rule"),
+        "canonical_level": real_number(canonical_level, "canonical_level"),
+        "canonical_size": real_number(canonical_size, "canonical_size"),
+    }
+    for name, value in given.items():
+        if value != _RULED_BY_DEFAULT[name]:
+            raise ValueError(f"{name}: {value!r} beside levels, which say already where each box belongs")
 
 
 def _checked_levels(levels: ArrayLike, count: int, device: Device) -> Array:

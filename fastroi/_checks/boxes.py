@@ -105,7 +105,7 @@ def _check_rows(rois: list[Any] | tuple[Any, ...]) -> None:
 def _rows_of_images(source: Array, batch_indices: ArrayLike | None, images: int) -> tuple[Array, Array]:
     """(N, R, ...) boxes as rows, and the image of each."""
     if len(source) != images:
-        raise ValueError(f"rois: shape {source.shape}, boxes of {len(source)} images; the features have {images}")
+        raise ValueError(f"rois: shape {source.shape}, boxes of {len(source)} images where there are {images}")
     if batch_indices is not None:
         raise ValueError(f"batch_indices: given, but rois of shape {source.shape} has the boxes of each image already")
     _, count, coordinates = source.shape

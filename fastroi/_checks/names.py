@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-_SUBJECT = re.compile(r"\w+(?=[:\[])")
+_WORD_OR_QUOTED = re.compile(r"(?<!\w)'[^']*'|\w+")
 
 
 def calling(**names: str) -> Callable[[Function], Function]:
@@ -17,6 +17,7 @@ def calling(**names: str) -> Callable[[Function], Function]:
     ``calling(rois="boxes")``: what every operator's checks call rois is boxes to the caller of this one. The function keeps the
     names as ``own_names``, for those that translate its errors once more.
     """
+    translate = functools.partial(in_words_of, names)
 
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
@@ -24,10 +25,15 @@ def calling(**names: str) -> Callable[[Function], Function]:
             try:
                 return function(*args, **kwargs)
             except (ValueError, TypeError, OverflowError) as error:
-                error.args = (_SUBJECT.sub(lambda name: names.get(name[0], name[0]), str(error), count=1),)
+                error.args = (translate(str(error)),)
                 raise
 
         call.own_names = names  # type: ignore[attr-defined]
         return cast(Function, call)
 
     return decorate
+
+
+def in_words_of(names: Mapping[str, str], message: str) -> str:
+    """A message with other names of arguments; what it quotes is a value of the caller's and stays what it is."""
+    return _WORD_OR_QUOTED.sub(lambda word: names.get(word[0], word[0]), message)

@@ -4,14 +4,15 @@ import ctypes
 
 import numpy as np
 
-from .._checks.numbers import integer, real_number
+from .._arrays import plain_array
+from .._checks.numbers import integer, positive_integer, real_number
 
 FLOAT32 = np.dtype(np.float32)
 
 
 def array(value, name, dimensions=None, dtype=None):
     """`value` as an ndarray of the given number of dimensions and dtype, or an error that names it."""
-    result = value if type(value) is np.ndarray else np.asarray(value)
+    result = plain_array(value, name)
     if dimensions is not None and result.ndim != dimensions:
         raise ValueError(f"{name}: shape {result.shape}; {dimensions} dimensions required")
     if dtype is not None and result.dtype != dtype:
@@ -33,6 +34,12 @@ def same_levels(maps, name):
             raise TypeError(f"{name(number)}: dtype {level.dtype}; {maps[0].dtype} as in {name(0)} required")
 
 
+def check_listed(value, name, what):
+    """Refuse what holds nothing one by one, or holds it under names."""
+    if isinstance(value, (dict, str)) or not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0:
+        raise TypeError(f"{name}: a {type(value).__name__}; a list of {what} required")
+
+
 def columns(rois, name, count):
     """`rois` as a 2-D array of `count` columns."""
     rois = array(rois, name, 2)
@@ -42,10 +49,17 @@ def columns(rois, name, count):
 
 
 def same_dtype(rois, features, name, features_name):
-    """Refuse boxes whose dtype is not the map's, where the framework computes in one type only."""
+    """Refuse boxes whose dtype is not the map's, where the framework computes in one type only; a map of another kind first."""
+    check_float(features, features_name)
     if rois.dtype != features.dtype:
         raise TypeError(f"{name}: dtype {rois.dtype}, but {features_name} is {features.dtype}")
     return rois
+
+
+def check_float(features, name):
+    """Refuse a map of another type than the frameworks compute in on a CPU."""
+    if features.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name}: dtype {features.dtype}; float32 or float64 required")
 
 
 def indexed(boxes, index):
@@ -114,7 +128,8 @@ def positive_scale(value, name, dtype):
     number = real_number(value, name)
     held = c_float(number, name) if dtype == np.float32 else number
     if not 0 < held < np.inf:
-        raise ValueError(f"{name}: {number:g}; it must be positive and finite")
+        where = " in float32" if 0 < number < np.inf else ""
+        raise ValueError(f"{name}: {number:g}; it must be positive and finite{where}")
     return held
 
 
@@ -139,8 +154,9 @@ def with_zero_rows(pool, boxes, index, known):
     return pooled
 
 
-def check_channels(features, name, classes, group):
-    """Refuse a map whose channels are not classes x group x group."""
+def check_channels(features, name, **counts):
+    """Refuse a map whose channels are not classes x group x group, two arguments by their own names."""
+    classes, group = (positive_integer(value, count) for count, value in counts.items())
     if features.shape[1] != classes * group * group:
         raise ValueError(f"{name}: {features.shape[1]} channels; {classes} x {group} x {group} required")
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import deformable, masks, ops, pyramid, rotated
 from .._arrays import overlaps
+from .._checks.names import in_words_of
 from .._checks.numbers import positive_integer
 from .._devices import HOST
 from . import _boxes
@@ -25,7 +26,7 @@ _DESTINATION = """\
 out : ndarray, optional
     Array of the result's shape and dtype to fill and return; it must not overlap the inputs.
 num_threads : int, optional
-    Default: ``fastroi.get_num_threads()``.
+    1 to 1024; default: ``fastroi.get_num_threads()``.
 """
 #: An error's subject, and where in it: ``rois[3]``.
 _SUBJECT = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
@@ -139,6 +140,8 @@ def _hold_numbers(arguments, scale, floats):
 def _round_map(arguments, name):
     """Round what the package would round to float32, a map or several; float64 if the last was that, else None."""
     value = arguments[name]
+    if value is None or isinstance(value, dict) or np.isscalar(value):
+        return None  # the function knows whether it takes a map or several, and refuses it
     several = isinstance(value, (list, tuple)) and len(value) > 0 and isinstance(value[-1], np.ndarray)
     features = value[-1] if several else _boxes.array(value, name)
     if features.dtype != np.float64:
@@ -211,8 +214,13 @@ def aside(function, *args, **kwargs):
 
 
 def _answered(request, function, args, kwargs):
+    return _in_own_words(request, function, args, kwargs | {"num_threads": request.num_threads})
+
+
+def _in_own_words(request, function, args, kwargs):
+    """A native call whose errors speak of the arguments as the profile calls them."""
     try:
-        return function(*args, num_threads=request.num_threads, **kwargs)
+        return function(*args, **kwargs)
     except (ValueError, TypeError, OverflowError) as error:
         raise type(error)(_in_words_of(_names_for(function, request.names), str(error))) from None
 
@@ -235,11 +243,8 @@ def _in_words_of(names, message):
         return own.format(match[2]) if "{}" in own else f"{own}[{match[2]}]"
 
     subject, separator, rest = message.partition(": ")
-    return _SUBJECT.sub(renamed, subject) + separator + re.sub(r"\w+", lambda word: _plain(names, word[0]), rest)
-
-
-def _plain(names, word):
-    return names.get(word, word).partition("[")[0]
+    plain = {name: own.partition("[")[0] for name, own in names.items()}
+    return _SUBJECT.sub(renamed, subject) + separator + in_words_of(plain, rest)
 
 
 def extents(**sides):
@@ -328,12 +333,8 @@ def multiscale(maps, rows, size, scales, ratio, aligned, levels):
 
 def levels(boxes, first, count, rule, canonical_size, canonical_level):
     """Level of each box, counted from the first of `count` that begin at number `first`."""
-    return (
-        pyramid.fpn_levels(
-            boxes, first, first + count - 1, rule=rule, canonical_size=canonical_size, canonical_level=canonical_level
-        )
-        - first
-    )
+    options = {"rule": rule, "canonical_size": canonical_size, "canonical_level": canonical_level}
+    return _in_own_words(_request.get(), pyramid.fpn_levels, (boxes, first, first + count - 1), options) - first
 
 
 def turned(features, boxes, index, size, scale, ratio, *, aligned, clockwise, degrees):

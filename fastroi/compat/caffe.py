@@ -93,7 +93,7 @@ def psroi_pooling(bottom_data, bottom_rois, *, spatial_scale, output_dim, group_
            [2., 3.]], dtype=float32)
     """
     features = _boxes.array(bottom_data, "bottom_data", 4)
-    _boxes.check_channels(features, "bottom_data", output_dim, group_size)
+    _boxes.check_channels(features, "bottom_data", output_dim=output_dim, group_size=group_size)
     boxes, index = _boxes.truncated_index(_boxes.columns(bottom_rois, "bottom_rois", 5), "bottom_rois")
     return _calls.ps_pool(features, boxes, index, group_size, spatial_scale, "rfcn")
 

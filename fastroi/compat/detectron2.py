@@ -8,7 +8,9 @@ import math
 
 import numpy as np
 
+from .._checks.numbers import output_extents, real_number
 from . import _boxes, _calls, torchvision
+from ._layers import Layer
 
 __all__ = [
     "ROIAlign",
@@ -117,7 +119,7 @@ def roi_align_rotated(input, rois, output_size, spatial_scale, sampling_ratio):
     )
 
 
-class ROIAlignRotated:
+class ROIAlignRotated(Layer):
     """`roi_align_rotated` with fixed settings: ``detectron2.layers.ROIAlignRotated``.
 
     Parameters
@@ -136,17 +138,15 @@ class ROIAlignRotated:
     """
 
     def __init__(self, output_size, spatial_scale, sampling_ratio):
-        self.output_size = output_size
-        self.spatial_scale = spatial_scale
-        self.sampling_ratio = sampling_ratio
+        super().__init__(output_size=output_size, spatial_scale=spatial_scale, sampling_ratio=sampling_ratio)
 
     @_calls.operator()
     def __call__(self, input, rois):
         """Pool as `roi_align_rotated` does."""
-        return roi_align_rotated(input, rois, self.output_size, self.spatial_scale, self.sampling_ratio)
+        return roi_align_rotated(input, rois, **self._settings)
 
 
-class ROIPooler:
+class ROIPooler(Layer):
     """Pooling over a feature pyramid: ``detectron2.modeling.poolers.ROIPooler``.
 
     The level of a box is floor(canonical_level + log2(sqrt(area) / canonical_box_size + eps)), held
@@ -184,19 +184,27 @@ class ROIPooler:
     """
 
     def __init__(self, output_size, scales, sampling_ratio, pooler_type, canonical_box_size=224, canonical_level=4):
-        if pooler_type not in _POOLED:
+        if not isinstance(pooler_type, str) or pooler_type not in _POOLED:
             raise ValueError(f"pooler_type: {pooler_type!r} is not one of {', '.join(map(repr, _POOLED))}")
-        if not canonical_box_size > 0:
+        if not real_number(canonical_box_size, "canonical_box_size") > 0:
             raise ValueError(f"canonical_box_size: {canonical_box_size!r} is not positive")
-        self.output_size = output_size
-        self.scales = list(scales)
-        self.sampling_ratio = _whole(sampling_ratio)
-        self.pooler_type = pooler_type
-        self.canonical_box_size = canonical_box_size
-        self.canonical_level = canonical_level
+        super().__init__(
+            output_size=output_size,
+            scales=_listed_scales(scales),
+            sampling_ratio=_whole(sampling_ratio),
+            pooler_type=pooler_type,
+            canonical_box_size=canonical_box_size,
+            canonical_level=canonical_level,
+        )
         self._first_level = _first_level(self.scales)
 
-    @_calls.operator(feature_pyramid="x", rois="box_lists", batch_indices="box_lists[{}, 0]")
+    @_calls.operator(
+        feature_pyramid="x",
+        rois="box_lists",
+        boxes="box_lists",
+        batch_indices="box_lists[{}, 0]",
+        canonical_size="canonical_box_size",
+    )
     def __call__(self, x, box_lists):
         """Pool the boxes of all images.
 
@@ -215,10 +223,16 @@ class ROIPooler:
 
         Raises
         ------
+        TypeError
+            Maps or tables that are not in a list.
         ValueError
             Maps or lists that do not fit the scales or the images, invalid boxes.
         """
+        _boxes.check_listed(x, "x", "maps, one for each scale,")
+        _boxes.check_listed(box_lists, "box_lists", "one table of boxes for each image")
         maps = [_boxes.array(level, f"x[{n}]", 4) for n, level in enumerate(x)]
+        for n, level in enumerate(maps):
+            _boxes.check_float(level, f"x[{n}]")
         if len(maps) != len(self.scales):
             raise ValueError(f"x: {len(maps)} maps for {len(self.scales)} scales")
         if len(box_lists) != len(maps[0]):
@@ -237,7 +251,7 @@ class ROIPooler:
         return pooled
 
     def _extents(self):
-        return (self.output_size,) * 2 if np.ndim(self.output_size) == 0 else tuple(self.output_size)
+        return output_extents(self.output_size)
 
     def _is_turned(self):
         return self.pooler_type == "ROIAlignRotated"
@@ -264,6 +278,11 @@ class ROIPooler:
             return np.where(_boxes.areas(boxes) >= 0, levels, -1)
 
 
+def _listed_scales(scales):
+    _boxes.check_listed(scales, "scales", "one number for each map")
+    return [real_number(scale, f"scales[{n}]") for n, scale in enumerate(scales)]
+
+
 def _first_level(scales):
     """Level of the first scale; the others must fill the levels up to that of the last."""
     if not scales or not (scales[0] > 0 and scales[-1] > 0):
@@ -277,7 +296,7 @@ def _first_level(scales):
 
 def _table(boxes, name, columns):
     """(L, columns) float32; an empty list is none."""
-    table = np.asarray(boxes)
+    table = _boxes.array(boxes, name)
     if table.size == 0:
         return np.empty((0, columns), np.float32)
     table = _cast(_boxes.columns(table, name, columns), np.float32)
@@ -340,9 +359,11 @@ def paste_masks_in_image(masks, boxes, image_shape, threshold=0.5):
            [ True,  True, False],
            [False, False, False]])
     """
+    threshold = real_number(threshold, "threshold")
     masks = _boxes.array(masks, "masks", 3)
     if masks.shape[1] != masks.shape[2]:
         raise ValueError(f"masks: shape {masks.shape}; square masks required")
+    image_shape = output_extents(image_shape, "image_shape")
     _calls.expect((len(masks), *image_shape), bool if threshold >= 0 else np.uint8)
     values = _calls.paste(masks, boxes, image_shape, "detectron2")
     if threshold >= 0:
@@ -386,5 +407,6 @@ def crop_and_resize_masks(masks, boxes, mask_size):
            [ True, False]])
     """
     inside = _boxes.array(masks, "masks", 3).astype(bool, copy=False)
+    boxes = _boxes.array(boxes, "boxes", 2)
     _calls.expect((len(boxes), mask_size, mask_size), bool)
     return _calls.project(inside, boxes, None, mask_size, aligned=True) >= 0.5

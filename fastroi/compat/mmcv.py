@@ -4,10 +4,9 @@ Checked against the package: its CPU code, and the CUDA kernels compiled as C++ 
 docs/compat.md.
 """
 
-import numpy as np
-
 from .. import ops
-from . import _boxes, _calls
+from .._checks.numbers import yes_or_no
+from . import _boxes, _calls, torchvision
 from ._layers import Layer
 
 __all__ = [
@@ -307,7 +306,7 @@ def deform_roi_pool(input, rois, offset=None, output_size=None, spatial_scale=1.
     """
     features = _boxes.array(input, "input", 4)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
-    if offset is not None and np.size(offset) == 0:
+    if offset is not None and _boxes.array(offset, "offset").size == 0:
         offset = None
     return _calls.deform(
         features,
@@ -353,6 +352,8 @@ class RoIAlign(Layer):
     ----------
     output_size, spatial_scale, sampling_ratio, pool_mode, aligned
         As in `roi_align`.
+    use_torchvision : bool
+        Pool as ``torchvision.ops.roi_align`` does, which has no pool_mode.
 
     Examples
     --------
@@ -363,18 +364,31 @@ class RoIAlign(Layer):
     array([[[[2.5]]]], dtype=float32)
     """
 
-    def __init__(self, output_size, spatial_scale=1.0, sampling_ratio=0, pool_mode="avg", aligned=True):
+    def __init__(
+        self,
+        output_size,
+        spatial_scale=1.0,
+        sampling_ratio=0,
+        pool_mode="avg",
+        aligned=True,
+        use_torchvision=False,
+    ):
         super().__init__(
             output_size=output_size,
             spatial_scale=spatial_scale,
             sampling_ratio=sampling_ratio,
             pool_mode=pool_mode,
             aligned=aligned,
+            use_torchvision=yes_or_no(use_torchvision, "use_torchvision"),
         )
 
     def __call__(self, input, rois, *, out=None, num_threads=None):
         """Pool as `roi_align` does."""
-        return roi_align(input=input, rois=rois, **self._settings, out=out, num_threads=num_threads)
+        settings = self._settings
+        if settings.pop("use_torchvision"):
+            del settings["pool_mode"]
+            return torchvision.RoIAlign(**settings)(input, rois, out=out, num_threads=num_threads)
+        return roi_align(input=input, rois=rois, **settings, out=out, num_threads=num_threads)
 
 
 class RoIAlignRotated(Layer):

@@ -5,6 +5,7 @@ Verified against mxnet 1.9: see docs/compat.md.
 
 import numpy as np
 
+from .._checks.numbers import integer, positive_integer
 from . import _boxes, _calls
 
 __all__ = ["DeformablePSROIPooling", "PSROIPooling", "ROIAlign", "ROIPooling", "RROIAlign"]
@@ -151,8 +152,9 @@ def PSROIPooling(data, rois, spatial_scale, output_dim, pooled_size, group_size=
            [2., 3.]], dtype=float32)
     """
     features = _boxes.array(data, "data", 4)
-    group = group_size or pooled_size
-    _boxes.check_channels(features, "data", output_dim, group)
+    pooled_size = positive_integer(pooled_size, "pooled_size")
+    group = integer(group_size, "group_size") or pooled_size
+    _boxes.check_channels(features, "data", output_dim=output_dim, group_size=group)
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))
     return _calls.ps_pool(features, boxes, index, pooled_size, spatial_scale, "rfcn", group)
 
@@ -224,7 +226,7 @@ def DeformablePSROIPooling(
            [2., 3.]], dtype=float32)
     """
     features = _boxes.array(data, "data", 4)
-    _boxes.check_channels(features, "data", output_dim, group_size)
+    _boxes.check_channels(features, "data", output_dim=output_dim, group_size=group_size)
     if trans is None and not no_trans:
         raise ValueError("trans: required unless no_trans")
     boxes, index = _boxes.truncated_index(_boxes.columns(rois, "rois", 5))

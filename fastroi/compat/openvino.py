@@ -488,6 +488,8 @@ def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_r
 
     Raises
     ------
+    TypeError
+        Inputs that are not in a list, maps of different types.
     ValueError
         Maps of more than one image, levels that do not fit the scales, invalid boxes.
 
@@ -500,6 +502,7 @@ def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_r
     >>> openvino.experimental_detectron_roi_feature_extractor([boxes, maps], 1, 2, [4])[0]
     array([[[[5.]]]], dtype=float32)
     """
+    _boxes.check_listed(inputs, "inputs", "boxes and maps")
     if len(inputs) < 2:
         raise ValueError(f"inputs: {len(inputs)} arrays; boxes and at least one map required")
     rois, *levels = inputs
@@ -519,7 +522,7 @@ def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_r
 
 def _cells_per_pixel(pyramid_scales, count):
     """Reciprocals of pixels per cell, one for each of `count` levels in any order."""
-    strides = np.atleast_1d(pyramid_scales).tolist()
+    strides = np.atleast_1d(_boxes.array(pyramid_scales, "pyramid_scales")).tolist()
     if len(strides) != count:
         raise ValueError(f"pyramid_scales: {len(strides)} for {count} levels")
     return [1.0 / _boxes.positive_scale(stride, f"pyramid_scales[{n}]", np.float32) for n, stride in enumerate(strides)]

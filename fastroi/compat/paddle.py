@@ -6,6 +6,7 @@ sorted by image, and `boxes_num` says how many each image has.
 
 import numpy as np
 
+from .._checks.numbers import integer
 from . import _boxes, _calls
 from ._layers import Layer
 
@@ -17,13 +18,25 @@ def _inputs(x, boxes, boxes_num):
     features = _boxes.array(x, "x", 4)
     boxes = _boxes.same_dtype(_boxes.columns(boxes, "boxes", 4), features, "boxes", "x")
     counts = _boxes.array(boxes_num, "boxes_num", 1)
-    if counts.dtype.kind not in "iu":
-        raise TypeError(f"boxes_num: dtype {counts.dtype} is not an integer type")
+    _check_counts(counts, "boxes_num")
     if len(counts) != len(features):
         raise ValueError(f"boxes_num: {len(counts)} counts for {len(features)} images")
     if (counts < 0).any() or counts.sum() != len(boxes):
         raise ValueError(f"boxes_num: {counts.tolist()} does not add up to {len(boxes)} boxes")
     return features, boxes, np.repeat(np.arange(len(counts)), counts)
+
+
+def _check_counts(counts, name):
+    if counts.dtype.kind not in "iu":
+        raise TypeError(f"{name}: dtype {counts.dtype} is not an integer type")
+
+
+def _c_int(value, name):
+    """An integer that Paddle's ``int`` holds."""
+    number = integer(value, name)
+    if not -(2**31) <= number < 2**31:
+        raise OverflowError(f"{name}: {number} does not fit into 32 bits")
+    return number
 
 
 def _rounded_corners(boxes, scale):
@@ -210,8 +223,13 @@ def distribute_fpn_proposals(
 
     Raises
     ------
+    TypeError
+        A level, a scale or counts that are no integers.
+    OverflowError
+        A level or a scale beyond 32 bits.
     ValueError
-        Levels out of order, a box that is not finite, or counts that do not add up to the boxes.
+        Levels out of order, a scale that is not positive, a box that is not finite, or counts that do not add up to the
+        boxes.
 
     Examples
     --------
@@ -222,17 +240,22 @@ def distribute_fpn_proposals(
     >>> [len(level) for level in levels], restore.ravel()
     ([1, 0, 1, 0], array([1, 0], dtype=int32))
     """
+    min_level, max_level = _c_int(min_level, "min_level"), _c_int(max_level, "max_level")
     if not min_level <= max_level:
         raise ValueError(f"max_level: {max_level} is below min_level, {min_level}")
     boxes = _boxes.columns(fpn_rois, "fpn_rois", 4)
     _boxes.check_finite(boxes, "fpn_rois")
+    refer_level, refer_scale = _c_int(refer_level, "refer_level"), _c_int(refer_scale, "refer_scale")
+    if refer_scale < 1:
+        raise ValueError(f"refer_scale: {refer_scale} is not positive")
     levels = _levels(boxes, min_level, max_level, refer_level, refer_scale, pixel_offset)
     members = [np.flatnonzero(levels == level) for level in range(min_level, max_level + 1)]
     restore = np.empty((len(boxes), 1), np.int32)
     restore[np.concatenate(members), 0] = np.arange(len(boxes))
     counts = None
     if rois_num is not None:
-        rois_num = np.asarray(rois_num)
+        rois_num = _boxes.array(rois_num, "rois_num", 1)
+        _check_counts(rois_num, "rois_num")
         if (rois_num < 0).any() or rois_num.sum() != len(boxes):
             raise ValueError(f"rois_num: {rois_num.tolist()} does not add up to {len(boxes)} boxes")
         image = np.repeat(np.arange(len(rois_num)), rois_num)

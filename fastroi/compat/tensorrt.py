@@ -215,7 +215,7 @@ def pyramid_roi_align(
     if legacy:
         roi_coords_absolute, roi_coords_swap, roi_coords_plusone = False, True, False
         roi_coords_transform, sampling_ratio = -1, 1
-    if roi_coords_transform not in _CONVENTIONS:
+    if not isinstance(roi_coords_transform, int) or roi_coords_transform not in _CONVENTIONS:
         raise ValueError(f"roi_coords_transform: {roi_coords_transform!r} is not one of -1, 0, 1, 2")
     _boxes.check_not_negative(sampling_ratio, "sampling_ratio")
     maps = _pyramid((p2, p3, p4, p5), ("p2", "p3", "p4", "p5"))
@@ -307,7 +307,7 @@ def _pyramid(maps, names):
 
 def _sides(image_size, names):
     """`image_size` as the integers that it consists of."""
-    if np.ndim(image_size) != 1 or len(image_size) != names.count(",") + 1:
+    if _boxes.array(image_size, "image_size").ndim != 1 or len(image_size) != names.count(",") + 1:
         raise ValueError(f"image_size: {image_size!r}; ({names}) required")
     return [positive_integer(side, "image_size") for side in image_size]
 

@@ -5,11 +5,14 @@ torchvision requires; float32 maps are computed with float32 geometry, float64 m
 """
 
 import math
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from .._checks.names import calling
 from .._checks.numbers import output_extents
 from . import _boxes, _byte_masks, _calls
+from ._layers import Layer
 
 __all__ = [
     "MultiScaleRoIAlign",
@@ -29,12 +32,18 @@ __all__ = [
 def _rows(boxes, features):
     """(K, 5) rows of a (K, 5) array or of one (Li, 4) array per image."""
     if isinstance(boxes, (list, tuple)):
-        tables = [_boxes.columns(table, f"boxes[{i}]", 4) for i, table in enumerate(boxes)]
+        none = np.empty((0, 4), features.dtype)
+        tables = [none if _is_empty_list(t) else _boxes.columns(t, f"boxes[{i}]", 4) for i, t in enumerate(boxes)]
         if not tables:
             return np.empty((0, 5), features.dtype)
         boxes = np.concatenate([_boxes.indexed(table, np.full(len(table), i)) for i, table in enumerate(tables)])
     boxes = _boxes.columns(boxes, "boxes", 5)
     return _boxes.same_dtype(boxes, features, "boxes", "input")
+
+
+def _is_empty_list(table):
+    """Whether a table of boxes is a list that says only that there are none."""
+    return isinstance(table, (list, tuple)) and not table
 
 
 @_calls.operator(scale=float, features="input", rois="boxes", batch_indices="boxes[{}, 0]")
@@ -50,7 +59,7 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
     input : ndarray, float32 or float64
         (N, C, H, W).
     boxes : ndarray or list of ndarray
-        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image.
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image, ``[]`` for none.
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float
@@ -94,7 +103,7 @@ def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, a
     input : ndarray, float32 or float64
         (N, C, H, W).
     boxes : ndarray or list of ndarray
-        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image.
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image, ``[]`` for none.
     output_size : int or (int, int)
         PH, PW.
     spatial_scale : float
@@ -142,7 +151,7 @@ def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
     input : ndarray, float32 or float64
         (N, C * P * P, H, W), channels in the order class, bin row, bin column.
     boxes : ndarray or list of ndarray
-        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image.
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image, ``[]`` for none.
     output_size : int
         P.
     spatial_scale : float
@@ -185,7 +194,7 @@ def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1
     input : ndarray, float32 or float64
         (N, C * P * P, H, W), channels in the order class, bin row, bin column.
     boxes : ndarray or list of ndarray
-        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image.
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image, ``[]`` for none.
     output_size : int
         P.
     spatial_scale : float
@@ -219,18 +228,7 @@ def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1
     return _calls.ps_align(features, _rows(boxes, features), None, output_size, spatial_scale, sampling_ratio, True)
 
 
-class _Layer:
-    """An operator with its settings, called with a map and boxes."""
-
-    def __init__(self, **settings):
-        self._settings = settings
-
-    def __repr__(self):
-        text = ", ".join(f"{key}={value!r}" for key, value in self._settings.items())
-        return f"{type(self).__name__}({text})"
-
-
-class RoIPool(_Layer):
+class RoIPool(Layer):
     """`roi_pool` with fixed settings: ``torchvision.ops.RoIPool``.
 
     Parameters
@@ -251,13 +249,14 @@ class RoIPool(_Layer):
     def __init__(self, output_size, spatial_scale):
         super().__init__(output_size=output_size, spatial_scale=spatial_scale)
 
+    @calling(boxes="rois")
     @_calls.operator()
     def __call__(self, input, rois):
         """Pool as `roi_pool` does."""
         return roi_pool(input, rois, **self._settings)
 
 
-class RoIAlign(_Layer):
+class RoIAlign(Layer):
     """`roi_align` with fixed settings: ``torchvision.ops.RoIAlign``.
 
     Parameters
@@ -280,13 +279,14 @@ class RoIAlign(_Layer):
             output_size=output_size, spatial_scale=spatial_scale, sampling_ratio=sampling_ratio, aligned=aligned
         )
 
+    @calling(boxes="rois")
     @_calls.operator()
     def __call__(self, input, rois):
         """Pool as `roi_align` does."""
         return roi_align(input, rois, **self._settings)
 
 
-class PSRoIPool(_Layer):
+class PSRoIPool(Layer):
     """`ps_roi_pool` with fixed settings: ``torchvision.ops.PSRoIPool``.
 
     Parameters
@@ -307,13 +307,14 @@ class PSRoIPool(_Layer):
     def __init__(self, output_size, spatial_scale):
         super().__init__(output_size=output_size, spatial_scale=spatial_scale)
 
+    @calling(boxes="rois")
     @_calls.operator()
     def __call__(self, input, rois):
         """Pool as `ps_roi_pool` does."""
         return ps_roi_pool(input, rois, **self._settings)
 
 
-class PSRoIAlign(_Layer):
+class PSRoIAlign(Layer):
     """`ps_roi_align` with fixed settings: ``torchvision.ops.PSRoIAlign``.
 
     Parameters
@@ -334,13 +335,14 @@ class PSRoIAlign(_Layer):
     def __init__(self, output_size, spatial_scale, sampling_ratio):
         super().__init__(output_size=output_size, spatial_scale=spatial_scale, sampling_ratio=sampling_ratio)
 
+    @calling(boxes="rois")
     @_calls.operator()
     def __call__(self, input, rois):
         """Pool as `ps_roi_align` does."""
         return ps_roi_align(input, rois, **self._settings)
 
 
-class MultiScaleRoIAlign:
+class MultiScaleRoIAlign(Layer):
     """RoIAlign over a feature pyramid: ``torchvision.ops.MultiScaleRoIAlign``.
 
     The level of a box is floor(canonical_level + log2(sqrt(area) / canonical_scale) + 1e-6), held
@@ -382,14 +384,16 @@ class MultiScaleRoIAlign:
     """
 
     def __init__(self, featmap_names, output_size, sampling_ratio, *, canonical_scale=224, canonical_level=4):
-        self.featmap_names = list(featmap_names)
-        self.output_size = output_size
-        self.sampling_ratio = sampling_ratio
-        self.canonical_scale = canonical_scale
-        self.canonical_level = canonical_level
+        super().__init__(
+            featmap_names=_listed_names(featmap_names),
+            output_size=output_size,
+            sampling_ratio=sampling_ratio,
+            canonical_scale=canonical_scale,
+            canonical_level=canonical_level,
+        )
         self.scales = None
 
-    @_calls.operator(feature_pyramid="x", rois="boxes", batch_indices="boxes[{}, 0]")
+    @_calls.operator(feature_pyramid="x", rois="boxes", batch_indices="boxes[{}, 0]", canonical_size="canonical_scale")
     def __call__(self, x, boxes, image_shapes):
         """Pool the boxes of all images.
 
@@ -398,7 +402,7 @@ class MultiScaleRoIAlign:
         x : dict of str to ndarray
             Maps (N, C, H_l, W_l); those named in `featmap_names` are used, in the dict's order.
         boxes : list of ndarray
-            One (L, 4) array ``[x1, y1, x2, y2]`` in image pixels per image.
+            One (L, 4) array ``[x1, y1, x2, y2]`` in image pixels per image, ``[]`` for none.
         image_shapes : list of (int, int)
             Height and width of every image.
 
@@ -409,9 +413,13 @@ class MultiScaleRoIAlign:
 
         Raises
         ------
+        TypeError
+            Maps that are not in a dict, boxes or shapes that are not in a list.
         ValueError
             No map of those names, no image or one without height, invalid boxes.
         """
+        _check_mapping(x)
+        _boxes.check_listed(boxes, "boxes", "one table of boxes for each image")
         maps = [_boxes.array(level, f"x[{name!r}]", 4) for name, level in x.items() if name in self.featmap_names]
         if not maps:
             raise ValueError(f"x: none of {', '.join(map(repr, self.featmap_names))} is there")
@@ -437,10 +445,25 @@ class MultiScaleRoIAlign:
             return np.where(_boxes.areas(boxes) >= 0, levels, -1)
 
 
+def _listed_names(names):
+    if not isinstance(names, Iterable) or getattr(names, "ndim", 1) == 0:
+        raise TypeError(f"featmap_names: a {type(names).__name__}; a list of the names of maps required")
+    return list(names)
+
+
+def _check_mapping(maps):
+    if not isinstance(maps, Mapping):
+        raise TypeError(f"x: a {type(maps).__name__}; a dict from the names of maps to maps required")
+
+
 def _inferred_scales(maps, image_shapes):
     """Powers of two that lead from the height of the tallest image to that of each map, judged in float32."""
+    _boxes.check_listed(image_shapes, "image_shapes", "the height and width of each image")
     if len(image_shapes) == 0:
         raise ValueError("image_shapes: no image")
+    for number, shape in enumerate(image_shapes):
+        if np.shape(shape) != (2,):
+            raise ValueError(f"image_shapes[{number}]: {shape!r}; (height, width) required")
     height = max(shape[0] for shape in image_shapes)
     if height < 1:
         raise ValueError(f"image_shapes: {height} is not a height")
@@ -498,11 +521,13 @@ def paste_masks_in_image(masks, boxes, img_shape, padding=1):
     masks = _boxes.array(masks, "masks", 4)
     if masks.shape[1] != 1 or masks.shape[2] != masks.shape[3]:
         raise ValueError(f"masks: shape {masks.shape}; (K, 1, M, M) required")
+    img_shape = output_extents(img_shape, "img_shape")
     if masks.dtype == np.uint8:
-        return _pasted_bytes(masks[:, 0], boxes, output_extents(img_shape, "img_shape"))[:, None]
+        return _pasted_bytes(masks[:, 0], boxes, img_shape)[:, None]
     _calls.expect((*masks.shape[:2], *img_shape), _calls.soft_dtype(masks))
+    boxes = _boxes.array(boxes, "boxes")
     arithmetic = _calls.soft_dtype(boxes).name
-    return _calls.paste(masks[:, 0], boxes, tuple(img_shape), "detectron", arithmetic)[:, None]
+    return _calls.paste(masks[:, 0], boxes, img_shape, "detectron", arithmetic)[:, None]
 
 
 def _pasted_bytes(masks, boxes, image_shape):
@@ -562,6 +587,7 @@ def project_masks_on_boxes(gt_masks, boxes, matched_idxs, M):
     array([[0.75, 0.  ],
            [0.75, 0.  ]], dtype=float32)
     """
+    boxes = _boxes.array(boxes, "boxes", 2)
     dtype = _calls.soft_dtype(boxes)
     _calls.expect((len(boxes), M, M), dtype)
     return _calls.project(_in_dtype(gt_masks, dtype), boxes, matched_idxs, M, aligned=False, arithmetic=dtype.name)
@@ -569,7 +595,7 @@ def project_masks_on_boxes(gt_masks, boxes, matched_idxs, M):
 
 def _in_dtype(masks, dtype):
     """Masks in the type of the computation; float32 reads bool and bytes where they are."""
-    masks = np.asarray(masks)
+    masks = _boxes.array(masks, "gt_masks")
     if masks.dtype.kind not in "fiub":
         raise TypeError(f"gt_masks: dtype {masks.dtype} is not bool or a real number type")
     if dtype == np.float32 and masks.dtype in (np.dtype(bool), np.dtype(np.uint8)):

@@ -633,7 +633,7 @@ def test_boxes_of_each_image(device):
     some = from_device(fastroi.area_pool(on_device, [to_device(boxes[0]), [], boxes[2].tolist()], 2))
     np.testing.assert_allclose(some, expected[[0, 1, 4, 5]], atol=1e-12)
     assert from_device(fastroi.area_pool(on_device, [], 2)).shape == (0, 2, 2, 2)
-    with pytest.raises(ValueError, match="boxes of 2 images; the features have 3"):
+    with pytest.raises(ValueError, match="boxes of 2 images where there are 3"):
         fastroi.area_pool(on_device, to_device(boxes[:2]), 2)
     with pytest.raises(ValueError, match=r"rois\[1\]: shape \(4,\)"):
         fastroi.area_pool(on_device, [to_device(boxes[0]), boxes[1, 0], []], 2)

@@ -96,7 +96,7 @@ REFUSED = [
     ("roi_align", [BOX, [], BOX], ValueError, r"rois\[1\]: \[\] among boxes of 4 numbers"),
     ("roi_align", [[], BOX], ValueError, r"rois\[0\]: \[\] among boxes of 4 numbers"),
     ("roi_align", [BOX, BOX[:3]], ValueError, r"rois\[1\]: \[1.0, 1.0, 5.0\] among boxes of 4 numbers"),
-    ("roi_align", np.zeros((2, 5, 4)), ValueError, r"rois: shape \(2, 5, 4\), boxes of 2 images; the features have 3"),
+    ("roi_align", np.zeros((2, 5, 4)), ValueError, r"rois: shape \(2, 5, 4\), boxes of 2 images where there are 3"),
     ("roi_align", np.zeros((3, 5, 5)), ValueError, r"rois: shape \(3, 5, 5\); .* \(N, R, 4\) required"),
     ("roi_align_rotated", np.zeros((3, 5, 4)), ValueError, r"rois: shape \(3, 5, 4\); .* \(N, R, 5\) required"),
     ("roi_align_rotated", np.zeros((3, 5, 6)), ValueError, r"rois: shape \(3, 5, 6\)"),
