@@ -156,7 +156,7 @@ def _check_mask_numbers(numbers, count):
     wrong = (numbers < 0) | (numbers >= count)
     if wrong.any():
         row = int(wrong.argmax())
-        raise ValueError(f"batch_indices[{row}]: batch index {numbers[row]} is outside [0, {count})")
+        raise ValueError(f"mask_indices[{row}]: batch index {numbers[row]} is outside [0, {count})")
 
 
 @contextlib.contextmanager

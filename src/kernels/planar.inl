@@ -169,7 +169,7 @@ inline void write_run(const T* src, unsigned char* dst, int64_t count, bool past
 
 // planes[lane * count + bin]. With fewer bins than lanes a tile spills into the next plane's start, which is written after it.
 template <class T, int NV>
-inline void transpose_bins(const unsigned char* bins, int64_t count, T* planes) {
+[[gnu::always_inline]] inline void transpose_bins(const unsigned char* bins, int64_t count, T* planes) {
     constexpr int R = best_tile<Own<T>>;
     constexpr int W = Vec<T>::lanes;
     constexpr int64_t few = 2;  // bins over (49 = 3 * 16 + 1) that are cheaper one by one than as another row of tiles

@@ -17,8 +17,9 @@ inline Block<T, NV> max_of(const unsigned char* first, ptrdiff_t step, int64_t c
 // Reads N rows of every column: `height` <= N of them and the last again. A maximum does not mind, and a trip count that is
 // the same for all bin rows of a RoI spares the branch predictor.
 template <class T, int NV, int N>
-inline void column_maxima_of(const unsigned char* first, ptrdiff_t row_stride, ptrdiff_t column_stride, int64_t height,
-                             int64_t columns, T* scratch) {
+[[gnu::always_inline]] inline void column_maxima_of(const unsigned char* first, ptrdiff_t row_stride,
+                                                    ptrdiff_t column_stride, int64_t height, int64_t columns,
+                                                    T* scratch) {
     const Block<T, NV> lowest = Block<T, NV>::filled(minus_infinity<T>);
     ptrdiff_t row[N];
     for (int i = 0; i < N; i++) row[i] = smaller(i, height - 1) * row_stride;
@@ -277,12 +278,11 @@ inline void first_offsets(W& watch, const MapTile& map, Range rows, Range column
                           int64_t map_width, int64_t* offsets) {
     constexpr int lanes = Block<T, NV>::lanes;
     uint64_t open = lanes == 64 ? ~(uint64_t)0 : ((uint64_t)1 << (lanes % 64)) - 1;
-    for (int64_t y = rows.start; y < rows.end && open; y++)
+    for (int64_t y = rows.start; y < rows.end && open; y++, watch.read(columns.end - columns.start))
         for (int64_t x = columns.start; x < columns.end && open; x++) {
             uint64_t hits = open & lanes_equal<T, NV>(cell_address(map, y, x), maximum);
             open &= ~hits;
             for (; hits; hits &= hits - 1) offsets[__builtin_ctzll(hits)] = y * map_width + x;
-            watch.read(1);
         }
 }
 

@@ -121,8 +121,8 @@ inline void bin_column_sums_of(const ReducedRows<T>& rows, const TapAxis<T>& y, 
 }
 
 template <class T, int NV>
-inline void bin_column_sums(const ReducedRows<T>& rows, const TapAxis<T>& y, const TapAxis<T>& x, int64_t pw, T outside,
-                            const BinTile& bins) {
+[[gnu::always_inline]] inline void bin_column_sums(const ReducedRows<T>& rows, const TapAxis<T>& y, const TapAxis<T>& x,
+                                                   int64_t pw, T outside, const BinTile& bins) {
     const int32_t first = x.first[pw], end = x.first[pw + 1];
     switch (end - first) {
         case 1: return bin_column_sums_of<T, NV, 1>(rows, y, x, pw, bins);
