@@ -23,6 +23,7 @@ DTYPES = ("float32", "float64")
 
 LONG_FILES = (
     "test_embedding.py",
+    "test_fuzz.py",
     "test_gpu_emulated.py",
     "test_native.py",
     "test_paths.py",

@@ -24,6 +24,7 @@ namespace {
 std::atomic<bool> pool_started{false};
 std::atomic<bool> pool_lost{false};
 
+#if defined(_OPENMP)
 // CPUs that cgroup v2 or v1 grants this process, rounded up; 0 if unlimited or unknown.
 int read_cgroup_quota() {
     double quota = -1, period = 0;
@@ -46,6 +47,7 @@ int cgroup_quota() {
     static const int quota = read_cgroup_quota();
     return quota;
 }
+#endif
 
 #if defined(__unix__) || defined(__APPLE__)
 void after_fork_in_child() {

@@ -54,7 +54,7 @@ public:
         for (int64_t p = 0; p < bins; p++) {
             first_.push_back((int32_t)samples_.size());
             pace_.worked(1);
-            absent_.push_back(points(p, [this](const auto& point) { push_point(point); }));
+            absent_.push_back(points(p, [this](const auto& point) { this->push_point(point); }));
             if (samples_.size() > max_bins) refuse(FASTROI_OVERFLOW, -1, "sampling_ratio: too many sample points");
         }
         first_.push_back((int32_t)samples_.size());

@@ -5,6 +5,7 @@ processes asks first.
 """
 
 import functools
+import hashlib
 import importlib.util
 import os
 import re
@@ -21,6 +22,19 @@ SANITIZED = (
     "-fno-sanitize-recover=all",
     "-DFASTROI_CHECK_PLANS",
 )  # flags of a compilation: every index of every plan is looked at, too
+
+FUZZER = "clang++-14"  # the compiler that brings libFuzzer
+FUZZED = (
+    "-g1",
+    "-O1",
+    "-fsanitize=fuzzer,address,undefined,float-cast-overflow",
+    "-fno-sanitize-recover=all",
+    "-fno-sanitize-coverage=trace-cmp",  # the bytes of an input are decisions: what the core compares is not among them
+    f"-fsanitize-coverage-ignorelist={ROOT / 'tests' / 'fuzz' / 'not_followed.txt'}",
+    "-fno-openmp",  # calls of one thread
+    "-Wno-unknown-warning-option",
+    "-DFASTROI_CHECK_PLANS",
+)
 
 
 def setup_tables(machine=None):
@@ -39,11 +53,17 @@ def run(*command, **options):
     return finished.stdout
 
 
+def variant_name(*choices):
+    """A folder's name for what is not as usual; as long as a file system likes it."""
+    name = re.sub(r"\W+", "_", " ".join(filter(None, choices)))
+    return name if len(name) <= 150 else f"{name[:100]}_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
 @functools.cache
 def compiled(machine=None, cxx=None, flags=()):
     """{isa or source: object file} of the whole core."""
     tables = setup_tables(machine)
-    variant = re.sub(r"\W+", "_", " ".join(filter(None, (machine, cxx, *flags))))
+    variant = variant_name(machine, cxx, *flags)
     directory = ROOT / "build" / "variants" / variant if variant else tables.OBJECTS
     return tables.compile_parts(tables.compilations(flags), directory, cxx)
 
@@ -58,19 +78,24 @@ def build_program(source, program, machine=None, cxx=None, flags=(), link=()):
 
 
 @functools.cache
-def unit_program(name, machine=None, cxx=None, flags=(), link=()):
-    """A program of tests/unit linked with the core; kept, as objects are, until a part of it changes."""
+def unit_program(name, machine=None, cxx=None, flags=(), link=(), room="unit"):
+    """A program of a room of tests linked with the core; kept, as objects are, until a part of it changes."""
     tables = setup_tables(machine)
     core = list(compiled(machine, cxx, flags).values())
     own = ["-std=c++17", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", *flags]
-    directory = core[0].parent / "unit" / name
-    objects = [*tables.compile_parts({name: (f"tests/unit/{name}.cpp", own)}, directory, cxx).values(), *core]
+    directory = core[0].parent / room / name
+    objects = [*tables.compile_parts({name: (f"tests/{room}/{name}.cpp", own)}, directory, cxx).values(), *core]
     program = directory / name
     with tables.locked(directory):
         if not program.exists() or program.stat().st_mtime < max(part.stat().st_mtime for part in objects):
             run(cxx or tables.compiler(), *flags, *objects, "-o", f"{program}.new", *tables.OPENMP_FLAGS, *link)
             os.replace(f"{program}.new", program)
     return program
+
+
+def fuzz_target(name):
+    """A program of tests/fuzz: a target of libFuzzer, with the core compiled to be followed and watched."""
+    return unit_program(name, cxx=FUZZER, flags=FUZZED, link=("-fno-openmp",), room="fuzz")
 
 
 def build_library(source, library):

@@ -1,0 +1,50 @@
+// Results as numbers, and how far two ways of summing them may lie apart.
+#pragma once
+#include <vector>
+
+#include "call.h"
+
+namespace fuzz {
+
+inline double number_at(const unsigned char* p, int32_t dtype) {
+    const auto as = [&](auto number) {
+        memcpy(&number, p, sizeof number);
+        return (double)number;
+    };
+    return dtype == FASTROI_FLOAT32   ? as(0.0f)
+           : dtype == FASTROI_FLOAT64 ? as(0.0)
+           : dtype == FASTROI_UINT8   ? as((uint8_t)0)
+                                      : as((int64_t)0);
+}
+
+inline std::vector<double> numbers_of(const Array& array) {
+    std::vector<double> numbers;
+    if (!array.is_empty())
+        array.for_each([&](const unsigned char* p) { numbers.push_back(number_at(p, array.tensor.dtype)); });
+    return numbers;
+}
+
+inline bool is_same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
+// Of sums of finite values in any order; values are at most 4.
+class Tolerance {
+public:
+    explicit Tolerance(const Call& call) {
+        const int64_t cells = std::min<int64_t>(4096, call.maps[0].tensor.shape[2] * call.maps[0].tensor.shape[3]);
+        const double unit = call.out.tensor.dtype == FASTROI_FLOAT32 ? 0x1p-24 : 0x1p-53;
+        relative_ = unit * 8 * (double)(cells + 64);
+        absolute_ = relative_ * (adds_areas(call) ? (double)cells : 1);
+    }
+    bool allows(double a, double b) const {
+        return is_same(a, b) || std::fabs(a - b) <= absolute_ + relative_ * std::fabs(a);
+    }
+
+private:
+    static bool adds_areas(const Call& call) {
+        const fastroi_field* const reduce = call.op->reduce;
+        return reduce && strcmp(reduce->of, "area_reduce") == 0 && call.get<int32_t>(reduce, 0) == FASTROI_AREA_SUM;
+    }
+    double absolute_, relative_;
+};
+
+}  // namespace fuzz
