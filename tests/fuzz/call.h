@@ -25,12 +25,27 @@ inline int32_t operator_count() {
 }
 
 // Fields that are more to a call than numbers.
-#define FUZZ_FIELDS(FIELD)                                                                                     \
-    FIELD(scale_h)                                                                                             \
-    FIELD(scale_w)                                                                                             \
-    FIELD(sampling_h) FIELD(sampling_w) FIELD(sample_per_part) FIELD(group_h) FIELD(group_w) FIELD(part_h)     \
-        FIELD(part_w) FIELD(orientations) FIELD(levels) FIELD(zeroed) FIELD(argmax) FIELD(offset) FIELD(trans) \
-            FIELD(scales) FIELD(level_of_roi) FIELD(horizontal_scales) FIELD(reduce) FIELD(extrapolation_value)
+#define FUZZ_FIELDS(FIELD)   \
+    FIELD(scale_h)           \
+    FIELD(scale_w)           \
+    FIELD(sampling_h)        \
+    FIELD(sampling_w)        \
+    FIELD(sample_per_part)   \
+    FIELD(group_h)           \
+    FIELD(group_w)           \
+    FIELD(part_h)            \
+    FIELD(part_w)            \
+    FIELD(orientations)      \
+    FIELD(levels)            \
+    FIELD(zeroed)            \
+    FIELD(argmax)            \
+    FIELD(offset)            \
+    FIELD(trans)             \
+    FIELD(scales)            \
+    FIELD(level_of_roi)      \
+    FIELD(horizontal_scales) \
+    FIELD(reduce)            \
+    FIELD(extrapolation_value)
 
 // What the table says of an operator, looked up once: names that are compared again and again would become a part of the inputs.
 struct Operator {
