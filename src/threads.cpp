@@ -4,6 +4,7 @@
 #include <cmath>
 #include <algorithm>
 #include <cctype>
+#include <cfenv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -142,6 +143,23 @@ int granted_threads(int wanted) {
 int granted_threads(int wanted) { return wanted; }
 #endif
 
+#if defined(_OPENMP)
+// Rounding and subnormals as the caller has them, or results would depend on which thread made them: OpenMP's threads keep what
+// was in force when they were started. They have their own again afterwards, since others use them too.
+class CallersArithmetic {
+public:
+    explicit CallersArithmetic(const std::fenv_t& callers) {
+        std::fegetenv(&own_);
+        std::fesetenv(&callers);
+    }
+    ~CallersArithmetic() { std::fesetenv(&own_); }
+    CallersArithmetic(const CallersArithmetic&) = delete;
+
+private:
+    std::fenv_t own_;
+};
+#endif
+
 }  // namespace
 
 bool has_openmp() {
@@ -178,10 +196,13 @@ void run_on_threads(int threads, void (*body)(void*, int), void* context) {
         const int granted = granted_threads(threads);
         std::atomic_flag failed = ATOMIC_FLAG_INIT;
         std::exception_ptr failure;
+        std::fenv_t callers;
+        std::fegetenv(&callers);
         // OpenMP may grant fewer threads than asked for; every index still runs.
 #pragma omp parallel for num_threads(granted) schedule(static, 1)
         for (int i = 0; i < threads; i++) {
             try {
+                const CallersArithmetic same(callers);
                 body(context, i);
             } catch (...) {
                 if (!failed.test_and_set()) failure = std::current_exception();

@@ -105,6 +105,21 @@ def good_call(operator):
     return found
 
 
+def is_per_box(name, arguments):
+    """Whether an argument of a call has a row for each box."""
+    own_masks = name == "masks" and arguments.get("mask_indices") is None
+    return own_masks or ROLE_OF.get(name) in ("boxes", "indices", "offsets", "levels")
+
+
+def repeated(operator, times):
+    """A good call with its boxes so many times."""
+    arguments = good_call(operator)
+    for name, value in arguments.items():
+        if is_per_box(name, arguments):
+            arguments[name] = np.concatenate([value] * times)
+    return arguments
+
+
 # --- kinds: (name, role, value or function of the good value, error, words) ---------------------------------------------------
 
 
