@@ -36,7 +36,7 @@ void check_threshold(double threshold) {
 // All boxes; none where their memory is not to be looked at.
 std::vector<Box> boxes_of_masks(const Request& request, int64_t images) {
     if (request.execution.flow == FASTROI_CHECK_SHAPES) return planned_boxes(request, 4, images);
-    return read_boxes(*request.boxes, 4, images);
+    return read_boxes(*request.boxes, 4, images, request.execution.stop);
 }
 
 // A call that only checks ends with what pooling would look at first.

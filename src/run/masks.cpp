@@ -70,6 +70,9 @@ Range cells_between(double a, double b, int64_t extent) {
     return {(int32_t)std::clamp(first, 0.0, (double)extent), (int32_t)std::clamp(end, 0.0, (double)extent)};
 }
 
+// A cell that is interpolated takes as long as some bytes that are only looked at, or set.
+int64_t cells_worth(int64_t bytes) { return 1 + bytes / 16; }
+
 // The cells of one mask that a box may read.
 struct CellWindow {
     const unsigned char* data;
@@ -100,7 +103,7 @@ struct CellWindow {
     bool has_other(Worker& worker) const {
         for (int64_t y = rows.start; y < rows.end && !worker.stopped(); y++) {
             if (row_has_other(y)) return true;
-            worker.worked(length(columns) / 16);
+            worker.worked(cells_worth(length(columns)));
         }
         return false;
     }
@@ -194,7 +197,7 @@ public:
 private:
     void clear(unsigned char* image, Worker& worker) const {
         for (int64_t y = 0; y < out_.rows && !worker.stopped(); y++) {
-            worker.worked(out_.columns / 16);  // a cell of a map takes as long as some bytes
+            worker.worked(cells_worth(out_.columns));
             unsigned char* const row = image + y * out_.row_stride;
             if (out_.column_stride == (ptrdiff_t)sizeof(Result)) {
                 memset(row, 0, out_.columns * sizeof(Result));

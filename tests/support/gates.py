@@ -30,6 +30,9 @@ class Gate:
 GATES = {
     "fuzzing": Gate(20_000_000, "calls made of bytes, by libFuzzer, on every operator", shortens=True),
     "bad input": Gate(7900, "lines of the table, refused by name, row and value or defined"),
+    "interrupts": Gate(
+        360, "Ctrl-C in planning, packing, reducing, gathering, each answered within 200 ms of processor time", True
+    ),
     "float environment": Gate(
         180, "calls under five settings of rounding and subnormals, none changed, all threads alike"
     ),
