@@ -7,7 +7,7 @@ import digests
 import numpy as np
 import pytest
 from digests import CASES, CLEAR_ANGLES, LAYOUTS, THREADS, name_of, options_of
-from helpers import long_share, public_operators
+from helpers import public_operators
 
 import fastroi
 
@@ -35,12 +35,6 @@ def test_results_are_those_of_the_record(case, isa):
     """Thread counts take turns: each layout and set of options meets another one with each instruction set."""
     turn = fastroi.simd.supported().index(isa)
     check(case, isa, lambda i: [(layout, THREADS[(i + k + turn) % len(THREADS)]) for k, layout in enumerate(LAYOUTS)])
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("case", long_share(CASES), ids=" ".join)
-def test_results_are_those_of_the_record_for_every_thread_count(case, isa):
-    check(case, isa, lambda _: [(layout, threads) for layout in LAYOUTS for threads in THREADS])
 
 
 def test_every_operator_has_digests():

@@ -43,12 +43,13 @@ time.sleep({pause})
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("reduce, threads", [("max", 1), ("mean", 2)])
-def test_the_interpreter_ends_beside_a_call(ending, reduce, threads):
+def test_the_interpreter_ends_beside_a_call(ending, reduce, threads, tried):
     done = run_python((SCRIPT + ENDINGS[ending]).format(reduce=reduce, threads=threads, pause=0.03), check=False)
     assert (done.returncode, done.stderr) == (0, "")
+    tried("processes", 1)
 
 
-def test_the_main_thread_of_a_forked_child_is_interrupted():
+def test_the_main_thread_of_a_forked_child_is_interrupted(tried):
     """The thread that forked is the child's main thread, whichever it was before."""
     run_python("""
 import os, signal, threading, warnings
@@ -77,3 +78,4 @@ thread.start()
 thread.join()
 assert status == [7], status
 """)
+    tried("processes", 1)

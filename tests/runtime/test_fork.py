@@ -111,20 +111,22 @@ def run_script(code, folder):
 
 
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
-def test_fork(name, tmp_path):
+def test_fork(name, tmp_path, tried):
     done = run_script(SCENARIOS[name] + "\nprint('done')\n", tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("done")
+    tried("processes", 1)
 
 
 @pytest.mark.parametrize("method", ("fork", "forkserver", "spawn"))
-def test_multiprocessing(method, tmp_path):
+def test_multiprocessing(method, tmp_path, tried):
     done = run_script(POOLS.format(method=method), tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("done")
+    tried("processes", 1)
 
 
-def test_process_pool_executor(tmp_path):
+def test_process_pool_executor(tmp_path, tried):
     code = """
 import concurrent.futures
 
@@ -140,3 +142,4 @@ if __name__ == "__main__":
     done = run_script(code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("done")
+    tried("processes", 1)

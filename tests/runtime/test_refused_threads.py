@@ -37,7 +37,7 @@ def test_no_more_threads_than_processors_unless_asked_twice():
 
 
 @pytest.mark.parametrize(("megabytes", "stacks"), [(0, {}), (9, {}), (200, {}), (200, HUGE_STACKS)])
-def test_threads_that_have_no_room(megabytes, stacks):
+def test_threads_that_have_no_room(megabytes, stacks, tried):
     code = f"""
     expected = pooled(1)
     used = int(open("/proc/self/statm").read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -47,9 +47,10 @@ def test_threads_that_have_no_room(megabytes, stacks):
     *equal, started = run(code, FASTROI_OVERSUBSCRIBE="1", **stacks)
     assert equal == ["True", "True"]
     assert int(started) < 63
+    tried("processes", 1)
 
 
-def test_threads_that_the_system_refuses():
+def test_threads_that_the_system_refuses(tried):
     """As a limit on processes does, which does not bind root."""
     code = """
     expected = pooled(1)
@@ -61,6 +62,7 @@ def test_threads_that_the_system_refuses():
     equal, started = run(code, FASTROI_OVERSUBSCRIBE="1")
     assert equal == "True"
     assert int(started) < 3
+    tried("processes", 1)
 
 
 @pytest.mark.parametrize("value", ["yes", "2"])

@@ -252,8 +252,19 @@ def offsets_of(case, options):
 
 def run(case, options, layout, threads):
     """The parts of the result, in the order N, C, H, W."""
+    arguments, named = call_of(case, options, layout, threads)
+    return parts_of(getattr(fastroi, case.operator)(*arguments, **named), layout)
+
+
+def parts_of(result, layout):
+    parts = result if isinstance(result, tuple) else (result,)
+    return [part.transpose(0, 3, 1, 2) if layout == "NHWC" and part.ndim == 4 else part for part in parts]
+
+
+def call_of(case, options, layout, threads):
+    """Arguments and keywords of the operator's call."""
     if case.operator in MASKED:
-        return [run_masks(case, options, layout, threads)]
+        return call_of_masks(case, options, layout, threads)
     scene = SCENES[case.scene]
     named = {name: value for name, value in options.items() if name != "moved"}
     named.update(layout="NHWC" if layout == "NHWC" else "NCHW", num_threads=threads)
@@ -261,9 +272,7 @@ def run(case, options, layout, threads):
         named["levels"] = np.arange(scene.count) // 3 % 2
     if layout == "strided":
         named["out"] = strided((scene.count, output_channels_of(case, options), *scene.size), case.dtype)
-    result = getattr(fastroi, case.operator)(*arguments_of(case, options, layout), **named)
-    parts = result if isinstance(result, tuple) else (result,)
-    return [part.transpose(0, 3, 1, 2) if layout == "NHWC" else part for part in parts]
+    return arguments_of(case, options, layout), named
 
 
 def arguments_of(case, options, layout):
@@ -285,7 +294,7 @@ def arguments_of(case, options, layout):
     return features, rois, *moves, scene.size, scene.scale
 
 
-def run_masks(case, options, layout, threads):
+def call_of_masks(case, options, layout, threads):
     scene = SCENES[case.scene]
     _, _, height, width = scene.shape
     boxes = boxes_of(scene)[:, 1:] * np.tile(np.ones(2) * scene.scale, 2)
@@ -300,7 +309,7 @@ def run_masks(case, options, layout, threads):
         wide = "float64" if case.dtype == "float64" else "float32"
         dtype = wide if options["threshold"] is None else "bool"
         named["out"] = strided((scene.count, 1, *size), dtype)[:, 0]
-    return getattr(fastroi, case.operator)(masks, boxes, size, **options, **named)
+    return (masks, boxes, size), options | named
 
 
 def digest(parts):

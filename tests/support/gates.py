@@ -30,6 +30,15 @@ class Gate:
 GATES = {
     "fuzzing": Gate(20_000_000, "calls made of bytes, by libFuzzer, on every operator", shortens=True),
     "bad input": Gate(7900, "lines of the table, refused by name, row and value or defined"),
+    "determinism": Gate(
+        50_000, "digests over threads, layouts, pieces and processes, equal for an instruction set", True
+    ),
+    "failing allocations": Gate(
+        1000, "allocations of every operator, each failed once: MemoryError, and the next call works"
+    ),
+    "leaks": Gate(300_000, "calls, answered and refused: less than 1 MiB kept, no reference to an input"),
+    "service": Gate(10_000, "calls by eight callers beside a writer and by four forked children", True),
+    "processes": Gate(27, "ways to fork, spawn, interrupt and end a process or an interpreter beside a call"),
     "interrupts": Gate(
         360, "Ctrl-C in planning, packing, reducing, gathering, each answered within 200 ms of processor time", True
     ),
