@@ -8,7 +8,7 @@ operation, where the GPU's compiler may fuse a product and a sum.
 import numpy as np
 
 from .. import ops
-from .._checks.numbers import positive_integer
+from .._checks.numbers import integer, positive_integer
 from . import _boxes, _calls
 
 __all__ = ["crop_and_resize", "multilevel_crop_and_resize", "pyramid_roi_align", "roi_align"]
@@ -215,7 +215,8 @@ def pyramid_roi_align(
     if legacy:
         roi_coords_absolute, roi_coords_swap, roi_coords_plusone = False, True, False
         roi_coords_transform, sampling_ratio = -1, 1
-    if not isinstance(roi_coords_transform, int) or roi_coords_transform not in _CONVENTIONS:
+    roi_coords_transform = integer(roi_coords_transform, "roi_coords_transform")
+    if roi_coords_transform not in _CONVENTIONS:
         raise ValueError(f"roi_coords_transform: {roi_coords_transform!r} is not one of -1, 0, 1, 2")
     _boxes.check_not_negative(sampling_ratio, "sampling_ratio")
     maps = _pyramid((p2, p3, p4, p5), ("p2", "p3", "p4", "p5"))

@@ -32,7 +32,7 @@ def stretched_axes(evaluator: Evaluator, h: Hypothesis, channels: int | None, le
     observed = evaluator.observed(view, sample)
     ends = np.abs(h.geometry.format.corners(problem.rows)[:, 2:4]).max(axis=0)
     rough = np.divide(view.map_size, np.maximum(ends[::-1], 1e-9))
-    rated = []
+    rated: list[tuple[float, int, Hypothesis]] = []
     for pair in itertools.product(*(part * 2**_OCTAVES for part in rough)):
         tried = scaled(h, pair)
         predicted = evaluator.predict(tried, sample)
