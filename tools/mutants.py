@@ -476,7 +476,7 @@ MUTANTS = (
     *_of(
         "src/kernels/ranges.inl",
         (
-            "i < width; i++) sum.add(",
+            "int64_t i = 1; i < width; i++)",
             "i < width",
             "i < width - 1",
             "the last column of a mean",
