@@ -45,6 +45,7 @@ GATES = {
     "float environment": Gate(
         180, "calls under five settings of rounding and subnormals, none changed, all threads alike"
     ),
+    "guard pages": Gate(62_000, "calls with every array flush against a page that nobody may touch", shortens=True),
 }
 
 

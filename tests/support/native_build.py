@@ -82,7 +82,7 @@ def unit_program(name, machine=None, cxx=None, flags=(), link=(), room="unit"):
     """A program of a room of tests linked with the core; kept, as objects are, until a part of it changes."""
     tables = setup_tables(machine)
     core = list(compiled(machine, cxx, flags).values())
-    own = ["-std=c++17", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", *flags]
+    own = ["-std=c++17", "-O1", "-ffp-contract=off", "-Wall", "-Wextra", f"-I{INCLUDE}", *flags]
     directory = core[0].parent / room / name
     objects = [*tables.compile_parts({name: (f"tests/{room}/{name}.cpp", own)}, directory, cxx).values(), *core]
     program = directory / name
