@@ -69,6 +69,13 @@ inline void column_maxima(const MapTile& map, Range rows, Range columns, int64_t
     }
 }
 
+// The bins of a row without cells are 0, whatever their columns.
+template <class T, int NV>
+inline void clear_cells(int64_t columns, T* scratch) {
+    const Block<T, NV> nothing = Block<T, NV>::filled(0);
+    for (int64_t x = 0; x < columns; x++) nothing.store(scratch + x * Block<T, NV>::lanes);
+}
+
 // One column of bins: its place and width are looked up once for all bin rows. N: no bin is wider; 0: any width.
 template <class T, int NV, int N>
 inline void bin_column_maxima_of(const ReducedRows<T>& rows, ptrdiff_t first, int64_t width, unsigned char* bin,
@@ -109,15 +116,15 @@ inline void max_ranges_with(W& watch, const MapTile& map, const RangeAxis& y, co
     for (int64_t ph = 0; ph < y.count; ph += together) {
         const ReducedRows<T> rows = {scratch, pitch, ph, smaller(ph + together, y.count)};
         for (int64_t p = ph; p < rows.end_row; p++)
-            if (!is_empty(y.bins[p]))
+            if (is_empty(y.bins[p]))
+                clear_cells<T, NV>(width, scratch + (p - ph) * pitch);
+            else
                 column_maxima<T, NV>(map, y.bins[p], x.hull, y.longest, scratch + (p - ph) * pitch, watch);
         watch.read(width);
         for (int64_t pw = 0; pw < x.count; pw++) {
             bin_column_maxima<T, NV>(rows, x, pw, bins);
             watch.read((rows.end_row - ph) * (1 + x.bins[pw].end - x.bins[pw].start));
         }
-        for (int64_t p = ph; p < rows.end_row; p++)
-            if (is_empty(y.bins[p])) fill_bin_row<T, NV>(bins, p, x.count, 0);
     }
 }
 
