@@ -46,6 +46,9 @@ GATES = {
         180, "calls under five settings of rounding and subnormals, none changed, all threads alike"
     ),
     "guard pages": Gate(62_000, "calls with every array flush against a page that nobody may touch", shortens=True),
+    "sanitizers": Gate(
+        170_000, "calls under clang's sanitizers: address, memory, threads with callers at once", shortens=True
+    ),
 }
 
 

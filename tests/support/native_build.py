@@ -22,6 +22,8 @@ SANITIZED = (
     "-fno-sanitize-recover=all",
     "-DFASTROI_CHECK_PLANS",
 )  # flags of a compilation: every index of every plan is looked at, too
+CLANG = "clang++-14"
+LLVM = Path("/usr/lib/llvm-14")  # of Debian's packages
 
 FUZZER = "clang++-14"  # the compiler that brings libFuzzer
 FUZZED = (
