@@ -26,6 +26,13 @@ Execution read_execution(const fastroi_exec& exec, StopSign& stop) {
     return {chosen_threads(exec.num_threads), kernels, exec.flow, &stop};
 }
 
+// Where nothing lies behind a first element any number may stand for a stride; kernels look ahead by some of them.
+static int64_t stride_of(const fastroi_tensor& t, int axis) {
+    constexpr int64_t longest = (int64_t)1 << 46;
+    const bool is_of_no_use = t.shape[axis] <= 1 && (t.strides[axis] > longest || t.strides[axis] < -longest);
+    return is_of_no_use ? 0 : t.strides[axis];
+}
+
 Tensor read_tensor(const fastroi_tensor* t, const char* name) {
     if (!t) refuse(FASTROI_INVALID_VALUE, -1, "%s: NULL", name);
     bool empty = false;
@@ -34,8 +41,8 @@ Tensor read_tensor(const fastroi_tensor* t, const char* name) {
         empty = empty || extent == 0;
     }
     if (!t->data && !empty) refuse(FASTROI_INVALID_VALUE, -1, "%s: data is NULL", name);
-    return {(unsigned char*)t->data, t->shape[0],   t->shape[1],   t->shape[2],  t->shape[3],
-            t->strides[0],           t->strides[1], t->strides[2], t->strides[3]};
+    return {(unsigned char*)t->data, t->shape[0],      t->shape[1],      t->shape[2],     t->shape[3],
+            stride_of(*t, 0),        stride_of(*t, 1), stride_of(*t, 2), stride_of(*t, 3)};
 }
 
 void check_span(const Tensor& t, const char* name) {

@@ -110,10 +110,11 @@ void list_part(fastroi_plan& plan, const Reduction& reduction, const Job& job) {
 }
 
 template <class T>
-void list_part(fastroi_plan& plan, const MixedOrientations<T>& mixing, const Job&) {
+void list_part(fastroi_plan& plan, const MixedOrientations<T>& mixing, const Job& job) {
     const Orientation& o = mixing.of_roi[0];
     const Place place{plan, FASTROI_AXIS_ORIENTATION, 0, 0};
     plan.reduce = FASTROI_PLAN_MIXED;
+    if (job.out.channels == 0) return;  // of no channels there may be any number of orientations
     for (int64_t i = 0; i < mixing.orientations; i++) {
         const int64_t from = (i - o.index + mixing.orientations) % mixing.orientations,
                       next = (from + 1) % mixing.orientations;

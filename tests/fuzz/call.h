@@ -423,8 +423,12 @@ private:
         boxes.batch_stride = item_of(boxes.batch_dtype);
         index_memory_ = Memory(boxes.count * boxes.batch_stride);
         boxes.batch_indices = index_memory_.data();
-        for (int64_t k = 0; k < boxes.count; k++)
-            store(index_memory_.data() + k * boxes.batch_stride, boxes.batch_dtype, image(k));
+        for (int64_t k = 0; k < boxes.count; k++) {
+            const double chosen =
+                image(k);  // of the first box it must be known: no type may wrap it into another image
+            store(index_memory_.data() + k * boxes.batch_stride, boxes.batch_dtype,
+                  k == 0 ? std::clamp(chosen, -1.0, 127.0) : chosen);
+        }
     }
 
     // --- arrays among the params -------------------------------------------------------------------------------------------

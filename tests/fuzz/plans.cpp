@@ -75,8 +75,12 @@ private:
         if (e.axis == FASTROI_AXIS_CHANNEL && e.first >= map_.shape[1]) fail("an entry of no channel");
         if (std::isnan(e.weight)) fail("a weight that is no number");
     }
-    // Where the channels begin that are planned as this one is; of those without cells only the channels they read are listed.
+    // Where the channels begin that are planned as this one is: those of its class, which may list nothing; else of those without cells
+    // only the channels they read are listed.
     int64_t first_about(int64_t channel) const {
+        const bool has_classes = call_.op->trans && call_.get<const fastroi_tensor*>(call_.op->trans, nullptr);
+        const int64_t classes = has_classes ? call_.offsets.tensor.shape[1] / 2 : 0;
+        if (classes > 0) return channel - channel % std::max<int64_t>(1, call_.out.tensor.shape[1] / classes);
         int64_t first = 0;
         for (const fastroi_plan_entry& e : plan_.entries)
             if (e.output_channel <= channel) first = std::max(first, e.output_channel);

@@ -25,7 +25,6 @@ SANITIZED = (
 CLANG = "clang++-14"
 LLVM = Path("/usr/lib/llvm-14")  # of Debian's packages
 
-FUZZER = "clang++-14"  # the compiler that brings libFuzzer
 FUZZED = (
     "-g1",
     "-O1",
@@ -97,7 +96,7 @@ def unit_program(name, machine=None, cxx=None, flags=(), link=(), room="unit"):
 
 def fuzz_target(name):
     """A program of tests/fuzz: a target of libFuzzer, with the core compiled to be followed and watched."""
-    return unit_program(name, cxx=FUZZER, flags=FUZZED, link=("-fno-openmp",), room="fuzz")
+    return unit_program(name, cxx=CLANG, flags=FUZZED, link=("-fno-openmp",), room="fuzz")
 
 
 def build_library(source, library):
