@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,12 +12,12 @@ from ._boxes import NONE, Scale, scales_of_extents
 from ._candidates import Setting
 from ._evaluate import Evaluator, Hypothesis, Sample, correlation, errors
 from ._problem import Array, Geometry, Problem
-from ._scale_fit import ScaleFit, stretched_axes
+from ._scale_fit import ScaleFit, plain_scales, stretched_axes
 from ._search import SCREENED_CHANNELS, Outcome, plausible, representatives, search
 
 _FIT_ROIS, _FIT_STEPS, _DELTA = 24, 10, 0.02
 _SCALE_ROIS = 64
-_SCALE_ROUNDS, _MOST_STRETCHED, _MOST_CLIMBED = 3, 2, 4
+_SCALE_ROUNDS, _MOST_STRETCHED, _MOST_CLIMBED, _MOST_PLAIN = 3, 2, 4, 3
 _LED, _LIKE = 0.9, 0.3  # explained, where a scale for both axes is right; correlated, where one for each is worth a try
 _UNLIKE = 0.1  # a correlation that values that have nothing to do with each other can have
 _MATCHED_ROIS, _MATCHED_VALUES, _ROIS_OF_CHANNELS, _MOST_MATCHED, _AT_ONCE = 20, 96, 6, 4096, 32
@@ -302,12 +302,39 @@ def _rescaled(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | Non
     )
 
 
+def _plain_scale(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | None:
+    """A scale that no stride is, but that somebody wrote in two digits, or as a part of one."""
+    problem = outcome.problem
+    if problem.scales is not None or problem.kind not in ("upright", "levels"):
+        return None
+    ends = problem.formats[0].corners(problem.rows)[:, 2:4]
+    likest: list[tuple[float, int, Scale]] = []
+    for scale in plain_scales(ends, problem.views[0].map_size):
+        likeness, _ = max(_scanned(outcome, [scale]).values(), key=_first, default=(0.0, None))
+        likest.append((likeness, -len(likest), scale))
+    best: tuple[int, Scale] | None = None
+    for likeness, _, scale in sorted(likest, reverse=True)[:_MOST_PLAIN]:
+        near = search(problem.scaled(scale), None, operators) if likeness > _LIKE else None
+        outcome.searched += near.searched if near else 0
+        if near and near.best is not None and (best is None or near.best.score.agreeing > best[0]):
+            best = near.best.score.agreeing, scale
+            if best[0] == near.best.score.count:
+                break
+    if best is None or best[0] == 0:
+        return None
+    scale = best[1]
+    text = f"the scale is {scale.horizontal:.7g} cells a pixel, by trying plain numbers"
+    return Finding("scale_fitted", text, (("spatial_scale", scale.pair),)), problem.scaled(scale)
+
+
 def _fitted_scale(outcome: Outcome, operators: Any) -> tuple[Finding, Problem] | None:
     """A scale that no stride is, found by a scan and then by fitting boxes to values."""
     problem = outcome.problem
     if problem.scales is not None or problem.kind not in ("upright", "levels"):
         return None
-    scale = _scale_from(outcome, _scanned(outcome), operators)
+    extents = problem.formats[0].corners(problem.rows)[:, 2:4]
+    scanned = _scanned(outcome, scales_of_extents(extents, problem.views[0].map_size))
+    scale = _scale_from(outcome, scanned, operators)
     if scale is None:
         return None
     text = f"the scale was fitted: {scale.horizontal:.7g} (x), {scale.vertical:.7g} (y) cells a pixel"
@@ -379,14 +406,21 @@ def _stretched(scale: Scale, fit: _Fit) -> Scale:
     return Scale(scale.vertical * fit.stretch[1], scale.horizontal * fit.stretch[0], "fitted")
 
 
-def _scanned(outcome: Outcome) -> dict[Any, tuple[float, Hypothesis]]:
+def _by_default_convention(h: Hypothesis) -> Hypothesis:
+    """Half a cell from the first of the settings: a scale that is wrong must not make up for it."""
+    options = tuple((name, value) for name, value in h.setting.options if name != "aligned")
+    return replace(h, setting=replace(h.setting, options=options))
+
+
+def _scanned(outcome: Outcome, scales: Iterable[Scale]) -> dict[Any, tuple[float, Hypothesis]]:
     """For each format RoIAlign, or what else there is, under the scale whose values go best with the observed ones."""
     problem, evaluator = outcome.problem, outcome.evaluator
     sample = Sample(evaluator.informative(problem.views[0], 16), outcome.middle.channels)
     best: dict[Any, tuple[float, Any]] = dict.fromkeys(problem.formats, (-1.0, None))
-    for scale in scales_of_extents(problem.formats[0].corners(problem.rows)[:, 2:4], problem.views[0].map_size):
+    for scale in scales:
         attempts = _attempts(replace(outcome, problem=problem.scaled(scale)))
-        for h in [h for h in attempts if "align" in h.setting.name] or attempts:
+        aligned = [h for h in attempts if "align" in h.setting.name]
+        for h in [*aligned, *map(_by_default_convention, aligned)] or attempts:
             if h.view.is_plain:
                 predicted, observed = evaluator.predict(h, sample), evaluator.observed(h.view, sample)
                 if predicted is not None and predicted.shape == observed.shape:
@@ -401,6 +435,7 @@ _SUGGESTIONS = (
     (_permuted_rois, False),
     (_permuted_channels, False),
     (_rescaled, False),
+    (_plain_scale, False),
     (_fitted_scale, False),
     (_swapped_rois, True),
 )

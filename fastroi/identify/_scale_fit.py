@@ -21,6 +21,7 @@ _STEPS = (0.02, 0.008, 0.003, 0.001, 0.0004, 0.00015, 0.00005)
 _CLIMBED = 3
 _NEAR = 2e-2
 _OCTAVES = np.arange(-1, 0.76, 1 / 24)  # of the scale at which the farthest box ends in the last cell
+_PLAIN_OCTAVES = -1.0, 0.75
 _FEW_ROIS = 6
 _MOST_PARTS = 100
 
@@ -45,6 +46,16 @@ def scaled(h: Hypothesis, pair: Iterable[float]) -> Hypothesis:
     vertical, horizontal = pair
     scale = Scale(float(vertical), float(horizontal), "fitted")
     return replace(h, geometry=Geometry(h.geometry.format, h.geometry.correction, scale))
+
+
+def plain_scales(ends: Array, map_size: tuple[int, int]) -> list[Scale]:
+    """Scales of two digits, and parts of one, under which the farthest box ends on the map or not far beyond."""
+    farthest = np.maximum(np.abs(ends).max(axis=0), 1e-9)
+    rough = math.sqrt(map_size[1] / farthest[0] * map_size[0] / farthest[1])
+    low, high = (rough * 2**octave for octave in _PLAIN_OCTAVES)
+    middle, reach = (low + high) / 2, (high - low) / (high + low)
+    values = sorted({*_decimals(low, 2, 0.0), *_decimals(middle, 2, reach), *_parts(1, middle, reach)})
+    return [Scale(value, value, "fitted") for value in values]
 
 
 class ScaleFit:

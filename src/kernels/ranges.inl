@@ -123,7 +123,7 @@ inline void max_ranges_with(W& watch, const MapTile& map, const RangeAxis& y, co
         watch.read(width);
         for (int64_t pw = 0; pw < x.count; pw++) {
             bin_column_maxima<T, NV>(rows, x, pw, bins);
-            watch.read((rows.end_row - ph) * (1 + x.bins[pw].end - x.bins[pw].start));
+            watch.read((rows.end_row - ph) * ((int64_t)x.bins[pw].end - x.bins[pw].start));
         }
     }
 }
