@@ -26,7 +26,7 @@ inline void gather_with(W& watch, const MapTile& map, const GatherAxis<T>& y, co
                 Block<T, NV>::filled(0).store(bin);
             else
                 weighted_cells<T, NV>(map, y.cells + first[0], first[1] - first[0]).store(bin);
-            watch.read(1 + first[1] - first[0]);
+            watch.read((int64_t)1 + first[1] - first[0]);
         }
 }
 

@@ -157,7 +157,7 @@ inline void sum_taps_with(W& watch, const MapTile& map, const TapAxis<T>& y, con
         }
         for (int64_t pw = 0; pw < x.count; pw++) {
             bin_column_sums<T, NV>(rows, y, x, pw, outside, bins);
-            watch.read((rows.end_row - ph) * (1 + x.first[pw + 1] - x.first[pw]));
+            watch.read((rows.end_row - ph) * ((int64_t)1 + x.first[pw + 1] - x.first[pw]));
         }
     }
 }

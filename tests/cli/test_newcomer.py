@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import fastroi
 from fastroi.cli import explain, main
@@ -304,8 +305,7 @@ def test_an_option_of_operators_is_named_alone(folder, capsys, option, value):
 @pytest.mark.parametrize(("size", "told"), [((96, 64), False), ((64, 96), True), ((192, 128), True)])
 def test_a_picture_of_another_size_is_told(folder, capsys, monkeypatch, size, told):
     monkeypatch.setattr(explain, "write_figure", sides)
-    image = pytest.importorskip("PIL.Image")
-    image.new("RGB", size).save("photo.png")
+    Image.new("RGB", size).save("photo.png")
     assert main(["explain", *BOX, "--stride", "16", "--image", "photo.png", "-o", "figure.svg"]) == 0
     note = f"fastroi: photo.png: {size[0]}x{size[1]} pixels, but --image-size tells 96x64\n"
     assert capsys.readouterr().err == (note if told else "")
