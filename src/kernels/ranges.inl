@@ -283,25 +283,35 @@ template <class T, int NV>
 constexpr uint64_t all_lanes =
     Block<T, NV>::lanes == 64 ? ~(uint64_t)0 : ((uint64_t)1 << (Block<T, NV>::lanes % 64)) - 1;
 
-// Row-major search for each lane's maximum; a lane leaves `open` at its first hit, and the search ends with the last lane. A function of
-// its own: inlined a second time, under -fsanitize=address,undefined, GCC 12 loses the upper half of an AVX-512 mask.
+// Row-major search for each lane's maximum; a lane leaves `open` at its first hit, and the search ends with the last lane. Returns who is
+// left.
 template <class T, int NV>
-[[gnu::noinline]] void first_offsets_of_rows(const MapTile& map, Range rows, Range columns,
-                                             const unsigned char* maximum, int64_t map_width, int64_t* offsets,
-                                             uint64_t& open) {
-    for (int64_t y = rows.start; y < rows.end && open; y++)
-        for (int64_t x = columns.start; x < columns.end && open; x++) {
-            uint64_t hits = open & lanes_equal<T, NV>(cell_address(map, y, x), maximum);
+inline uint64_t first_offsets_of_rows(const MapTile& map, Range rows, Range columns, const unsigned char* maximum,
+                                      int64_t map_width, int64_t* offsets, uint64_t open) {
+    const unsigned char* row = cell_address(map, rows.start, columns.start);
+    for (int64_t y = rows.start; y < rows.end && open; y++, row += map.row_stride) {
+        const unsigned char* cell = row;
+        for (int64_t x = columns.start; x < columns.end && open; x++, cell += map.column_stride) {
+            uint64_t hits = open & lanes_equal<T, NV>(cell, maximum);
             open &= ~hits;
             for (; hits; hits &= hits - 1) offsets[__builtin_ctzll(hits)] = y * map_width + x;
         }
+    }
+    return open;
 }
 
 template <class T, int NV>
 inline void first_offsets(Unwatched&, const MapTile& map, Range rows, Range columns, const unsigned char* maximum,
                           int64_t map_width, int64_t* offsets) {
-    uint64_t open = all_lanes<T, NV>;
-    first_offsets_of_rows<T, NV>(map, rows, columns, maximum, map_width, offsets, open);
+    first_offsets_of_rows<T, NV>(map, rows, columns, maximum, map_width, offsets, all_lanes<T, NV>);
+}
+
+// A function of its own: inlined a second time, under -fsanitize=address,undefined, GCC 12 loses the upper half of an AVX-512 mask.
+template <class T, int NV>
+[[gnu::noinline]] uint64_t first_offsets_of_row(const MapTile& map, int32_t row, Range columns,
+                                                const unsigned char* maximum, int64_t map_width, int64_t* offsets,
+                                                uint64_t open) {
+    return first_offsets_of_rows<T, NV>(map, {row, row + 1}, columns, maximum, map_width, offsets, open);
 }
 
 template <class T, int NV>
@@ -309,7 +319,7 @@ inline void first_offsets(Watched& watch, const MapTile& map, Range rows, Range 
                           int64_t map_width, int64_t* offsets) {
     uint64_t open = all_lanes<T, NV>;
     for (int32_t y = rows.start; y < rows.end && open; y++) {
-        first_offsets_of_rows<T, NV>(map, {y, y + 1}, columns, maximum, map_width, offsets, open);
+        open = first_offsets_of_row<T, NV>(map, y, columns, maximum, map_width, offsets, open);
         watch.read((int64_t)columns.end - columns.start);
     }
 }

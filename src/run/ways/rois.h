@@ -128,6 +128,10 @@ inline MapTile Pooling<T, Reduction>::pack_listed(const ChannelBlock<T>& block, 
     return packed_tile(block, {0, 1}, {0, (int32_t)width}, dst);
 }
 
+inline void copy_offsets(const int64_t* src, int64_t step, int64_t count, unsigned char* dst, int64_t stride) {
+    for (int64_t i = 0; i < count; i++) memcpy(dst + i * stride, src + i * step, sizeof *src);
+}
+
 template <class T, class Reduction>
 template <class Axis>
 inline void Pooling<T, Reduction>::write_argmax(const ChannelBlock<T>& block, const ImageRois& rois, const MapTile& map,
@@ -135,12 +139,20 @@ inline void Pooling<T, Reduction>::write_argmax(const ChannelBlock<T>& block, co
                                                 const BinTile& bins, int64_t* offsets) const {
     if constexpr (std::is_same_v<Reduction, MaxOverRanges<T>>) {
         reduction_.argmax(*block.kernels, map, y, x, bins, offsets);
-        unsigned char* const plane = first_output(block, rois, roi, argmax_) + first_bin * argmax_.row_stride;
+        const int64_t lanes = block.kernels->lanes, first = block.first_lane, used = block.end_lane - first;
+        const Tensor& out = argmax_;
+        unsigned char* const bin =
+            first_output(block, rois, roi, out) + first_bin * out.row_stride + first * out.channel_stride;
+        const bool planar = std::abs(out.column_stride) < std::abs(out.channel_stride);
         for (int64_t ph = 0; ph < y.count; ph++)
-            for (int64_t pw = 0; pw < x.count; pw++, offsets += block.kernels->lanes)
-                for (int64_t lane = block.first_lane; lane < block.end_lane; lane++)
-                    memcpy(plane + lane * argmax_.channel_stride + ph * argmax_.row_stride + pw * argmax_.column_stride,
-                           offsets + lane, sizeof *offsets);
+            if (planar)
+                for (int64_t lane = 0; lane < used; lane++)
+                    copy_offsets(offsets + ph * x.count * lanes + first + lane, lanes, x.count,
+                                 bin + ph * out.row_stride + lane * out.channel_stride, out.column_stride);
+            else
+                for (int64_t pw = 0; pw < x.count; pw++)
+                    copy_offsets(offsets + (ph * x.count + pw) * lanes + first, 1, used,
+                                 bin + ph * out.row_stride + pw * out.column_stride, out.channel_stride);
     }
 }
 
