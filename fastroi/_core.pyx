@@ -209,6 +209,19 @@ def simd_activate(str name):
     check(fastroi_simd_activate(encoded, &error), &error)
 
 
+def elements():
+    """{name: code} of what maps and results may be stored as."""
+    cdef const fastroi_element *element
+    cdef int index = 0
+    codes = {}
+    while True:
+        element = fastroi_element_at(index)
+        if element == NULL:
+            return codes
+        codes[element.name.decode()] = element.dtype
+        index += 1
+
+
 def usable_threads(int num_threads):
     return fastroi_usable_threads(num_threads)
 

@@ -24,17 +24,27 @@ if TYPE_CHECKING:
 
     from ._types import Array, Device
 
-_FEATURE_CODES: dict[np.dtype[Any], int] = {np.dtype(np.float32): 0, np.dtype(np.float64): 1}
+_BFLOAT16 = "bfloat16"  # an extension type, of ml_dtypes and others
+_ELEMENTS: dict[str, int] = _core.elements()
+_ELEMENT_CODES: dict[np.dtype[Any], int] = {
+    np.dtype(name): code for name, code in _ELEMENTS.items() if name != _BFLOAT16
+}
 _WORTH_ALIGNING = 1 << 16  # bytes; a smaller result is not worth another microsecond
 
 
 class Host:
     """This machine's processor and memory."""
 
-    elements = "float32 or float64"
+    elements = f"one of {', '.join(_ELEMENTS)}"
     array = staticmethod(plain_array)
-    element_code = staticmethod(_FEATURE_CODES.get)
     blank: Callable[..., Array] = staticmethod(np.zeros)
+
+    @staticmethod
+    def element_code(dtype: np.dtype[Any]) -> int | None:
+        code = _ELEMENT_CODES.get(dtype)
+        if code is None and dtype.name == _BFLOAT16 and dtype.isnative:
+            return _ELEMENTS[_BFLOAT16]
+        return code
 
     @staticmethod
     def empty(shape: tuple[int, ...], dtype: DTypeLike, size: int) -> Array:

@@ -17,7 +17,7 @@ Rois: TypeAlias = ArrayLike | Sequence[ArrayLike]  # one table, or one of each i
 Size: TypeAlias = SupportsIndex | tuple[SupportsIndex, SupportsIndex] | Sequence[SupportsIndex]
 Sampling: TypeAlias = Size
 Scale: TypeAlias = SupportsFloat | tuple[SupportsFloat, SupportsFloat] | Sequence[SupportsFloat]
-Result: TypeAlias = NDArray[np.floating[Any]]  # float32 or float64, as the features
+Result: TypeAlias = NDArray[Any]  # of the dtype asked for
 
 # --- choices -------------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from ._core import Params
 from ._devices import device_of
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from ._types import Arithmetic, Array, Layout, Result, Rois, Sampling, Scale, Size
 
@@ -56,6 +56,7 @@ def deform_roi_pool(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -63,9 +64,9 @@ def deform_roi_pool(
 
     Parameters
     ----------
-    features, rois, output_size, spatial_scale, batch_indices, layout, out, num_threads
+    features, rois, output_size, spatial_scale, batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`.
-    offset : array_like, float32 or float64, or None
+    offset : array_like of floats, or of integers of 8 or 16 bits, or None
         (K, 2, PH, PW), x first: bin (ph, pw) moves by gamma * box width * offset[k, 0, ph, pw] cells to the right and by
         gamma * box height * offset[k, 1, ph, pw] cells down. Whatever the layout of the features.
     sampling_ratio : int or (int, int)
@@ -108,7 +109,7 @@ def deform_roi_pool(
         scale=scales(spatial_scale),
     )
     offsets = _Offsets(offset, "offset", features)
-    call = Call(features, rois, output_size, batch_indices, layout, out, sources=offsets.sources)
+    call = Call(features, rois, output_size, batch_indices, layout, out, dtype, sources=offsets.sources)
     offsets.attach(call, params, (len(call.boxes), 2, *call.extents))
     return call.run(params, num_threads)
 
@@ -127,6 +128,7 @@ def deform_ps_roi_pool(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -134,11 +136,11 @@ def deform_ps_roi_pool(
 
     Parameters
     ----------
-    features : array_like, float32 or float64
+    features : array_like of floats, or of integers of 8 or 16 bits
         (N, C * GH * GW, H, W), or channels last with ``layout="NHWC"``.
-    rois, output_size, spatial_scale, batch_indices, layout, out, num_threads
+    rois, output_size, spatial_scale, batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`.
-    trans : array_like, float32 or float64, or None
+    trans : array_like of floats, or of integers of 8 or 16 bits, or None
         (K, 2 * classes, part rows, part columns), the x plane of each class first: a bin moves by trans_std * box extent *
         trans. The C output channels are divided evenly among the classes.
     group_size : int or (int, int), optional
@@ -199,6 +201,7 @@ def deform_ps_roi_pool(
         batch_indices,
         layout,
         out,
+        dtype,
         channels_per_output=math.prod(groups),
         sources=offsets.sources,
     )

@@ -7,38 +7,33 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, overload
 import numpy as np
 
 from ._checks.boxes import Boxes, box_table
-from ._checks.call import Output, checked_bytes
+from ._checks.call import Output, checked_bytes, checked_result_dtype
 from ._checks.names import calling
 from ._checks.numbers import output_extents, real_number, sampling, yes_or_no
 from ._core import Params
 from ._devices import device_of
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from ._types import Arithmetic, Array, Device, PasteRule, Result, Sampling, Size
 
 __all__ = ["crop_masks", "paste_masks"]
 
-_MASK_CODES: dict[np.dtype[Any], int] = {
-    np.dtype(np.bool_): 7,
-    np.dtype(np.uint8): 7,
-    np.dtype(np.float32): 0,
-    np.dtype(np.float64): 1,
-}
-_BOOL, _FLOAT32, _FLOAT64 = np.dtype(np.bool_), np.dtype(np.float32), np.dtype(np.float64)
+_BOOL, _UINT8 = np.dtype(np.bool_), np.dtype(np.uint8)
 
 
 def _mask_array(masks: ArrayLike, device: Device) -> tuple[Array, Array, int]:
     """(K, 1, h, w) of a dtype that the core reads, and its code."""
     array = device.array(masks, "masks")
-    if array.dtype not in _MASK_CODES:
-        raise TypeError(f"masks: dtype {array.dtype} is not bool, uint8, float32 or float64 in native byte order")
+    code = device.element_code(_UINT8 if array.dtype == _BOOL else array.dtype)
+    if code is None:
+        raise TypeError(f"masks: dtype {array.dtype} is not bool, or {device.elements} in native byte order")
     if array.ndim == 4 and array.shape[1] == 1:
-        return array, array, _MASK_CODES[array.dtype]
+        return array, array, code
     if array.ndim != 3:
         raise ValueError(f"masks: shape {array.shape}; (K, h, w) required")
-    return array, array[:, None], _MASK_CODES[array.dtype]
+    return array, array[:, None], code
 
 
 class _MaskCall:
@@ -51,6 +46,7 @@ class _MaskCall:
         indices: ArrayLike | None,
         extents: tuple[int, int],
         thresholded: bool,
+        dtype: DTypeLike | None,
         out: Array | None,
     ) -> None:
         self.device = device_of(masks)
@@ -59,13 +55,24 @@ class _MaskCall:
         if indices is None and len(table) != len(self.masks):
             raise ValueError(f"masks: {len(self.masks)} of them for {len(table)} boxes")
         self.boxes = Boxes(table, indices, len(self.masks), self.device)
-        values: np.dtype[Any] = _FLOAT64 if source.dtype == _FLOAT64 else _FLOAT32
-        self._make_result(out, extents, _BOOL if thresholded else values, (source, *self.boxes.sources))
+        wanted, self.out_code = self._result_dtype(thresholded, dtype, source.dtype)
+        self._make_result(out, extents, wanted, (source, *self.boxes.sources))
+
+    def _result_dtype(
+        self, thresholded: bool, dtype: DTypeLike | None, own: np.dtype[Any]
+    ) -> tuple[np.dtype[Any], int]:
+        if not thresholded:
+            wanted, code = checked_result_dtype(dtype, own, self.device)
+            if wanted.kind in "iu":
+                raise TypeError(f"dtype: {wanted}; the values of a mask are stored as floats")
+            return wanted, code
+        if dtype is not None:
+            raise ValueError(f"dtype: {dtype!r}, but under a threshold a result is bool; pass threshold=None for values")
+        return _BOOL, self.device.element_code(_UINT8)
 
     def _make_result(
         self, out: Array | None, extents: tuple[int, int], dtype: np.dtype[Any], inputs: tuple[Any, ...]
     ) -> None:
-        self.out_code = _MASK_CODES[dtype]
         if out is None:
             shape = (len(self.boxes), *extents)
             checked_bytes(shape, dtype, "out")
@@ -105,6 +112,7 @@ def paste_masks(
     *,
     rule: PasteRule = "detectron2",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> NDArray[np.bool_]: ...
@@ -119,6 +127,7 @@ def paste_masks(
     *,
     rule: PasteRule = "detectron2",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result: ...
@@ -133,6 +142,7 @@ def paste_masks(
     *,
     rule: PasteRule = "detectron2",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> NDArray[np.bool_] | Result:
@@ -140,8 +150,8 @@ def paste_masks(
 
     Parameters
     ----------
-    masks : array_like of bool, uint8, float32 or float64
-        (K, h, w) or (K, 1, h, w), usually probabilities of 28 x 28 cells. What a uint8 mask may hold: see Notes.
+    masks : array_like of bool, floats, or integers of 8 or 16 bits
+        (K, h, w) or (K, 1, h, w), usually probabilities of 28 x 28 cells. What a mask of integers may hold: see Notes.
     boxes : array_like
         (K, 4) ``[x1, y1, x2, y2]`` in pixels of the image.
     image_size : (int, int)
@@ -169,13 +179,13 @@ def paste_masks(
     Raises
     ------
     ValueError, TypeError, OverflowError
-        As :func:`roi_pool`; a uint8 mask with a cell above 1 under a threshold of at most 1.
+        As :func:`roi_pool`; a mask of integers with a cell that is neither 0 nor 1 under a threshold of at most 1.
 
     Notes
     -----
     Pixel p reads the mask at (p + 0.5 - x1) / (x2 - x1) * w - 0.5. A box without width or height pastes nothing (under
     ``"detectron"`` a line of pixels); a reversed one mirrors, but the pixel limits leave it only what lies within them.
-    uint8 masks hold 0 and 1 where the threshold is at most 1, and others are refused: pass ``masks > 0``
+    Masks of integers hold 0 and 1 where the threshold is at most 1, and others are refused: pass ``masks > 0``
     for masks of 0 and 255, ``masks / 255`` for probabilities of 0 to 255, or a threshold in their own unit, as 127.5. With a
     threshold above 1 or None, and in float masks, any number is taken as it is.
     Sources: ``mask_ops.py`` of detectron2; ``roi_heads.py`` of torchvision.
@@ -190,7 +200,7 @@ def paste_masks(
     """
     params = Params("paste_masks", rule=rule, arithmetic=arithmetic, zeroed=out is None, **_threshold(threshold))
     extents = output_extents(image_size, "image_size")
-    return _MaskCall(masks, boxes, None, extents, threshold is not None, out).run(params, num_threads)
+    return _MaskCall(masks, boxes, None, extents, threshold is not None, dtype, out).run(params, num_threads)
 
 
 @overload
@@ -204,6 +214,7 @@ def crop_masks(
     aligned: bool = True,
     mask_indices: ArrayLike | None = None,
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> NDArray[np.bool_]: ...
@@ -220,6 +231,7 @@ def crop_masks(
     aligned: bool = True,
     mask_indices: ArrayLike | None = None,
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result: ...
@@ -236,6 +248,7 @@ def crop_masks(
     aligned: bool = True,
     mask_indices: ArrayLike | None = None,
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> NDArray[np.bool_] | Result:
@@ -245,8 +258,8 @@ def crop_masks(
 
     Parameters
     ----------
-    masks : array_like of bool, uint8, float32 or float64
-        (N, H, W): masks the size of the image. Booleans are read as they are, not copied. What a uint8 mask may hold: see
+    masks : array_like of bool, floats, or integers of 8 or 16 bits
+        (N, H, W): masks the size of the image. Booleans are read as they are, not copied. What a mask of integers may hold: see
         Notes.
     boxes : array_like
         (K, 4) ``[x1, y1, x2, y2]`` in pixels.
@@ -272,11 +285,11 @@ def crop_masks(
     Raises
     ------
     ValueError, TypeError, OverflowError
-        As :func:`roi_pool`; a uint8 mask with a cell above 1 under a threshold of at most 1.
+        As :func:`roi_pool`; a mask of integers with a cell that is neither 0 nor 1 under a threshold of at most 1.
 
     Notes
     -----
-    uint8 masks hold 0 and 1 where the threshold is at most 1, near the boxes, and others are refused: pass ``masks > 0``
+    Masks of integers hold 0 and 1 where the threshold is at most 1, near the boxes, and others are refused: pass ``masks > 0``
     for masks of 0 and 255, ``masks / 255`` for probabilities of 0 to 255, or a threshold in their own unit, as 127.5. With a
     threshold above 1 or None, and in float masks, any number is taken as it is.
     Sources: ``masks.py`` of detectron2, ``project_masks_on_boxes`` of torchvision.
@@ -298,4 +311,4 @@ def crop_masks(
         **_threshold(threshold),
     )
     extents = output_extents(output_size)
-    return _MaskCall(masks, boxes, mask_indices, extents, threshold is not None, out).run(params, num_threads)
+    return _MaskCall(masks, boxes, mask_indices, extents, threshold is not None, dtype, out).run(params, num_threads)

@@ -15,7 +15,7 @@ from ._core import OPERATORS, Params
 from ._devices import device_of
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from ._types import (
         Aligned,
@@ -65,6 +65,7 @@ def roi_pool(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     return_argmax: Literal[False] = False,
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result: ...
@@ -82,6 +83,7 @@ def roi_pool(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     return_argmax: Literal[True],
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> tuple[Result, NDArray[np.int64]]: ...
@@ -99,6 +101,7 @@ def roi_pool(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     return_argmax: bool,
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result | tuple[Result, NDArray[np.int64]]: ...
@@ -115,6 +118,7 @@ def roi_pool(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     return_argmax: bool = False,
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result | tuple[Result, NDArray[np.int64]]:
@@ -128,7 +132,7 @@ def roi_pool(
 
     Parameters
     ----------
-    features : array_like, float32 or float64
+    features : array_like of floats, or of integers of 8 or 16 bits
         (N, C, H, W), or (N, H, W, C) with ``layout="NHWC"``; three dimensions are one image. Any strides are read in
         place; channels-first maps are repacked tile by tile inside the call, never copied whole.
     rois : array_like or list of array_like
@@ -193,7 +197,7 @@ def roi_pool(
     return_argmax = yes_or_no(return_argmax, "return_argmax")
     if return_argmax and reduce != "max":
         raise ValueError(f"return_argmax: a {reduce} has no argmax")
-    call = Call(features, rois, output_size, batch_indices, layout, out)
+    call = Call(features, rois, output_size, batch_indices, layout, out, dtype)
     if not return_argmax:
         return call.run(params, num_threads)
     argmax = call.extra_output(_ARGMAX_DTYPE, "argmax")
@@ -213,6 +217,7 @@ def roi_align(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -224,7 +229,7 @@ def roi_align(
 
     Parameters
     ----------
-    features : array_like, float32 or float64
+    features : array_like of floats, or of integers of 8 or 16 bits
         (N, C, H, W), or (N, H, W, C) with ``layout="NHWC"``; three dimensions are one image.
     rois : array_like or list of array_like
         (K, 4) ``[x1, y1, x2, y2]`` in image pixels, (K, 5) with the batch index first, a list of N tables (Ki, 4), or (N, R, 4).
@@ -247,7 +252,7 @@ def roi_align(
         (mmcv, MNN, TVM). ``"max_corners"``: the maximum of each point's four weighted corners (ONNX Runtime's default and the
         ONNX reference). ``"max_from_zero"``: as max, never below 0 (OpenVINO). ``"max_inside"``: as max, points outside the
         map left out (Chainer). A maximum ignores NaN.
-    batch_indices, layout, out, num_threads
+    batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`.
     arithmetic : {"float64", "float32"}
         Type of coordinates, grid sizes and zone tests. Frameworks use the type of the features.
@@ -283,7 +288,7 @@ def roi_align(
         sampling=sampling(sampling_ratio),
         scale=scales(spatial_scale),
     )
-    return Call(features, rois, output_size, batch_indices, layout, out).run(params, num_threads)
+    return Call(features, rois, output_size, batch_indices, layout, out, dtype).run(params, num_threads)
 
 
 def ps_roi_pool(
@@ -298,6 +303,7 @@ def ps_roi_pool(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -308,9 +314,9 @@ def ps_roi_pool(
 
     Parameters
     ----------
-    features : array_like, float32 or float64
+    features : array_like of floats, or of integers of 8 or 16 bits
         (N, C * GH * GW, H, W), or channels last with ``layout="NHWC"``.
-    rois, spatial_scale, batch_indices, layout, out, num_threads
+    rois, spatial_scale, batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`.
     output_size : int or (int, int)
         PH, PW.
@@ -359,7 +365,7 @@ def ps_roi_pool(
         group=groups,
         scale=scales(spatial_scale),
     )
-    call = Call(features, rois, extents, batch_indices, layout, out, channels_per_output=math.prod(groups))
+    call = Call(features, rois, extents, batch_indices, layout, out, dtype, channels_per_output=math.prod(groups))
     return call.run(params, num_threads)
 
 
@@ -376,6 +382,7 @@ def ps_roi_align(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -389,7 +396,7 @@ def ps_roi_align(
         As in :func:`ps_roi_pool`.
     sampling_ratio, aligned
         As in :func:`roi_align`.
-    rois, spatial_scale, batch_indices, layout, out, num_threads
+    rois, spatial_scale, batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`.
 
     Returns
@@ -425,7 +432,7 @@ def ps_roi_align(
         sampling=sampling(sampling_ratio),
         scale=scales(spatial_scale),
     )
-    call = Call(features, rois, extents, batch_indices, layout, out, channels_per_output=math.prod(groups))
+    call = Call(features, rois, extents, batch_indices, layout, out, dtype, channels_per_output=math.prod(groups))
     return call.run(params, num_threads)
 
 
@@ -437,6 +444,7 @@ def roi_warp(
     *,
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -444,7 +452,7 @@ def roi_warp(
 
     Parameters
     ----------
-    features, rois, output_size, spatial_scale, batch_indices, layout, out, num_threads
+    features, rois, output_size, spatial_scale, batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`.
 
     Returns
@@ -472,7 +480,7 @@ def roi_warp(
            [6. , 7.5]])
     """
     params = Params("roi_warp", scale=scales(spatial_scale))
-    return Call(features, rois, output_size, batch_indices, layout, out).run(params, num_threads)
+    return Call(features, rois, output_size, batch_indices, layout, out, dtype).run(params, num_threads)
 
 
 def prroi_pool(
@@ -483,6 +491,7 @@ def prroi_pool(
     *,
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -490,7 +499,7 @@ def prroi_pool(
 
     Parameters
     ----------
-    features, rois, output_size, spatial_scale, batch_indices, layout, out, num_threads
+    features, rois, output_size, spatial_scale, batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`.
 
     Returns
@@ -517,7 +526,7 @@ def prroi_pool(
            [6.5, 7.5]])
     """
     params = Params("prroi_pool", scale=scales(spatial_scale))
-    return Call(features, rois, output_size, batch_indices, layout, out).run(params, num_threads)
+    return Call(features, rois, output_size, batch_indices, layout, out, dtype).run(params, num_threads)
 
 
 def area_pool(
@@ -529,6 +538,7 @@ def area_pool(
     reduce: AreaReduce = "mean",
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -536,7 +546,7 @@ def area_pool(
 
     Parameters
     ----------
-    features, rois, output_size, spatial_scale, batch_indices, layout, out, num_threads
+    features, rois, output_size, spatial_scale, batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`. Coordinates are those of edges: cell i of the map covers [i, i + 1).
     reduce : {"mean", "sum"}
         Mean weighted by the area of each cell inside the bin; or the sum of value times area, in cells.
@@ -570,7 +580,7 @@ def area_pool(
            [10.5, 12.5]])
     """
     params = Params("area_pool", reduce=reduce, scale=scales(spatial_scale))
-    return Call(features, rois, output_size, batch_indices, layout, out).run(params, num_threads)
+    return Call(features, rois, output_size, batch_indices, layout, out, dtype).run(params, num_threads)
 
 
 @calling(features="image", rois="boxes", batch_indices="box_indices", output_size="crop_size")
@@ -584,6 +594,7 @@ def crop_and_resize(
     *,
     end: CropEnd = "tensorflow",
     layout: Layout = "NHWC",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -591,7 +602,7 @@ def crop_and_resize(
 
     Parameters
     ----------
-    image : array_like, float32 or float64
+    image : array_like of floats, or of integers of 8 or 16 bits
         (N, H, W, C), or (N, C, H, W) with ``layout="NCHW"``.
     boxes : array_like
         (K, 4) ``[y1, x1, y2, x2]``: 0 is the centre of the first cell, 1 that of the last; outside [0, 1] is off the
@@ -607,7 +618,7 @@ def crop_and_resize(
         Where the last of several rows and columns lies. ``"tensorflow"``: start + (CH - 1) * step, which can be off the map by a
         rounding error and is extrapolated then: a black last row of a crop of the whole image. ``"exact"``: on the end of the
         box, as in ONNX Runtime and OpenVINO.
-    layout, out, num_threads
+    layout, dtype, out, num_threads
         As in :func:`roi_pool`.
 
     Returns
@@ -643,5 +654,5 @@ def crop_and_resize(
     value = real_number(extrapolation_value, "extrapolation_value")
     params = Params("crop_and_resize", method=method, extrapolation_value=value, end=end)
     table = box_table(boxes, "boxes", device_of(image))
-    call = Call(image, table[:, [1, 0, 3, 2]], crop_size, box_indices, layout, out, sources=(table,))
+    call = Call(image, table[:, [1, 0, 3, 2]], crop_size, box_indices, layout, out, dtype, sources=(table,))
     return call.run(params, num_threads)

@@ -16,7 +16,7 @@ from ._core import Params
 from ._devices import HOST, device_of
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from ._types import (
         Aligned,
@@ -200,6 +200,7 @@ def multiscale_roi_align(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -210,7 +211,7 @@ def multiscale_roi_align(
     feature_pyramid : sequence of array_like
         One map per level: (N, C, Hi, Wi), or channels last with ``layout="NHWC"``; N, C and dtype agree. Finest first,
         without a gap, unless ``levels`` says which box belongs where.
-    rois, batch_indices, layout, out, num_threads
+    rois, batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`.
     output_size : int or (int, int)
         PH, PW.
@@ -259,7 +260,7 @@ def multiscale_roi_align(
         levels=len(maps),
         sampling=sampling(sampling_ratio),
     )
-    call = Call(maps, rois, output_size, batch_indices, layout, out)
+    call = Call(maps, rois, output_size, batch_indices, layout, out, dtype)
     if levels is None:
         _check_halves(level_scales)
         level_of_roi = _levels_of(

@@ -9,7 +9,7 @@ from ._checks.numbers import positive_integer, sampling, scales, yes_or_no
 from ._core import Params
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from ._types import AngleUnit, Arithmetic, Layout, Result, Rois, Sampling, Scale, Size
 
@@ -29,6 +29,7 @@ def roi_align_rotated(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -40,7 +41,7 @@ def roi_align_rotated(
 
     Parameters
     ----------
-    features : array_like, float32 or float64
+    features : array_like of floats, or of integers of 8 or 16 bits
         (N, C, H, W), or (N, H, W, C) with ``layout="NHWC"``; three dimensions are one image.
     rois : array_like or list of array_like
         (K, 5) ``[cx, cy, w, h, angle]``: centre and sides in image pixels; (K, 6) with the batch index first; a list of N
@@ -56,7 +57,7 @@ def roi_align_rotated(
         Direction, on screen, in which a positive angle turns the box.
     aligned : bool
         True: centre * scale - 0.5. False: centre * scale, sides at least one cell.
-    batch_indices, layout, out, num_threads
+    batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`.
     arithmetic : {"float64", "float32"}
         Type of coordinates, grid sizes and zone tests. Frameworks use the type of the features.
@@ -97,7 +98,7 @@ def roi_align_rotated(
         sampling=sampling(sampling_ratio),
         scale=scales(spatial_scale),
     )
-    return Call(features, rois, output_size, batch_indices, layout, out, coordinates=5).run(params, num_threads)
+    return Call(features, rois, output_size, batch_indices, layout, out, dtype, coordinates=5).run(params, num_threads)
 
 
 def riroi_align_rotated(
@@ -113,6 +114,7 @@ def riroi_align_rotated(
     batch_indices: ArrayLike | None = None,
     layout: Layout = "NCHW",
     arithmetic: Arithmetic = "float64",
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     num_threads: SupportsIndex | None = None,
 ) -> Result:
@@ -120,7 +122,7 @@ def riroi_align_rotated(
 
     Parameters
     ----------
-    features : array_like, float32 or float64
+    features : array_like of floats, or of integers of 8 or 16 bits
         (N, C, H, W), or channels last with ``layout="NHWC"``; channel = class * orientations + orientation.
     rois, output_size, spatial_scale, sampling_ratio, angle_unit, arithmetic
         As in :func:`roi_align_rotated`.
@@ -128,7 +130,7 @@ def riroi_align_rotated(
         Number of orientation channels of each class; C must be a multiple of it.
     clockwise : bool
         Direction in which a positive angle turns the box. The orientations take the angle as given, whatever this says.
-    batch_indices, layout, out, num_threads
+    batch_indices, layout, dtype, out, num_threads
         As in :func:`roi_pool`.
 
     Returns
@@ -166,6 +168,6 @@ def riroi_align_rotated(
         sampling=sampling(sampling_ratio),
         scale=scales(spatial_scale),
     )
-    call = Call(features, rois, output_size, batch_indices, layout, out, coordinates=5)
+    call = Call(features, rois, output_size, batch_indices, layout, out, dtype, coordinates=5)
     call.maps.check_channels(per_class, f"{per_class} orientations")
     return call.run(params, num_threads)

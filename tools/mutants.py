@@ -10,7 +10,6 @@ run when a line that it names is no longer there exactly once.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import time
@@ -18,7 +17,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import core_copy
+from core_copy import ROOT
+
 EVERYDAY = ("tests/operators", "tests/inputs", "tests/unit")
 SLOWEST = 600  # seconds that the tests of a mutant may take; one that hangs has been noticed
 PROMISED = 80  # mutants
@@ -450,7 +451,8 @@ MUTANTS = (
             "numbers of threads",
             TABLE,
         ),
-        ("if (out->dtype != dtype)", "out->dtype != dtype", "false", "outputs of another type", TABLE),
+        ("if (t.dtype != dtype) refuse", "t.dtype != dtype", "false", "offsets of maxima of another type", TABLE),
+        ("if (!is_element(dtype))", "!is_element(dtype)", "false", "maps and results of no element", TABLE),
     ),
     *_of(
         "src/operators/call.h",
@@ -495,7 +497,7 @@ MUTANTS = (
             "!start",
             "false",
             "maxima of a bin in several pieces",
-            RUNS,
+            HELD,
         ),
     ),
     *_of(
@@ -587,38 +589,15 @@ def mutated():
     return {file: switched(file, (ROOT / file).read_text("utf-8")) for file, _ in groupby(MUTANTS, lambda m: m.file)}
 
 
-def write_if_new(path, data):
-    if not path.exists() or path.read_bytes() != data:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-
-
-def copy_tree(tree):
-    """The files of the repository, with the mutants in them; what did not change is left as it is."""
-    listed = subprocess.check_output(["git", "ls-files", "-zco", "--exclude-standard"], cwd=ROOT, text=True)
-    changed = mutated()
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            data = changed[name].encode() if name in changed else (ROOT / name).read_bytes()
-            write_if_new(tree / name, data)
-    write_if_new(tree / "switch.h", SWITCH.encode())
-
-
 def environment(tree, number=0):
     flags = f"-O1 -include {tree / 'switch.h'}"
-    return {**os.environ, "PYTHONPATH": str(tree), "CXXFLAGS": flags, "FASTROI_MUTANT": str(number)}
+    return core_copy.environment(tree, CXXFLAGS=flags, FASTROI_MUTANT=str(number))
 
 
 def build(tree):
-    copy_tree(tree)
-    subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_ext", "--inplace"], cwd=tree, env=environment(tree), check=True
-    )
-    found = subprocess.check_output(
-        [sys.executable, "-c", "import fastroi; print(fastroi.__file__)"], cwd=tree, env=environment(tree), text=True
-    )
-    if not found.startswith(str(tree)):
-        raise SystemExit(f"what is imported is {found.strip()}, not the tree with the mutants")
+    core_copy.copy_tree(tree, mutated())
+    core_copy.write_if_new(tree / "switch.h", SWITCH.encode())
+    core_copy.build(tree, environment(tree))
 
 
 # --- running them -----------------------------------------------------------------------------------------------------------------

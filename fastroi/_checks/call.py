@@ -7,19 +7,21 @@ import sys
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+import numpy as np
+
 from .._devices import device_of
 from .boxes import Boxes
 from .numbers import output_extents
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, DTypeLike
 
     from .._core import Params
     from .._types import Array, Device, Layout, Rois, Size
 
 LAYOUTS = ("NCHW", "NHWC")
 _COLOURS = (1, 3, 4)
+_FLOAT32 = np.dtype(np.float32)
 
 
 def checked_choice(value: str, choices: Collection[str], name: str) -> str:
@@ -85,6 +87,32 @@ class Features:
         return self.array.shape[1]
 
 
+def checked_result_dtype(
+    dtype: DTypeLike | None, own: np.dtype[Any], device: Device
+) -> tuple[np.dtype[Any], int]:
+    """The dtype that results are stored as, and its code: what was asked for, else the map's own, else float32."""
+    if dtype is None:
+        wanted = _FLOAT32 if own.kind in "biu" else own
+    else:
+        try:
+            wanted = named_dtype(dtype)
+        except TypeError as error:
+            raise TypeError(f"dtype: {dtype!r} is not one ({error})") from None
+    code = device.element_code(wanted)
+    if code is None:
+        raise TypeError(f"dtype: {wanted} is not {device.elements} in native byte order")
+    return wanted, code
+
+
+def named_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """NumPy learns of bfloat16 when ml_dtypes is imported."""
+    if isinstance(dtype, str) and dtype == "bfloat16":
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(dtype)
+
+
 def checked_bytes(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> int:
     """The size of a result, which an address space must hold."""
     size = math.prod(shape) * dtype.itemsize
@@ -127,7 +155,7 @@ class Call:
     `features` is one map, or a sequence of :class:`Features` for an operator of several levels.
     """
 
-    __slots__ = ("boxes", "device", "extents", "levels", "maps", "output")
+    __slots__ = ("boxes", "device", "extents", "levels", "maps", "output", "result_code")
 
     def __init__(
         self,
@@ -137,6 +165,7 @@ class Call:
         batch_indices: ArrayLike | None,
         layout: Layout,
         out: Array | None,
+        dtype: DTypeLike | None = None,
         *,
         coordinates: int = 4,
         channels_per_output: int = 1,
@@ -150,13 +179,14 @@ class Call:
         self.maps.check_channels(channels_per_output, f"the {channels_per_output} bins of group_size")
         maps = self.maps
         count, channels = len(self.boxes.array), maps.channels // channels_per_output
+        result_dtype, self.result_code = checked_result_dtype(dtype, maps.array.dtype, self.device)
         inputs = () if out is None else (*(level.source for level in self.levels), *self.boxes.sources, *sources)
         self.output = Output(
             out,
             count,
             channels,
             self.extents,
-            maps.array.dtype,
+            result_dtype,
             maps.channels_last,
             inputs,
             self.device,
@@ -181,7 +211,7 @@ class Call:
             self.boxes.array,
             self.boxes.batch_indices,
             self.output.view,
-            self.maps.code,
+            self.result_code,
             num_threads,
         )
         return self.output.array

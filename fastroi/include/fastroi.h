@@ -45,15 +45,16 @@ typedef enum fastroi_status {
 typedef enum fastroi_dtype {
     FASTROI_FLOAT32 = 0,
     FASTROI_FLOAT64 = 1,
-    FASTROI_FLOAT16 = 2, /* boxes only */
-    FASTROI_INT8 = 3,    /* INT8 .. UINT64: boxes and batch indices */
+    FASTROI_FLOAT16 = 2,
+    FASTROI_INT8 = 3, /* INT8 .. UINT64: boxes and batch indices; of 8 and 16 bits: features and results, too */
     FASTROI_INT16 = 4,
     FASTROI_INT32 = 5,
     FASTROI_INT64 = 6,
     FASTROI_UINT8 = 7,
     FASTROI_UINT16 = 8,
     FASTROI_UINT32 = 9,
-    FASTROI_UINT64 = 10
+    FASTROI_UINT64 = 10,
+    FASTROI_BFLOAT16 = 11
 } fastroi_dtype;
 
 /* What refused, in words and in numbers. The caller owns it; pass NULL if not wanted. */
@@ -279,8 +280,12 @@ FASTROI_CHOICES(FASTROI_ENUMERATION)
 /*
  * --- operators: OPERATOR(name, fields, flags) ----------------------------------------------------------------------------
  *
- * fastroi_NAME takes fastroi_NAME_params: struct_size and the fields. out is (K, C, PH, PW) of the features' dtype where nothing
- * else is said; its PH, PW are the output size.
+ * fastroi_NAME takes fastroi_NAME_params: struct_size and the fields. out is (K, C, PH, PW) where nothing else is said; its PH, PW
+ * are the output size.
+ *
+ * features and out may be of any two of fastroi_element_at(). float64 features are computed in float64, all others in float32, to
+ * which they are widened exactly. A result is rounded once, to nearest, ties to even: beyond the largest number to infinity, and
+ * integers saturated, NaN to 0.
  *
  * roi_warp (MNC): one point per bin, at its start corner, of the box rounded on the map. prroi_pool: the exact mean of the
  * bilinear surface over each bin.
@@ -430,6 +435,16 @@ FASTROI_API fastroi_status fastroi_axis_ranges(int32_t rule, double lo, double h
 
 FASTROI_API const char *fastroi_version(void);
 FASTROI_API int32_t fastroi_abi_version(void);
+
+/* What features and results may be stored as. */
+typedef struct fastroi_element {
+    const char *name; /* as NumPy spells it */
+    int32_t dtype;    /* fastroi_dtype */
+    int32_t size;     /* bytes */
+} fastroi_element;
+
+/* The elements, NULL past the end. */
+FASTROI_API const fastroi_element *fastroi_element_at(int32_t index);
 
 /* Names of the instruction sets, best first, NULL past the end: compiled into this library, supported by this machine.
  * Those that the environment variable FASTROI_SIMD_DISABLE lists, separated by commas, count as not supported, and so do those

@@ -37,7 +37,8 @@
     ENTRY(list_plan)             \
     ENTRY(axis_ranges)           \
     ENTRY(axis_points)           \
-    ENTRY(usable_threads)
+    ENTRY(usable_threads)        \
+    ENTRY(element_at)
 
 #define FASTROI_TABLE_MEMBER(name) __typeof__(fastroi_##name) *name;
 typedef struct fastroi_functions {
@@ -109,6 +110,9 @@ static inline fastroi_status fastroi_unimported_axis_points(int32_t op, double l
     return fastroi_refuse_unimported(error);
 }
 static inline int32_t fastroi_unimported_usable_threads(int32_t num_threads) { return (void)num_threads, 0; }
+static inline const fastroi_element *fastroi_unimported_element_at(int32_t index) {
+    return (void)index, (const fastroi_element *)NULL;
+}
 
 /* Declared in every source file, it is one variable of the extension, and of no other. */
 #if defined(_WIN32)
@@ -165,6 +169,7 @@ static inline int fastroi_import_capsule(void) {
 #define fastroi_axis_ranges (fastroi_table->axis_ranges)
 #define fastroi_axis_points (fastroi_table->axis_points)
 #define fastroi_usable_threads (fastroi_table->usable_threads)
+#define fastroi_element_at (fastroi_table->element_at)
 
 #define FASTROI_THROUGH_TABLE(name, fields, flags)                                                                \
     static inline fastroi_status fastroi_##name(const fastroi_tensor *features, const fastroi_boxes *boxes,       \

@@ -107,6 +107,7 @@ fastroi_status fastroi_list_plan(int32_t operator_code, const fastroi_tensor* fe
     }
 FASTROI_OPERATORS(FASTROI_DEFINE)
 
+const fastroi_element* fastroi_element_at(int32_t index) { return element_at(index); }
 const fastroi_operator* fastroi_operator_at(int32_t operator_code) { return operator_at(operator_code); }
 
 fastroi_status fastroi_axis_points(int32_t op, double lo, double hi, double scale, int64_t sampling_ratio, int64_t bins,

@@ -48,6 +48,13 @@ Params read_params(const void* from, const fastroi_operator& op) {
 
 }  // namespace
 
+const fastroi_element* element_at(int32_t index) {
+#define FASTROI_X(name, code, type) {#name, code, sizeof(type::Stored)},
+    static constexpr fastroi_element elements[] = {FASTROI_ELEMENTS(FASTROI_X)};
+#undef FASTROI_X
+    return index >= 0 && index < (int32_t)std::size(elements) ? &elements[index] : nullptr;
+}
+
 const fastroi_operator* operator_at(int32_t code) {
     return code >= 0 && code < (int32_t)std::size(operators) ? &operators[code] : nullptr;
 }

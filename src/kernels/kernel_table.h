@@ -52,7 +52,7 @@ struct SampleMaximum {
 // Bin rows whose reduced columns a kernel keeps together, in the first-level cache.
 constexpr int64_t column_scratch_bytes = 16 << 10;
 
-// The way of one element into the arithmetic T and back. No other kernel knows how a map or an output is stored.
+// The way of one element into the arithmetic T and back; without pack() where maps of it are computed in another. No other kernel knows how a map or an output is stored.
 template <class T>
 struct Port {
     // Widens cells [rows) x [columns) into dst, blocks packed densely row by row.
@@ -119,7 +119,7 @@ struct BlockKernels {
     // bins = sum over the bin's weighted cells, in their order.
     void (*gather)(const MapTile& map, const GatherAxis<T>& y, const BinTile& bins);
 
-    Port<T> ports[element_codes];  // by Element; empty where there is none
+    Port<T> ports[element_codes];  // by Element
     const Port<T>& port(Element element) const { return ports[(int)element]; }
 };
 

@@ -2,6 +2,8 @@
 // so that no two instruction sets share a symbol. A plan is a proof that indices are in bounds: nothing here checks,
 // allocates or fails.
 #pragma once
+#include <type_traits>
+
 #include "gather.inl"
 #include "masks.inl"
 #include "planar.inl"
@@ -12,20 +14,21 @@
 namespace fastroi {
 namespace {
 
-template <class E, int NV>
-constexpr Port<typename E::Arithmetic> port_of() {
-    return {pack<E, NV>, unpack<E, NV>, stream<E>};
+// Maps of E are packed where T is what they are computed in; results of every T can be stored as E.
+template <class T, class E, int NV>
+constexpr Port<T> port_of() {
+    using R = result_of<T, E>;
+    if constexpr (std::is_same_v<typename E::Arithmetic, T>)
+        return {pack<E, NV>, unpack<E, NV>, stream<E>};
+    else
+        return {nullptr, unpack<R, NV>, stream<R>};
 }
 
-// Which elements have a port.
-template <int NV>
-constexpr void open_ports(BlockKernels<float>& kernels) {
-    kernels.ports[(int)Element::f32] = port_of<Float32, NV>();
-    kernels.ports[(int)Element::f16] = port_of<Float16, NV>();
-}
-template <int NV>
-constexpr void open_ports(BlockKernels<double>& kernels) {
-    kernels.ports[(int)Element::f64] = port_of<Float64, NV>();
+template <class T, int NV>
+constexpr void open_ports(BlockKernels<T>& kernels) {
+#define FASTROI_X(name, code, type) kernels.ports[code] = port_of<T, type, NV>();
+    FASTROI_ELEMENTS(FASTROI_X)
+#undef FASTROI_X
 }
 
 template <class T, int bytes>
@@ -35,7 +38,7 @@ constexpr BlockKernels<T> block_kernels() {
                             max_cells<T, NV>,    mean_ranges<T, NV>, argmax_ranges<T, NV>, sum_taps<T, NV>,
                             sum_bins<T, NV>,     sum_whole_bins<T>,  begin_sums<T, NV>,    add_strip<T, NV>,
                             divide_bins<T, NV>,  max_samples<T, NV>, gather<T, NV>,        {}};
-    open_ports<NV>(kernels);
+    open_ports<T, NV>(kernels);
     return kernels;
 }
 

@@ -77,12 +77,81 @@ struct Vec<double> {
     }
 };
 
-inline Vec<float> load_groups(Float16, const void* p, ptrdiff_t group_stride) {
+// --- narrow elements -------------------------------------------------------------------------------------------------------
+
+inline __m128i words(const void* p) { return _mm_loadu_si128((const __m128i*)p); }
+inline __m128i words_of_groups(const void* p, ptrdiff_t group_stride) {
     const __m128 low = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i*)p));
-    return {_mm256_cvtph_ps(_mm_castps_si128(_mm_loadh_pi(low, (const __m64*)((const char*)p + group_stride))))};
+    return _mm_castps_si128(_mm_loadh_pi(low, (const __m64*)((const char*)p + group_stride)));
 }
+inline __m128i bytes(const void* p) { return _mm_loadl_epi64((const __m128i*)p); }
+inline __m128i bytes_of_groups(const void* p, ptrdiff_t group_stride) {
+    int low, high;
+    __builtin_memcpy(&low, p, sizeof low);
+    __builtin_memcpy(&high, (const char*)p + group_stride, sizeof high);
+    return _mm_insert_epi32(_mm_cvtsi32_si128(low), high, 1);
+}
+
+inline __m256 widen(Float16, __m128i n) { return _mm256_cvtph_ps(n); }
+inline __m256 widen(Bfloat16, __m128i n) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(n), 16));
+}
+inline __m256 widen(Uint16, __m128i n) { return _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(n)); }
+inline __m256 widen(Int16, __m128i n) { return _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(n)); }
+inline __m256 widen(Uint8, __m128i n) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(n)); }
+inline __m256 widen(Int8, __m128i n) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(n)); }
+
+#define FASTROI_LOADS(E, stored)                                                             \
+    inline Vec<float> load(E element, const void* p) { return {widen(element, stored(p))}; } \
+    inline Vec<float> load_groups(E element, const void* p, ptrdiff_t group_stride) {        \
+        return {widen(element, stored##_of_groups(p, group_stride))};                        \
+    }
+FASTROI_LOADS(Float16, words)
+FASTROI_LOADS(Bfloat16, words)
+FASTROI_LOADS(Uint16, words)
+FASTROI_LOADS(Int16, words)
+FASTROI_LOADS(Uint8, bytes)
+FASTROI_LOADS(Int8, bytes)
+#undef FASTROI_LOADS
+
+// To nearest, in [low, high], NaN to 0.
+inline __m256i nearest_integers(Vec<float> v, float low, float high) {
+    const __m256 number = _mm256_and_ps(v.n, _mm256_cmp_ps(v.n, v.n, _CMP_ORD_Q));
+    const __m256 inside = _mm256_min_ps(_mm256_max_ps(number, _mm256_set1_ps(low)), _mm256_set1_ps(high));
+    return _mm256_cvtps_epi32(_mm256_round_ps(inside, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+inline __m128i low_half(__m256i n) { return _mm256_castsi256_si128(n); }
+inline __m128i high_half(__m256i n) { return _mm256_extracti128_si256(n, 1); }
+
 inline void store(Float16, Vec<float> v, void* p) {
     _mm_storeu_si128((__m128i*)p, _mm256_cvtps_ph(v.n, _MM_FROUND_TO_NEAREST_INT));
+}
+inline void store(Bfloat16, Vec<float> v, void* p) {
+    const __m256i bits = _mm256_castps_si256(v.n), upper = _mm256_srli_epi32(bits, 16);
+    const __m256i half = _mm256_add_epi32(_mm256_set1_epi32(0x7fff), _mm256_and_si256(upper, _mm256_set1_epi32(1)));
+    const __m256i rest = _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffffff));
+    const __m256i nan = _mm256_cmpgt_epi32(rest, _mm256_set1_epi32(0x7f800000));
+    const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(bits, half), 16);
+    const __m256i stored = _mm256_blendv_epi8(rounded, _mm256_or_si256(upper, _mm256_set1_epi32(0x40)), nan);
+    _mm_storeu_si128((__m128i*)p, _mm_packus_epi32(low_half(stored), high_half(stored)));
+}
+inline void store(Uint16, Vec<float> v, void* p) {
+    const __m256i n = nearest_integers(v, 0, 65535);
+    _mm_storeu_si128((__m128i*)p, _mm_packus_epi32(low_half(n), high_half(n)));
+}
+inline void store(Int16, Vec<float> v, void* p) {
+    const __m256i n = nearest_integers(v, -32768, 32767);
+    _mm_storeu_si128((__m128i*)p, _mm_packs_epi32(low_half(n), high_half(n)));
+}
+inline void store(Uint8, Vec<float> v, void* p) {
+    const __m256i n = nearest_integers(v, 0, 255);
+    const __m128i n16 = _mm_packs_epi32(low_half(n), high_half(n));
+    _mm_storel_epi64((__m128i*)p, _mm_packus_epi16(n16, n16));
+}
+inline void store(Int8, Vec<float> v, void* p) {
+    const __m256i n = nearest_integers(v, -128, 127);
+    const __m128i n16 = _mm_packs_epi32(low_half(n), high_half(n));
+    _mm_storel_epi64((__m128i*)p, _mm_packs_epi16(n16, n16));
 }
 
 inline void end_streaming() { _mm_sfence(); }

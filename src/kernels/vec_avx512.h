@@ -93,16 +93,79 @@ __attribute__((always_inline)) inline void load_transposed(Float32, const unsign
     }
 }
 
-inline Vec<float> load_groups(Float16, const void* p, ptrdiff_t group_stride) {
+// --- narrow elements -------------------------------------------------------------------------------------------------------
+
+inline __m256i words(const void* p) { return _mm256_loadu_si256((const __m256i*)p); }
+inline __m256i words_of_groups(const void* p, ptrdiff_t group_stride) {
     const auto pair = [&](int group) {
         const char* const from = (const char*)p + group * group_stride;
         const __m128 low = _mm_castsi128_ps(_mm_loadl_epi64((const __m128i*)from));
         return _mm_castps_si128(_mm_loadh_pi(low, (const __m64*)(from + group_stride)));
     };
-    return {_mm512_cvtph_ps(_mm256_inserti128_si256(_mm256_castsi128_si256(pair(0)), pair(2), 1))};
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(pair(0)), pair(2), 1);
 }
+inline __m128i bytes(const void* p) { return _mm_loadu_si128((const __m128i*)p); }
+inline __m128i bytes_of_groups(const void* p, ptrdiff_t group_stride) {
+    const auto group = [&](int i) {
+        int n;
+        __builtin_memcpy(&n, (const char*)p + i * group_stride, sizeof n);
+        return n;
+    };
+    return _mm_setr_epi32(group(0), group(1), group(2), group(3));
+}
+
+inline __m512 widen(Float16, __m256i n) { return _mm512_cvtph_ps(n); }
+inline __m512 widen(Bfloat16, __m256i n) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(n), 16));
+}
+inline __m512 widen(Uint16, __m256i n) { return _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(n)); }
+inline __m512 widen(Int16, __m256i n) { return _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(n)); }
+inline __m512 widen(Uint8, __m128i n) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(n)); }
+inline __m512 widen(Int8, __m128i n) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(n)); }
+
+#define FASTROI_LOADS(E, stored)                                                             \
+    inline Vec<float> load(E element, const void* p) { return {widen(element, stored(p))}; } \
+    inline Vec<float> load_groups(E element, const void* p, ptrdiff_t group_stride) {        \
+        return {widen(element, stored##_of_groups(p, group_stride))};                        \
+    }
+FASTROI_LOADS(Float16, words)
+FASTROI_LOADS(Bfloat16, words)
+FASTROI_LOADS(Uint16, words)
+FASTROI_LOADS(Int16, words)
+FASTROI_LOADS(Uint8, bytes)
+FASTROI_LOADS(Int8, bytes)
+#undef FASTROI_LOADS
+
+// To nearest, in [low, high], NaN to 0.
+inline __m512i nearest_integers(Vec<float> v, float low, float high) {
+    const __m512 number = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(v.n, v.n, _CMP_ORD_Q), v.n);
+    const __m512 inside = _mm512_min_ps(_mm512_max_ps(number, _mm512_set1_ps(low)), _mm512_set1_ps(high));
+    return _mm512_cvt_roundps_epi32(inside, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
 inline void store(Float16, Vec<float> v, void* p) {
     _mm256_storeu_si256((__m256i*)p, _mm512_cvtps_ph(v.n, _MM_FROUND_TO_NEAREST_INT));
+}
+inline void store(Bfloat16, Vec<float> v, void* p) {
+    const __m512i bits = _mm512_castps_si512(v.n), upper = _mm512_srli_epi32(bits, 16);
+    const __m512i half = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), _mm512_and_si512(upper, _mm512_set1_epi32(1)));
+    const __m512i rest = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff));
+    const __mmask16 nan = _mm512_cmpgt_epi32_mask(rest, _mm512_set1_epi32(0x7f800000));
+    const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, half), 16);
+    const __m512i quiet = _mm512_or_si512(upper, _mm512_set1_epi32(0x40));
+    _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, nan, quiet)));
+}
+inline void store(Uint16, Vec<float> v, void* p) {
+    _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(nearest_integers(v, 0, 65535)));
+}
+inline void store(Int16, Vec<float> v, void* p) {
+    _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(nearest_integers(v, -32768, 32767)));
+}
+inline void store(Uint8, Vec<float> v, void* p) {
+    _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(nearest_integers(v, 0, 255)));
+}
+inline void store(Int8, Vec<float> v, void* p) {
+    _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(nearest_integers(v, -128, 127)));
 }
 
 inline void end_streaming() { _mm_sfence(); }

@@ -96,3 +96,5 @@ inline void end_streaming() {}
 
 }  // namespace
 }  // namespace fastroi
+
+#include "narrow_16_bytes.h"

@@ -71,3 +71,5 @@ inline void end_streaming() {}
 
 }  // namespace
 }  // namespace fastroi
+
+#include "narrow_16_bytes.h"

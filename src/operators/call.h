@@ -52,7 +52,8 @@ inline Planners planners_of(const Execution& execution, const std::vector<Box>& 
 struct Call {
     Execution execution;
     Tensor map, out;
-    int32_t dtype;
+    int32_t dtype;  // of the features, which says in what arithmetic the call is computed
+    Element out_element{};
     std::vector<Box> rois;
     Flow& flow;
 
@@ -64,11 +65,14 @@ struct Call {
         if (map.channels % channels_per_output != 0)
             refuse(FASTROI_INVALID_VALUE, -1, "features: %lld channels are not a multiple of group_size's %lld bins",
                    (long long)map.channels, (long long)channels_per_output);
-        out = read_output(request.out, dtype, request.boxes->count, map.channels / channels_per_output, "out");
+        out = read_output(request.out, request.boxes->count, map.channels / channels_per_output, "out");
+        out_element = read_element(request.out->dtype, "out");
         rois = planned_boxes(request, coordinates, map.images);
     }
 
-    Job job(std::vector<ChannelWindow> windows) const { return {{map}, out, std::move(windows), execution}; }
+    Job job(std::vector<ChannelWindow> windows) const {
+        return {{map}, out, std::move(windows), execution, {}, 0, (Element)dtype, out_element};
+    }
     Job job() const { return job(whole_window(out)); }
     Planners planners() const { return planners_of(execution, rois); }
 };

@@ -56,10 +56,16 @@ void check_span(const Tensor& t, const char* name) {
            (long long)t.images, (long long)t.channels, (long long)t.rows, (long long)t.columns, span);
 }
 
+Element read_element(int32_t dtype, const char* name) {
+    if (!is_element(dtype))
+        refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; a float, or an integer of 8 or 16 bits, required", name,
+               dtype);
+    return (Element)dtype;
+}
+
 Tensor read_features(const fastroi_tensor* features, int64_t roi_count) {
     const Tensor t = read_tensor(features, "features");
-    if (features->dtype != FASTROI_FLOAT32 && features->dtype != FASTROI_FLOAT64)
-        refuse(FASTROI_INVALID_TYPE, -1, "features: dtype code %d; float32 or float64 required", features->dtype);
+    read_element(features->dtype, "features");
     if (t.rows > max_bins || t.columns > max_bins)
         refuse(FASTROI_OVERFLOW, -1, "features: a map of %lld x %lld cells; an axis holds at most 2^31 - 1",
                (long long)t.rows, (long long)t.columns);
@@ -72,10 +78,12 @@ Tensor read_features(const fastroi_tensor* features, int64_t roi_count) {
     return t;
 }
 
-Tensor read_output(const fastroi_tensor* out, int32_t dtype, int64_t roi_count, int64_t channels, const char* name) {
+void check_dtype(const fastroi_tensor& t, int32_t dtype, const char* name) {
+    if (t.dtype != dtype) refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; %d required", name, t.dtype, dtype);
+}
+
+Tensor read_output(const fastroi_tensor* out, int64_t roi_count, int64_t channels, const char* name) {
     const Tensor t = read_tensor(out, name);
-    if (out->dtype != dtype)
-        refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; %d required", name, out->dtype, dtype);
     if (t.images != roi_count || t.channels != channels)
         refuse(FASTROI_INVALID_VALUE, -1, "%s: shape (%lld, %lld, ...); (%lld, %lld, ...) required", name,
                (long long)t.images, (long long)t.channels, (long long)roi_count, (long long)channels);

@@ -30,11 +30,16 @@ Tensor read_tensor(const fastroi_tensor* t, const char* name);
 // Every element's distance from the first is a number of bytes that int64 holds, with room to spare: a rounded sum tells it.
 void check_span(const Tensor& t, const char* name);
 
+// The element of maps and results that a dtype code stands for.
+Element read_element(int32_t dtype, const char* name);
+
+void check_dtype(const fastroi_tensor& t, int32_t dtype, const char* name);
+
 // Feature maps of one level; `roi_count` boxes will be read from it.
 Tensor read_features(const fastroi_tensor* features, int64_t roi_count);
 
-// An output of (roi_count, channels, any, any).
-Tensor read_output(const fastroi_tensor* out, int32_t dtype, int64_t roi_count, int64_t channels, const char* name);
+// An output of (roi_count, channels, any, any); its dtype is the caller's to check.
+Tensor read_output(const fastroi_tensor* out, int64_t roi_count, int64_t channels, const char* name);
 
 void check_scale(double scale);
 

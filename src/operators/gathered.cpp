@@ -10,7 +10,8 @@
 namespace fastroi {
 namespace {
 
-constexpr int64_t cells_per_batch = 1 << 22;  // planned at a time: bounds the memory of plans, not the size of a call
+constexpr int64_t numbers_per_piece = 1 << 20;  // of results that are not yet stored as they are to be
+constexpr int64_t cells_per_batch = 1 << 22;    // planned at a time: bounds the memory of plans, not the size of a call
 
 // Between parts, which may each be too short for a poll.
 void poll(const Call& call) {
@@ -86,7 +87,7 @@ void plan_rotated_as(const Call& call, const Rotation& r) {
 void plan_rotated(const Call& call, const Rotation& r, int32_t arithmetic) {
     check_scales(r.scale_y, r.scale_x);
     check_sampling_ratios(r.sampling_y, r.sampling_x, max_gather_sampling);
-    with_element_type(call.dtype, [&](auto element) {
+    with_arithmetic_of(call.dtype, [&](auto element) {
         if (arithmetic == FASTROI_ARITHMETIC_F32)
             plan_rotated_as<decltype(element), float>(call, r);
         else
@@ -94,11 +95,41 @@ void plan_rotated(const Call& call, const Rotation& r, int32_t arithmetic) {
     });
 }
 
+// Calls body(piece, out) for pieces of a call, whose own results are numbers of T: those of the call, where they are stored as such and
+// out is the piece's own; else room for some boxes, and out is where they are to go.
+template <class T, class Body>
+void for_each_piece_of(const Call& call, const Body& body) {
+    if (call.rois.empty() || call.out_element == own_element<T>) return body(call, call.out);
+    const int64_t count = (int64_t)call.rois.size(), bins = call.out.rows * call.out.columns;
+    const int64_t numbers = call.out.channels * bins, step = std::max<int64_t>(1, numbers_per_piece / (numbers + 1));
+    std::vector<T> results(std::min(step, count) * numbers);
+    const ptrdiff_t item = sizeof(T);
+    for (int64_t first = 0; first < count; first += step) {
+        Call piece = call;
+        piece.rois.assign(call.rois.begin() + first, call.rois.begin() + std::min(first + step, count));
+        Tensor out = call.out;
+        out.images = (int64_t)piece.rois.size();
+        out.data += first * out.image_stride;
+        piece.out = {(unsigned char*)results.data(),
+                     out.images,
+                     out.channels,
+                     out.rows,
+                     out.columns,
+                     numbers * item,
+                     bins * item,
+                     out.columns * item,
+                     item};
+        piece.out_element = own_element<T>;
+        body(piece, out);
+    }
+}
+
 template <class T, class Real>
-MixedOrientations<T> orientations_of(const Call& call, const Rotation& r, int64_t count) {
-    MixedOrientations<T> mixing{{}, count};
-    mixing.of_roi.reserve(call.rois.size());
-    for (const Box& box : call.rois)
+MixedOrientations<T> orientations_of(const Call& call, const std::vector<Box>& rois, const Rotation& r, int64_t count,
+                                     const Tensor& out) {
+    MixedOrientations<T> mixing{{}, count, out, call.out_element};
+    mixing.of_roi.reserve(rois.size());
+    for (const Box& box : rois)
         mixing.of_roi.push_back(orientation_of<Real>(angle_in_radians<Real>(r, box.coordinate[4]), count));
     return mixing;
 }
@@ -137,7 +168,7 @@ private:
         const unsigned char* const p = (const unsigned char*)from.data + k * from.strides[0] + plane * from.strides[1] +
                                        row * from.strides[2] + column * from.strides[3];
         double value = 0;
-        with_element_type(from.dtype, [&](auto element) {
+        with_arithmetic_of(from.dtype, [&](auto element) {
             memcpy(&element, p, sizeof element);
             value = (double)element;
         });
@@ -258,8 +289,8 @@ void plan_class(const Call& call, const PartPooling& pooling, const Offsets& tra
 
 template <class Body>
 void with_types(int32_t dtype, int32_t arithmetic, const Body& body) {
-    with_element_type(dtype,
-                      [&](auto element) { with_arithmetic(arithmetic, [&](auto real) { body(element, real); }); });
+    with_arithmetic_of(dtype,
+                       [&](auto element) { with_arithmetic(arithmetic, [&](auto real) { body(element, real); }); });
 }
 
 }  // namespace
@@ -280,10 +311,14 @@ void riroi_align_rotated(const Request& request, const fastroi_riroi_align_rotat
                (long long)call.map.channels, (long long)p.orientations);
     const Rotation rotation = {false,     p.clockwise != 0, p.angle_unit == FASTROI_DEGREES, p.sampling_h, p.sampling_w,
                                p.scale_h, p.scale_w};
-    plan_rotated(call, rotation, p.arithmetic);
-    if (call.rois.empty()) return;
-    with_types(call.dtype, p.arithmetic, [&](auto element, auto real) {
-        call.flow.take(orientations_of<decltype(element), decltype(real)>(call, rotation, p.orientations), call.job());
+    with_types(call.dtype, p.arithmetic, [&](auto number, auto real) {
+        using T = decltype(number);
+        for_each_piece_of<T>(call, [&](const Call& piece, const Tensor& out) {
+            plan_rotated(piece, rotation, p.arithmetic);
+            if (piece.rois.empty()) return;
+            call.flow.take(orientations_of<T, decltype(real)>(call, piece.rois, rotation, p.orientations, out),
+                           piece.job());
+        });
     });
 }
 

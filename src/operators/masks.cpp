@@ -7,11 +7,10 @@
 namespace fastroi {
 namespace {
 
-// Masks (count, 1, rows, columns) of `dtype`s: uint8, float32 or float64.
+// Masks (count, 1, rows, columns) of any element.
 Tensor read_masks(const fastroi_tensor* masks, const char* name) {
     const Tensor t = read_tensor(masks, name);
-    if (masks->dtype != FASTROI_UINT8 && masks->dtype != FASTROI_FLOAT32 && masks->dtype != FASTROI_FLOAT64)
-        refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; uint8, float32 or float64 required", name, masks->dtype);
+    read_element(masks->dtype, name);
     if (t.channels != 1)
         refuse(FASTROI_INVALID_VALUE, -1, "%s: %lld channels; 1 required", name, (long long)t.channels);
     if (t.rows > max_bins - 2 || t.columns > max_bins - 2)
@@ -21,11 +20,13 @@ Tensor read_masks(const fastroi_tensor* masks, const char* name) {
     return t;
 }
 
-// uint8 for masks compared with a threshold, else what they are interpolated to.
-Tensor read_mask_output(const fastroi_tensor* out, int32_t mask_dtype, int64_t count) {
-    if (!out) refuse(FASTROI_INVALID_VALUE, -1, "out: NULL");
-    const int32_t values = mask_dtype == FASTROI_FLOAT64 ? FASTROI_FLOAT64 : FASTROI_FLOAT32;
-    return read_output(out, out->dtype == FASTROI_UINT8 ? FASTROI_UINT8 : values, count, 1, "out");
+// uint8 for masks compared with a threshold, else a float for what they are interpolated to.
+Tensor read_mask_output(const fastroi_tensor* out, int64_t count) {
+    const Tensor t = read_output(out, count, 1, "out");
+    const bool is_float = is_element(out->dtype) && (out->dtype < FASTROI_INT8 || out->dtype > FASTROI_UINT64);
+    if (!is_float && out->dtype != FASTROI_UINT8)
+        refuse(FASTROI_INVALID_TYPE, -1, "out: dtype code %d; uint8 or a float required", out->dtype);
+    return t;
 }
 
 void check_threshold(double threshold) {
@@ -58,7 +59,7 @@ void paste_masks(const Request& request, const fastroi_paste_masks_params& p) {
     if (count > 0 && (from.rows == 0 || from.columns == 0))
         refuse(FASTROI_INVALID_VALUE, -1, "masks: %lld x %lld cells; there is nothing to paste", (long long)from.rows,
                (long long)from.columns);
-    const Tensor to = read_mask_output(request.out, request.features->dtype, count);
+    const Tensor to = read_mask_output(request.out, count);
     std::vector<Box> boxes = boxes_of_masks(request, 1);
     if (boxes.empty()) return;
     hand_on(request,
@@ -78,7 +79,7 @@ void crop_masks(const Request& request, const fastroi_crop_masks_params& p) {
     if (one_each && from.images != count)
         refuse(FASTROI_INVALID_VALUE, -1, "masks: %lld of them for %lld boxes", (long long)from.images,
                (long long)count);
-    const Tensor to = read_mask_output(request.out, request.features->dtype, count);
+    const Tensor to = read_mask_output(request.out, count);
     std::vector<Box> boxes = boxes_of_masks(request, one_each ? 1 : from.images);
     if (boxes.empty()) return;
     if (one_each)

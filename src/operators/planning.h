@@ -115,7 +115,7 @@ TapPlan<T> plan_taps(const Batch& batch, Finish finish, const SidesOf& sides, co
 template <class SidesOf, class TapsOf>
 void sum_taps(const Call& call, Finish finish, double outside, const SidesOf& sides, const TapsOf& taps) {
     const Job job = call.job();
-    with_element_type(call.dtype, [&](auto element) {
+    with_arithmetic_of(call.dtype, [&](auto element) {
         using T = decltype(element);
         for_each_batch(call.rois, job, taps_of_sides(sides), [&](const Batch& batch) {
             call.flow.take(SumOverTaps<T>{{plan_taps<T>(batch, finish, sides, taps)}, (T)outside}, job);

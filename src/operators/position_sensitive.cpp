@@ -59,7 +59,7 @@ void ps_roi_pool(const Request& request, const fastroi_ps_roi_pool_params& p) {
         const auto ranges = [&](const Side& side) {
             return position_sensitive_ranges<decltype(real)>((PsRule)p.rule, side);
         };
-        with_element_type(call.dtype, [&](auto element) {
+        with_arithmetic_of(call.dtype, [&](auto element) {
             for_each_batch(call.rois, job, no_lists, [&](const Batch& batch) {
                 call.flow.take(MeanOverRanges<decltype(element)>{{plan_ranges(batch, job.out, sides, ranges)}}, job);
             });
@@ -80,7 +80,7 @@ void ps_roi_align(const Request& request, const fastroi_ps_roi_align_params& p) 
                      columns = {groups.columns, groups_with_bins(groups.columns, call.out.columns)};
     with_arithmetic(p.arithmetic, [&](auto real) {
         const auto taps = [&](const Side& side) { return align_taps<decltype(real)>(rule, side); };
-        with_element_type(call.dtype, [&](auto element) {
+        with_arithmetic_of(call.dtype, [&](auto element) {
             using T = decltype(element);
             for_each_batch(call.rois, job, taps_of_sides(sides), [&](const Batch& batch) {
                 call.flow.take(SumOverTaps<T>{{plan_group_taps<T>(batch, rows, columns, sides, taps)}, 0}, job);

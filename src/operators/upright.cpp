@@ -10,7 +10,8 @@ namespace {
 
 Tensor read_argmax(const fastroi_tensor* argmax, const Call& call) {
     if (!argmax) return {};
-    const Tensor offsets = read_output(argmax, FASTROI_INT64, call.out.images, call.map.channels, "argmax");
+    const Tensor offsets = read_output(argmax, call.out.images, call.map.channels, "argmax");
+    check_dtype(*argmax, FASTROI_INT64, "argmax");
     if (offsets.rows != call.out.rows || offsets.columns != call.out.columns)
         refuse(FASTROI_INVALID_VALUE, -1, "argmax: its shape differs from out's");
     return offsets;
@@ -28,7 +29,7 @@ void roi_pool(const Request& request, const fastroi_roi_pool_params& p) {
         return sum_taps(call, Finish::mean, 0, sides, [&](const Side& side) { return mean_taps(ranges(side)); });
     Job job = call.job();
     job.argmax = read_argmax(p.argmax, call);
-    with_element_type(call.dtype, [&](auto element) {
+    with_arithmetic_of(call.dtype, [&](auto element) {
         for_each_batch(call.rois, job, no_lists, [&](const Batch& batch) {
             call.flow.take(
                 MaxOverRanges<decltype(element)>{{plan_ranges(batch, job.out, sides, ranges)}, call.map.columns}, job);
@@ -73,7 +74,7 @@ void align(Flow& flow, const Params& p, int32_t dtype, const std::vector<Box>& r
            const SidesOf& sides) {
     const AlignRule rule = align_rule(p.aligned);
     const auto run_batch = [&](const Batch& batch) {
-        with_element_type(dtype, [&](auto element) {
+        with_arithmetic_of(dtype, [&](auto element) {
             with_arithmetic(p.arithmetic, [&](auto real) {
                 flow.take(align_part<decltype(element), decltype(real)>(rule, p.reduce, batch, sides), job);
             });
@@ -129,7 +130,9 @@ void multiscale_roi_align(const Request& request, const fastroi_multiscale_roi_a
     for (int32_t level = 0; level < p.levels; level++) check_scales(p.scales[level], scales_w[level]);
     Job job{read_levels(request.features, p.levels, count), {}, {}, request.execution};
     const std::vector<Tensor>& maps = job.maps;
-    job.out = read_output(request.out, request.features[0].dtype, count, maps[0].channels, "out");
+    job.map_element = (Element)request.features[0].dtype;
+    job.out = read_output(request.out, count, maps[0].channels, "out");
+    job.out_element = read_element(request.out->dtype, "out");
     job.windows = whole_window(job.out);
     std::vector<Box> rois = planned_boxes(request, 4, maps[0].images);
     if (request.execution.flow != FASTROI_CHECK_SHAPES)

@@ -16,24 +16,23 @@
 namespace fastroi {
 namespace {
 
-// Calls body with a value of the type of a mask's elements.
-template <class Body>
-void with_mask_type(int32_t dtype, const Body& body) {
-    if (dtype == FASTROI_UINT8)
-        body(uint8_t{});
-    else
-        with_element_type(dtype, body);
+// Widens `count` cells of a row, `stride` bytes apart.
+using RowReader = void (*)(const unsigned char* from, ptrdiff_t stride, int64_t count, double* to);
+
+template <class E>
+void read_row(const unsigned char* from, ptrdiff_t stride, int64_t count, double* to) {
+    for (int64_t x = 0; x < count; x++) {
+        typename E::Stored stored;
+        memcpy(&stored, from + x * stride, sizeof stored);
+        to[x] = (double)E::widen(stored);
+    }
 }
 
-// The type that a mask of Element is interpolated to before it meets the threshold.
-template <class Element>
-struct Interpolated {
-    using type = float;
-};
-template <>
-struct Interpolated<double> {
-    using type = double;
-};
+RowReader row_reader(int32_t dtype) {
+    RowReader reader = nullptr;
+    with_element((Element)dtype, [&](auto element) { reader = read_row<decltype(element)>; });
+    return reader;
+}
 
 // What `count` boxes read and write at most, in the float64 numbers that it is worked on as.
 int64_t bytes_of_masks(const Job& job, int64_t count) {
@@ -57,11 +56,13 @@ void for_each_mask(const Job& job, int64_t count, const MakePool& make_pool) {
     stop.throw_if_raised();
 }
 
-// --- cells of uint8 --------------------------------------------------------------------------------------------------------
+// --- cells of integers -----------------------------------------------------------------------------------------------------
+
+bool is_integer(int32_t dtype) { return dtype >= FASTROI_INT8 && dtype <= FASTROI_UINT64; }
 
 // A threshold in [0, 1] is a share of one, so 255 of a mask of 0 and 255 must not meet it unseen.
 bool must_be_zero_or_one(const MaskPart& part) {
-    return part.dtype == FASTROI_UINT8 && part.result_dtype == FASTROI_UINT8 && part.threshold <= 1;
+    return is_integer(part.dtype) && part.result_dtype == FASTROI_UINT8 && part.threshold <= 1;
 }
 
 // The cells of an axis that samples between two corners can read, and some beside them.
@@ -78,26 +79,44 @@ struct CellWindow {
     const unsigned char* data;
     Range rows, columns;
     ptrdiff_t row_stride, column_stride;
+    int32_t dtype;
 
     CellWindow(const MaskPart& part, const Tensor& masks, int64_t k)
         : rows{0, (int32_t)masks.rows},
           columns{0, (int32_t)masks.columns},
           row_stride(masks.row_stride),
-          column_stride(masks.column_stride) {
+          column_stride(masks.column_stride),
+          dtype(part.dtype) {
         const Box& box = part.boxes[k];
         data = masks.data + (part.kind == MaskPart::paste ? k : box.image) * masks.image_stride;
         if (part.kind == MaskPart::paste) return;
         rows = cells_between(box.coordinate[1], box.coordinate[3], masks.rows);
         columns = cells_between(box.coordinate[0], box.coordinate[2], masks.columns);
     }
-    unsigned char cell(int64_t y, int64_t x) const { return data[y * row_stride + x * column_stride]; }
+    double cell(int64_t y, int64_t x) const {
+        double value;
+        row_reader(dtype)(data + y * row_stride + x * column_stride, 0, 1, &value);
+        return value;
+    }
     bool row_has_other(int64_t y) const {
-        unsigned char bits = 0;
         const unsigned char* const row = data + y * row_stride;
-        if (column_stride == 1)
-            for (int64_t x = columns.start; x < columns.end; x++) bits |= row[x];
+        if (item_size((Element)dtype) == 2) return any_other<uint16_t>(row);
+        return any_other<uint8_t>(row);
+    }
+    template <class Bits>
+    bool any_other(const unsigned char* row) const {
+        Bits bits = 0;
+        const auto read = [&](ptrdiff_t stride) {
+            for (int64_t x = columns.start; x < columns.end; x++) {
+                Bits cell;
+                memcpy(&cell, row + x * stride, sizeof cell);
+                bits |= cell;
+            }
+        };
+        if (column_stride == (ptrdiff_t)sizeof(Bits))
+            read(sizeof(Bits));
         else
-            for (int64_t x = columns.start; x < columns.end; x++) bits |= row[x * column_stride];
+            read(column_stride);
         return bits > 1;
     }
     bool has_other(Worker& worker) const {
@@ -110,10 +129,10 @@ struct CellWindow {
     [[noreturn]] void refuse_first_other(int64_t box, int64_t mask) const {
         int64_t y = rows.start, x = columns.start;
         while (!row_has_other(y)) y++;
-        while (cell(y, x) <= 1) x++;
+        while (cell(y, x) == 0 || cell(y, x) == 1) x++;
         refuse(
             FASTROI_INVALID_VALUE, box,
-            "masks[%lld]: cell [%lld, %lld] is %d, and a threshold in [0, 1] takes uint8 masks of 0 and 1; pass masks > 0, "
+            "masks[%lld]: cell [%lld, %lld] is %g, and a threshold in [0, 1] takes integer masks of 0 and 1; pass masks > 0, "
             "masks / 255, or a threshold above 1 that is in the masks' unit",
             (long long)mask, (long long)y, (long long)x, cell(y, x));
     }
@@ -122,30 +141,32 @@ struct CellWindow {
 auto mark_kernel(const MaskKernels& kernels, float) { return kernels.mark_f32; }
 auto mark_kernel(const MaskKernels& kernels, double) { return kernels.mark_f64; }
 
-// What one row of results becomes.
-template <class Value, class Result>
+// What a row of interpolated values becomes: a mask, by a threshold, or values as they are stored. Either is rounded to Value first.
+template <class Value>
 struct Finisher {
     Value threshold;
     bool strict;
+    int32_t result_dtype;
+
+    Finisher(const MaskPart& part, bool is_strict)
+        : threshold((Value)part.threshold), strict(is_strict), result_dtype(part.result_dtype) {}
 
     void store_row(const MaskKernels& kernels, const std::vector<double>& values, unsigned char* to,
                    ptrdiff_t stride) const {
-        if constexpr (std::is_same_v<Result, uint8_t>)
-            if (stride == 1)
-                return mark_kernel(kernels, threshold)(values.data(), threshold, strict, to, (int64_t)values.size());
-        for (double value : values) {
-            store(value, to);
-            to += stride;
-        }
+        const int64_t count = (int64_t)values.size();
+        if (result_dtype != FASTROI_UINT8) return store_values(values, to, stride);
+        if (stride == 1) return mark_kernel(kernels, threshold)(values.data(), threshold, strict, to, count);
+        for (int64_t i = 0; i < count; i++) to[i * stride] = is_in_mask((Value)values[i], threshold, strict);
     }
-    void store(double value, unsigned char* to) const {
-        const Value rounded = (Value)value;
-        Result result;
-        if constexpr (std::is_same_v<Result, uint8_t>)
-            result = is_in_mask(rounded, threshold, strict);
-        else
-            result = rounded;
-        memcpy(to, &result, sizeof result);
+    void store_values(const std::vector<double>& values, unsigned char* to, ptrdiff_t stride) const {
+        with_element((Element)result_dtype, [&](auto element) {
+            using E = result_of<Value, decltype(element)>;
+            for (double value : values) {
+                const auto stored = E::round((Value)value);
+                memcpy(to, &stored, sizeof stored);
+                to += stride;
+            }
+        });
     }
 };
 
@@ -164,17 +185,16 @@ struct PixelTaps {
     }
 };
 
-template <class Element, class Real, class Result>
+template <class Value, class Real>
 class Paster {
 public:
-    using Value = typename Interpolated<Element>::type;
-
     Paster(const MaskPart& part, const Job& job)
         : masks_(job.maps[0]),
           out_(job.out),
           part_(part),
           kernels_(job.execution.kernels->masks),
-          finish_{(Value)part.threshold, part.rule == PasteRule::detectron},
+          finish_(part, part.rule == PasteRule::detectron),
+          reader_(row_reader(part.dtype)),
           rows_((masks_.rows + 1) * (masks_.columns + 1)),
           row_(masks_.columns + 1) {}
 
@@ -199,10 +219,11 @@ private:
         for (int64_t y = 0; y < out_.rows && !worker.stopped(); y++) {
             worker.worked(cells_worth(out_.columns));
             unsigned char* const row = image + y * out_.row_stride;
-            if (out_.column_stride == (ptrdiff_t)sizeof(Result)) {
-                memset(row, 0, out_.columns * sizeof(Result));
+            const int64_t item = item_size((Element)part_.result_dtype);
+            if (out_.column_stride == item) {
+                memset(row, 0, out_.columns * item);
             } else {
-                for (int64_t x = 0; x < out_.columns; x++) memset(row + x * out_.column_stride, 0, sizeof(Result));
+                for (int64_t x = 0; x < out_.columns; x++) memset(row + x * out_.column_stride, 0, item);
             }
         }
     }
@@ -210,11 +231,8 @@ private:
     void read_mask(const unsigned char* mask, Worker& worker) {
         for (int64_t y = 0; y < masks_.rows && !worker.stopped(); y++) {
             worker.worked(masks_.columns);
-            for (int64_t x = 0; x < masks_.columns; x++) {
-                Element e;
-                memcpy(&e, mask + y * masks_.row_stride + x * masks_.column_stride, sizeof e);
-                rows_[(y + 1) * (masks_.columns + 1) + x + 1] = (double)e;
-            }
+            reader_(mask + y * masks_.row_stride, masks_.column_stride, masks_.columns,
+                    &rows_[(y + 1) * (masks_.columns + 1) + 1]);
         }
     }
     void combine_rows(const PasteTap& tap) {
@@ -226,29 +244,25 @@ private:
     const Tensor &masks_, &out_;
     const MaskPart& part_;
     const MaskKernels& kernels_;
-    const Finisher<Value, Result> finish_;
+    const Finisher<Value> finish_;
+    const RowReader reader_;
     std::vector<double> rows_, row_, pixels_;
     PixelTaps y_, x_;
 };
 
-auto add_kernel(const MaskKernels& kernels, uint8_t) { return kernels.add_u8; }
-auto add_kernel(const MaskKernels& kernels, float) { return kernels.add_f32; }
-auto add_kernel(const MaskKernels& kernels, double) { return kernels.add_f64; }
-
 // --- cropping --------------------------------------------------------------------------------------------------------------
 
-template <class Element, class Real, class Result>
+template <class Value, class Real>
 class Cropper {
 public:
-    using Value = typename Interpolated<Element>::type;
-
     Cropper(const MaskPart& part, const Job& job)
         : masks_(job.maps[0]),
           out_(job.out),
           part_(part),
           kernels_(job.execution.kernels->masks),
           stop_(*job.execution.stop),
-          finish_{(Value)part.threshold, false} {}
+          finish_(part, false),
+          reader_(row_reader(part.dtype)) {}
 
     void operator()(int64_t k, Worker& worker) {
         Arena arena;
@@ -259,11 +273,13 @@ public:
                                                      false, std::max<int64_t>(1, part_.sampling_w));
         const unsigned char* const mask = masks_.data + part_.boxes[k].image * masks_.image_stride;
         sums_.resize(x.hull.end - x.hull.start);
+        row_.resize(sums_.size());
+        bins_.resize(out_.columns);
         for (int64_t ph = 0; ph < out_.rows && !worker.stopped(); ph++) {
             add_rows(mask, y, ph, x.hull, worker);
             unsigned char* const to = out_.data + k * out_.image_stride + ph * out_.row_stride;
-            for (int64_t pw = 0; pw < out_.columns; pw++)
-                finish_.store(bin_sum(y, x, ph, pw), to + pw * out_.column_stride);
+            for (int64_t pw = 0; pw < out_.columns; pw++) bins_[pw] = bin_sum(y, x, ph, pw);
+            finish_.store_row(kernels_, bins_, to, out_.column_stride);
             worker.worked(out_.columns);
         }
     }
@@ -277,14 +293,13 @@ private:
         }
     }
     void add_row(const unsigned char* row, double weight) {
-        const int64_t count = (int64_t)sums_.size();
-        if (masks_.column_stride == (ptrdiff_t)sizeof(Element) && (uintptr_t)row % alignof(Element) == 0)
-            return add_kernel(kernels_, Element{})((const Element*)row, weight, sums_.data(), count);
-        for (int64_t x = 0; x < count; x++) {
-            Element cell;
-            memcpy(&cell, row + x * masks_.column_stride, sizeof cell);
-            sums_[x] += weight * (double)cell;
+        const int64_t count = (int64_t)sums_.size(), item = item_size((Element)part_.dtype);
+        if (masks_.column_stride == item && (uintptr_t)row % item == 0) {
+            if (part_.dtype == FASTROI_UINT8) return kernels_.add_u8(row, weight, sums_.data(), count);
+            if (part_.dtype == FASTROI_FLOAT32) return kernels_.add_f32((const float*)row, weight, sums_.data(), count);
         }
+        reader_(row, masks_.column_stride, count, row_.data());
+        kernels_.add_f64(row_.data(), weight, sums_.data(), count);
     }
     double bin_sum(const TapAxis<double>& y, const TapAxis<double>& x, int64_t ph, int64_t pw) const {
         double sum = 0;
@@ -297,23 +312,17 @@ private:
     const MaskPart& part_;
     const MaskKernels& kernels_;
     StopSign& stop_;
-    const Finisher<Value, Result> finish_;
+    const Finisher<Value> finish_;
+    const RowReader reader_;
     Collector<double> collector_;
-    std::vector<double> sums_;
+    std::vector<double> sums_, row_, bins_;
 };
 
-// Calls body with values of the types of elements, coordinates and results.
+// Calls body with values of the types that a mask is interpolated to before it meets the threshold, and of coordinates.
 template <class Body>
 void with_mask_types(const MaskPart& part, const Body& body) {
-    with_mask_type(part.dtype, [&](auto element) {
-        using Value = typename Interpolated<decltype(element)>::type;
-        with_arithmetic(part.arithmetic, [&](auto real) {
-            if (part.result_dtype == FASTROI_UINT8)
-                body(element, real, uint8_t{});
-            else
-                body(element, real, Value{});
-        });
-    });
+    with_arithmetic_of(part.dtype,
+                       [&](auto value) { with_arithmetic(part.arithmetic, [&](auto real) { body(value, real); }); });
 }
 
 }  // namespace
@@ -338,13 +347,13 @@ void check_mask_cells(const MaskPart& part, const Job& job) {
 void pool_masks(const MaskPart& part, const Job& job) {
     const int64_t count = (int64_t)part.boxes.size();
     check_mask_cells(part, job);
-    with_mask_types(part, [&](auto element, auto real, auto result) {
-        using E = decltype(element);
+    with_mask_types(part, [&](auto value, auto real) {
+        using V = decltype(value);
         using R = decltype(real);
         if (part.kind == MaskPart::paste)
-            for_each_mask(job, count, [&] { return Paster<E, R, decltype(result)>(part, job); });
+            for_each_mask(job, count, [&] { return Paster<V, R>(part, job); });
         else
-            for_each_mask(job, count, [&] { return Cropper<E, R, decltype(result)>(part, job); });
+            for_each_mask(job, count, [&] { return Cropper<V, R>(part, job); });
     });
 }
 

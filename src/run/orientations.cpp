@@ -9,23 +9,42 @@
 namespace fastroi {
 namespace {
 
-// One bin of one class: its orientations, `stride` bytes apart. values: room for them.
-template <class T>
-void mix_bin(unsigned char* bin, ptrdiff_t stride, int64_t count, const Orientation& o, T* values) {
-    for (int64_t i = 0; i < count; i++) memcpy(values + i, bin + i * stride, sizeof(T));
+unsigned char* bin_of(const Tensor& t, int64_t roi, int64_t channel, int64_t ph, int64_t pw) {
+    return t.data + roi * t.image_stride + channel * t.channel_stride + ph * t.row_stride + pw * t.column_stride;
+}
+
+// One bin of one class: its orientations, a channel apart. values: room for them.
+template <class T, class E>
+void mix_bin(const unsigned char* from, ptrdiff_t from_stride, unsigned char* to, ptrdiff_t to_stride,
+             const Orientation& o, std::vector<T>& values) {
+    const int64_t count = (int64_t)values.size();
+    for (int64_t i = 0; i < count; i++) memcpy(&values[i], from + i * from_stride, sizeof(T));
     for (int64_t i = 0; i < count; i++) {
-        const T value = mixed<T>(o, i, count, [&](int64_t from) { return values[from]; });
-        memcpy(bin + i * stride, &value, sizeof(T));
+        const auto stored = E::round(mixed<T>(o, i, count, [&](int64_t other) { return values[other]; }));
+        memcpy(to + i * to_stride, &stored, sizeof stored);
     }
 }
 
-template <class T>
-void mix_class(unsigned char* first, const Tensor& out, int64_t count, const Orientation& o, T* values,
-               Worker& worker) {
-    for (int64_t ph = 0; ph < out.rows && !worker.stopped(); ph++) {
-        for (int64_t pw = 0; pw < out.columns; pw++)
-            mix_bin<T>(first + ph * out.row_stride + pw * out.column_stride, out.channel_stride, count, o, values);
-        worker.worked(count * out.columns);
+template <class T, class E>
+void mix_class(const Tensor& from, const Tensor& to, int64_t roi, int64_t channel, const Orientation& o,
+               std::vector<T>& values, Worker& worker) {
+    for (int64_t ph = 0; ph < to.rows && !worker.stopped(); ph++) {
+        for (int64_t pw = 0; pw < to.columns; pw++)
+            mix_bin<T, E>(bin_of(from, roi, channel, ph, pw), from.channel_stride, bin_of(to, roi, channel, ph, pw),
+                          to.channel_stride, o, values);
+        worker.worked((int64_t)values.size() * to.columns);
+    }
+}
+
+template <class T, class E>
+void mix_rois(const MixedOrientations<T>& mixing, const Tensor& from, int64_t first, int64_t end, Worker& worker) {
+    const bool in_place = from.data == mixing.out.data;
+    std::vector<T> values(mixing.orientations);
+    for (int64_t k = first; k < end; k++) {
+        const Orientation& o = mixing.of_roi[k];
+        if (in_place && o.index == 0 && o.next_weight == 0) continue;
+        for (int64_t c = 0; c < from.channels && !worker.stopped(); c += mixing.orientations)
+            mix_class<T, E>(from, mixing.out, k, c, o, values, worker);
     }
 }
 
@@ -41,15 +60,10 @@ void mix_orientations(const MixedOrientations<T>& mixing, const Job& job) {
     StopSign& stop = *job.execution.stop;
     work_on_threads(threads, &stop, [&](int thread) {
         Worker worker(stop, thread);
-        std::vector<T> values(mixing.orientations);
-        for (int64_t k = rois * thread / threads; k < rois * (thread + 1) / threads; k++) {
-            const Orientation& o = mixing.of_roi[k];
-            if (o.index == 0 && o.next_weight == 0) continue;
-            for (int64_t c = 0; c < out.channels && !worker.stopped(); c += mixing.orientations) {
-                mix_class(out.data + k * out.image_stride + c * out.channel_stride, out, mixing.orientations, o,
-                          values.data(), worker);
-            }
-        }
+        const int64_t first = rois * thread / threads, end = rois * (thread + 1) / threads;
+        with_element(mixing.out_element, [&](auto element) {
+            mix_rois<T, result_of<T, decltype(element)>>(mixing, out, first, end, worker);
+        });
     });
     stop.throw_if_raised();
 }

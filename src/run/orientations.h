@@ -13,9 +13,11 @@ struct MixedOrientations {
 
     std::vector<Orientation> of_roi;
     int64_t orientations;  // channel: class * orientations + orientation
+    Tensor out;            // may be that of the job
+    fastroi::Element out_element;
 };
 
-// Mixes the results in job.out in place.
+// Mixes the results in job.out, which are numbers of T, into those of the mixing.
 template <class T>
 void mix_orientations(const MixedOrientations<T>& mixing, const Job& job);
 

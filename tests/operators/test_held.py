@@ -98,9 +98,11 @@ def test_a_weight_that_underflows_reads_no_cell(call):
     assert first_value(call[1](BESIDE_NAN)) == 5
 
 
-@pytest.mark.parametrize(("angle", "values"), [(0, [5, NAN, NAN, NAN]), (-1e-10, [NAN, NAN, 5, NAN])])
+@pytest.mark.parametrize(
+    ("angle", "values"), [(0, [5, NAN, NAN, NAN]), (-1e-10, [NAN, NAN, 5, NAN]), (np.pi / 2, [NAN, NAN, NAN, 5])]
+)
 def test_an_orientation_of_no_weight_is_not_read(angle, values):
-    """Orientation 0 mixes two: the second weighs nothing without a turn, the first where a share rounds to 1 in float32."""
+    """Orientation 0 mixes two: the second weighs nothing after a turn by whole orientations, the first where a share rounds to 1 in float32."""
     features = np.array(values, np.float32).reshape(1, 4, 1, 1) * np.ones((1, 1, 3, 3), np.float32)
     box = [[1, 1, 1, 1, angle]]
     pooled = fastroi.riroi_align_rotated(features, box, 1, 1.0, 1, orientations=4, arithmetic="float32")
@@ -248,3 +250,18 @@ def test_a_pixel_on_a_cell_does_not_read_its_neighbours():
     mask = np.array([[[1, NAN], [NAN, NAN]]])
     pasted = fastroi.paste_masks(mask, [[0, 0, 2, 2]], 2, None)
     assert pasted[0, 0, 0] == 1
+
+
+# --- ways of reading a map -------------------------------------------------------------------------------------------------
+
+
+def test_bins_across_strips_of_tables():
+    """Maxima that lie in the first of the strips that a bin crosses, read for many boxes and for each alone."""
+    rng = np.random.default_rng(5)
+    features = rng.random((1, 16, 300, 500), np.float32) - np.arange(500, dtype=np.float32)
+    low = rng.uniform(0, (100, 60), (3000, 2))
+    boxes = np.concatenate([low, low + rng.uniform((350, 180), (395, 237), (3000, 2))], axis=1)
+    for size in ((2, 2), (3, 3), (1, 2)):  # bins of one run a strip, of two and of more
+        together = fastroi.roi_pool(features, boxes, size)
+        for k in range(0, len(boxes), 100):
+            assert (fastroi.roi_pool(features, boxes[k : k + 1], size)[0] == together[k]).all()

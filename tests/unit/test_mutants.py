@@ -1,32 +1,24 @@
 """The list of mutants is about the core as it is; running them takes tools/mutants.py."""
 
 import ast
-import importlib.util
 
+import mutants
 import pytest
 from native_build import ROOT
 
 
-@pytest.fixture(scope="module")
-def mutants():
-    spec = importlib.util.spec_from_file_location("mutants", ROOT / "tools" / "mutants.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_every_mutant_still_has_its_place(mutants):
+def test_every_mutant_still_has_its_place():
     changed = mutants.mutated()
     assert set(changed) == {mutant.file for mutant in mutants.MUTANTS}
     for number, mutant in enumerate(mutants.MUTANTS, 1):
         assert f"(fastroi_mutant == {number} ? ({mutant.new}) : (" in changed[mutant.file]
 
 
-def test_there_are_as_many_as_promised(mutants):
+def test_there_are_as_many_as_promised():
     assert len(mutants.MUTANTS) >= mutants.PROMISED
 
 
-def test_the_tests_of_mutants_exist(mutants):
+def test_the_tests_of_mutants_exist():
     for test in {test for mutant in mutants.MUTANTS for test in mutant.tests}:
         file, _, function = test.partition("::")
         assert (ROOT / file).exists(), test
@@ -43,7 +35,7 @@ def test_the_tests_of_mutants_exist(mutants):
         ("if (level < 0 || level >= levels)", "0 || level", "overlaps another mutant"),
     ],
 )
-def test_a_mutant_without_its_place_is_refused(mutants, monkeypatch, line, old, said):
+def test_a_mutant_without_its_place_is_refused(monkeypatch, line, old, said):
     stale = mutants.Mutant("src/operators/upright.cpp", line, old, "0", "nothing")
     monkeypatch.setattr(mutants, "MUTANTS", (*mutants.MUTANTS, stale))
     with pytest.raises(SystemExit, match=said):

@@ -10,10 +10,10 @@
 
 using namespace fastroi;
 
-static_assert((int)Element::f32 == FASTROI_FLOAT32 && (int)Element::f64 == FASTROI_FLOAT64 &&
-              (int)Element::f16 == FASTROI_FLOAT16);
-static_assert((int)Element::i8 == FASTROI_INT8 && (int)Element::i16 == FASTROI_INT16);
-static_assert((int)Element::u8 == FASTROI_UINT8 && (int)Element::u16 == FASTROI_UINT16);
+static_assert((int)Element::float32 == FASTROI_FLOAT32 && (int)Element::float64 == FASTROI_FLOAT64 &&
+              (int)Element::float16 == FASTROI_FLOAT16);
+static_assert((int)Element::int8 == FASTROI_INT8 && (int)Element::int16 == FASTROI_INT16);
+static_assert((int)Element::uint8 == FASTROI_UINT8 && (int)Element::uint16 == FASTROI_UINT16);
 
 namespace {
 
