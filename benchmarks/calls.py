@@ -29,6 +29,7 @@ def fastroi_call(
     threads: int | None = None,
     preallocated: bool = True,
     features: np.ndarray | list[np.ndarray] | None = None,
+    out: np.ndarray | None = None,
 ):
     """Return a function without arguments that runs the case through fastroi.
 
@@ -46,6 +47,8 @@ def fastroi_call(
         Write into one resident array instead of a fresh one at each call.
     features : ndarray or list of ndarray, optional
         The map, where the caller has it already; a list of the levels of a pyramid.
+    out : ndarray, optional
+        The result, of any element.
 
     Raises
     ------
@@ -65,7 +68,9 @@ def fastroi_call(
     keywords = dict(case.params, num_threads=threads)
     if not case.of_masks:
         keywords["layout"] = layout
-    if preallocated:
+    if out is not None:
+        keywords.update(out=out, dtype=out.dtype)
+    elif preallocated:
         empty = getattr(fastroi, "empty_aligned", np.empty)  # asv measures earlier commits too
         out = empty(case.output_shape(layout), case.output_dtype(dtype))
         out.fill(0)

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -33,6 +34,13 @@ struct ChannelWindow {
     Range bin_rows, bin_columns;
 };
 
+// Results that a last part makes what the caller is to have: until then the job's `out` is numbers of the arithmetic in this memory.
+struct Unfinished {
+    std::shared_ptr<unsigned char[]> memory;
+    Tensor result;
+    Element element;
+};
+
 // What every operator has: maps of one or several levels (image i of level l is the plan's image l * N + i), the output, the
 // windows (one covering all bins unless position-sensitive) and how to run.
 struct Job {
@@ -44,6 +52,8 @@ struct Job {
     int64_t first_channel = 0;  // of the caller's result, where out is some of its channels
     // How the maps and the output are stored: as numbers of the arithmetic T unless given; then T must have a port for it.
     std::optional<Element> map_element = {}, out_element = {};
+    int64_t first_roi = 0;  // of the caller's result, where out is some of its RoIs
+    std::optional<Unfinished> unfinished = {};
 };
 
 // The one window of an operator that is not position-sensitive.

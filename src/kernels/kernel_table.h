@@ -58,7 +58,8 @@ struct Port {
     // Widens cells [rows) x [columns) into dst, blocks packed densely row by row.
     void (*pack)(const PlanarBlock& map, Range rows, Range columns, T* dst);
 
-    // Rounds rows x columns bins of lanes and transposes them into planes. staging: (rows * columns * lanes + lanes) numbers.
+    // Rounds rows x columns bins of lanes and transposes them into planes. staging: (rows * columns * lanes + lanes) numbers
+    // or, if they are larger, elements.
     void (*unpack)(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins& out, T* staging);
 
     // Rounds a contiguous run and writes it past the cache.

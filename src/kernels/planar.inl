@@ -16,12 +16,12 @@ __attribute__((always_inline)) inline void load_transposed(E element, const unsi
     Vec<T>::transpose_groups(v);
 }
 
-// Reads V::lanes rows of `columns` elements, `from_stride` bytes apart; writes a vector for each column, `to_stride` apart.
-template <class E, int columns, class T = typename E::Arithmetic>
+// Reads V::lanes rows of `columns` elements, `from_stride` bytes apart; writes a vector for each column, `to_stride` apart, as Out.
+template <class E, int columns, class Out = Own<typename E::Arithmetic>, class T = typename E::Arithmetic>
 inline void transpose_tile(const unsigned char* from, ptrdiff_t from_stride, unsigned char* to, ptrdiff_t to_stride) {
     Vec<T> v[columns];
     load_transposed(E{}, from, from_stride, v);
-    for (int i = 0; i < columns; i++) v[i].store(to + i * to_stride);
+    for (int i = 0; i < columns; i++) store(Out{}, v[i], to + i * to_stride);
 }
 
 // Columns of the narrowest tile there is, and of the one that an instruction set transposes best.
@@ -146,30 +146,27 @@ void stream(const T* src, unsigned char* dst, int64_t count) {
         stream_rounded<E>(src, dst, count);
 }
 
-template <class T>
-inline void copy_run(const T* src, unsigned char* dst, int64_t count) {
-    const int64_t bytes = count * (int64_t)sizeof(T);
+inline void copy_run(const unsigned char* src, unsigned char* dst, int64_t bytes) {
     if (bytes >= 16 && bytes <= 32) {  // a row of 4 to 8 floats, of which there are thousands
         memcpy(dst, src, 16);
-        memcpy(dst + bytes - 16, (const unsigned char*)src + bytes - 16, 16);
+        memcpy(dst + bytes - 16, src + bytes - 16, 16);
     } else {
         memcpy(dst, src, bytes);
     }
 }
 
-template <class E, class T = typename E::Arithmetic>
-inline void write_run(const T* src, unsigned char* dst, int64_t count, bool past_cache) {
+template <class T>
+inline void write_run(const unsigned char* src, unsigned char* dst, int64_t bytes, bool past_cache) {
     if (past_cache)
-        stream<E>(src, dst, count);
-    else if constexpr (is_own<E>)
-        copy_run(src, dst, count);
+        stream_copy<T>((const T*)src, dst, bytes);
     else
-        round_run<E>(src, count, dst);
+        copy_run(src, dst, bytes);
 }
 
-// planes[lane * count + bin]. With fewer bins than lanes a tile spills into the next plane's start, which is written after it.
-template <class T, int NV>
-[[gnu::always_inline]] inline void transpose_bins(const unsigned char* bins, int64_t count, T* planes) {
+// Rounded, at planes[lane * count + bin]. With fewer bins than lanes a tile spills into the next plane's start, which is written
+// after it.
+template <class E, int NV, class T = typename E::Arithmetic>
+[[gnu::always_inline]] inline void transpose_bins(const unsigned char* bins, int64_t count, unsigned char* planes) {
     constexpr int R = best_tile<Own<T>>;
     constexpr int W = Vec<T>::lanes;
     constexpr int64_t few = 2;  // bins over (49 = 3 * 16 + 1) that are cheaper one by one than as another row of tiles
@@ -177,13 +174,16 @@ template <class T, int NV>
     for (int lane = 0; lane < Block<T, NV>::lanes; lane += R)
         for (int64_t b = 0; b < in_tiles; b += W) {
             const int64_t at = count < W ? 0 : smaller(b, in_tiles - W);
-            transpose_tile<Own<T>, R>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T),
-                                      Block<T, NV>::bytes, (unsigned char*)(planes + lane * count + at),
-                                      count * (ptrdiff_t)sizeof(T));
+            transpose_tile<Own<T>, R, E>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T),
+                                         Block<T, NV>::bytes, planes + (lane * count + at) * item<E>,
+                                         count * item<E>);
         }
-    for (int64_t b = in_tiles; b < count; b++)
+    for (int64_t b = in_tiles; b < count; b++) {
+        typename E::Stored stored[Block<T, NV>::lanes];
+        store_block<E, NV>(Block<T, NV>::load(bins + b * Block<T, NV>::bytes), (unsigned char*)stored);
         for (int lane = 0; lane < Block<T, NV>::lanes; lane++)
-            planes[lane * count + b] = ((const T*)(bins + b * Block<T, NV>::bytes))[lane];
+            memcpy(planes + (lane * count + b) * item<E>, &stored[lane], item<E>);
+    }
 }
 
 // Lanes that stay neighbours: bin by bin.
@@ -222,15 +222,16 @@ void unpack(const BinTile& bins, int64_t rows, int64_t columns, const PlanarBins
         return scatter_bins<E, NV>(bins, rows, columns, out);
     const bool one_run = out.channel_stride == plane,
                whole = out.first_lane == 0 && out.end_lane == Block<T, NV>::lanes;
-    if (is_own<E> && one_run && whole && !out.stream && count >= Vec<T>::lanes && (uintptr_t)out.data % sizeof(T) == 0)
-        return transpose_bins<T, NV>(bins.data, count, (T*)out.data);
-    transpose_bins<T, NV>(bins.data, count, staging);
+    if (one_run && whole && !out.stream && count >= Vec<T>::lanes)
+        return transpose_bins<E, NV>(bins.data, count, out.data);
+    unsigned char* const planes = (unsigned char*)staging;
+    transpose_bins<E, NV>(bins.data, count, planes);
     if (one_run) {
-        write_run<E>(staging + out.first_lane * count, out.data + out.first_lane * plane,
-                     (out.end_lane - out.first_lane) * count, out.stream);
+        write_run<T>(planes + out.first_lane * plane, out.data + out.first_lane * plane,
+                     (out.end_lane - out.first_lane) * plane, out.stream);
     } else {
         for (int64_t lane = out.first_lane; lane < out.end_lane; lane++)
-            write_run<E>(staging + lane * count, out.data + lane * out.channel_stride, count, out.stream);
+            write_run<T>(planes + lane * plane, out.data + lane * out.channel_stride, plane, out.stream);
     }
 }
 

@@ -114,11 +114,16 @@ FASTROI_LOADS(Uint8, bytes)
 FASTROI_LOADS(Int8, bytes)
 #undef FASTROI_LOADS
 
-// To nearest, in [low, high], NaN to 0.
-inline __m256i nearest_integers(Vec<float> v, float low, float high) {
-    const __m256 number = _mm256_and_ps(v.n, _mm256_cmp_ps(v.n, v.n, _CMP_ORD_Q));
-    const __m256 inside = _mm256_min_ps(_mm256_max_ps(number, _mm256_set1_ps(low)), _mm256_set1_ps(high));
+// To nearest, not above `high`, NaN to 0; below 32 bits the lowest number.
+inline __m256i nearest(__m256 v, float high) {
+    const __m256 inside = _mm256_min_ps(v, _mm256_set1_ps(high));
     return _mm256_cvtps_epi32(_mm256_round_ps(inside, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+inline __m256i nearest_unsigned(Vec<float> v, float high) {
+    return nearest(_mm256_max_ps(v.n, _mm256_setzero_ps()), high);  // NaN leaves 0
+}
+inline __m256i nearest_signed(Vec<float> v, float high) {
+    return nearest(_mm256_and_ps(v.n, _mm256_cmp_ps(v.n, v.n, _CMP_ORD_Q)), high);
 }
 inline __m128i low_half(__m256i n) { return _mm256_castsi256_si128(n); }
 inline __m128i high_half(__m256i n) { return _mm256_extracti128_si256(n, 1); }
@@ -129,27 +134,26 @@ inline void store(Float16, Vec<float> v, void* p) {
 inline void store(Bfloat16, Vec<float> v, void* p) {
     const __m256i bits = _mm256_castps_si256(v.n), upper = _mm256_srli_epi32(bits, 16);
     const __m256i half = _mm256_add_epi32(_mm256_set1_epi32(0x7fff), _mm256_and_si256(upper, _mm256_set1_epi32(1)));
-    const __m256i rest = _mm256_and_si256(bits, _mm256_set1_epi32(0x7fffffff));
-    const __m256i nan = _mm256_cmpgt_epi32(rest, _mm256_set1_epi32(0x7f800000));
+    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(v.n, v.n, _CMP_UNORD_Q));
     const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(bits, half), 16);
     const __m256i stored = _mm256_blendv_epi8(rounded, _mm256_or_si256(upper, _mm256_set1_epi32(0x40)), nan);
     _mm_storeu_si128((__m128i*)p, _mm_packus_epi32(low_half(stored), high_half(stored)));
 }
 inline void store(Uint16, Vec<float> v, void* p) {
-    const __m256i n = nearest_integers(v, 0, 65535);
+    const __m256i n = nearest_unsigned(v, 65535);
     _mm_storeu_si128((__m128i*)p, _mm_packus_epi32(low_half(n), high_half(n)));
 }
 inline void store(Int16, Vec<float> v, void* p) {
-    const __m256i n = nearest_integers(v, -32768, 32767);
+    const __m256i n = nearest_signed(v, 32767);
     _mm_storeu_si128((__m128i*)p, _mm_packs_epi32(low_half(n), high_half(n)));
 }
 inline void store(Uint8, Vec<float> v, void* p) {
-    const __m256i n = nearest_integers(v, 0, 255);
+    const __m256i n = nearest_unsigned(v, 255);
     const __m128i n16 = _mm_packs_epi32(low_half(n), high_half(n));
     _mm_storel_epi64((__m128i*)p, _mm_packus_epi16(n16, n16));
 }
 inline void store(Int8, Vec<float> v, void* p) {
-    const __m256i n = nearest_integers(v, -128, 127);
+    const __m256i n = nearest_signed(v, 127);
     const __m128i n16 = _mm_packs_epi32(low_half(n), high_half(n));
     _mm_storel_epi64((__m128i*)p, _mm_packs_epi16(n16, n16));
 }

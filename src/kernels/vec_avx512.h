@@ -136,11 +136,15 @@ FASTROI_LOADS(Uint8, bytes)
 FASTROI_LOADS(Int8, bytes)
 #undef FASTROI_LOADS
 
-// To nearest, in [low, high], NaN to 0.
-inline __m512i nearest_integers(Vec<float> v, float low, float high) {
-    const __m512 number = _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(v.n, v.n, _CMP_ORD_Q), v.n);
-    const __m512 inside = _mm512_min_ps(_mm512_max_ps(number, _mm512_set1_ps(low)), _mm512_set1_ps(high));
-    return _mm512_cvt_roundps_epi32(inside, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+// To nearest, NaN to 0. What exceeds 32 bits becomes 0x80000000, the largest of all in saturated unsigned numbers, the lowest in signed.
+inline __m512i nearest_unsigned(Vec<float> v) {
+    const __m512 from_zero = _mm512_max_ps(v.n, _mm512_setzero_ps());  // NaN leaves 0
+    return _mm512_cvt_roundps_epi32(from_zero, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+inline __m512i nearest_signed(Vec<float> v, float high) {
+    const __mmask16 numbers = _mm512_cmp_ps_mask(v.n, v.n, _CMP_ORD_Q);
+    const __m512 inside = _mm512_min_ps(v.n, _mm512_set1_ps(high));
+    return _mm512_maskz_cvt_roundps_epi32(numbers, inside, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
 inline void store(Float16, Vec<float> v, void* p) {
@@ -149,23 +153,22 @@ inline void store(Float16, Vec<float> v, void* p) {
 inline void store(Bfloat16, Vec<float> v, void* p) {
     const __m512i bits = _mm512_castps_si512(v.n), upper = _mm512_srli_epi32(bits, 16);
     const __m512i half = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), _mm512_and_si512(upper, _mm512_set1_epi32(1)));
-    const __m512i rest = _mm512_and_si512(bits, _mm512_set1_epi32(0x7fffffff));
-    const __mmask16 nan = _mm512_cmpgt_epi32_mask(rest, _mm512_set1_epi32(0x7f800000));
     const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, half), 16);
-    const __m512i quiet = _mm512_or_si512(upper, _mm512_set1_epi32(0x40));
-    _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(_mm512_mask_mov_epi32(rounded, nan, quiet)));
+    const __mmask16 nan = _mm512_cmp_ps_mask(v.n, v.n, _CMP_UNORD_Q);
+    const __m512i stored = _mm512_mask_or_epi32(rounded, nan, upper, _mm512_set1_epi32(0x40));
+    _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(stored));
 }
 inline void store(Uint16, Vec<float> v, void* p) {
-    _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(nearest_integers(v, 0, 65535)));
+    _mm256_storeu_si256((__m256i*)p, _mm512_cvtusepi32_epi16(nearest_unsigned(v)));
 }
 inline void store(Int16, Vec<float> v, void* p) {
-    _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(nearest_integers(v, -32768, 32767)));
+    _mm256_storeu_si256((__m256i*)p, _mm512_cvtsepi32_epi16(nearest_signed(v, 32767)));
 }
 inline void store(Uint8, Vec<float> v, void* p) {
-    _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(nearest_integers(v, 0, 255)));
+    _mm_storeu_si128((__m128i*)p, _mm512_cvtusepi32_epi8(nearest_unsigned(v)));
 }
 inline void store(Int8, Vec<float> v, void* p) {
-    _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(nearest_integers(v, -128, 127)));
+    _mm_storeu_si128((__m128i*)p, _mm512_cvtsepi32_epi8(nearest_signed(v, 127)));
 }
 
 inline void end_streaming() { _mm_sfence(); }

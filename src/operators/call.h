@@ -54,6 +54,8 @@ struct Call {
     Tensor map, out;
     int32_t dtype;  // of the features, which says in what arithmetic the call is computed
     Element out_element{};
+    int64_t first_roi = 0;  // of the caller's result, where this is a piece of a call
+    std::optional<Unfinished> unfinished;
     std::vector<Box> rois;
     Flow& flow;
 
@@ -71,7 +73,7 @@ struct Call {
     }
 
     Job job(std::vector<ChannelWindow> windows) const {
-        return {{map}, out, std::move(windows), execution, {}, 0, (Element)dtype, out_element};
+        return {{map}, out, std::move(windows), execution, {}, 0, (Element)dtype, out_element, first_roi, unfinished};
     }
     Job job() const { return job(whole_window(out)); }
     Planners planners() const { return planners_of(execution, rois); }

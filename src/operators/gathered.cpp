@@ -10,8 +10,8 @@
 namespace fastroi {
 namespace {
 
-constexpr int64_t numbers_per_piece = 1 << 20;  // of results that are not yet stored as they are to be
-constexpr int64_t cells_per_batch = 1 << 22;    // planned at a time: bounds the memory of plans, not the size of a call
+constexpr int64_t unfinished_numbers = 1 << 20;
+constexpr int64_t cells_per_batch = 1 << 22;  // planned at a time: bounds the memory of plans, not the size of a call
 
 // Between parts, which may each be too short for a poll.
 void poll(const Call& call) {
@@ -95,41 +95,42 @@ void plan_rotated(const Call& call, const Rotation& r, int32_t arithmetic) {
     });
 }
 
-// Calls body(piece, out) for pieces of a call, whose own results are numbers of T: those of the call, where they are stored as such and
-// out is the piece's own; else room for some boxes, and out is where they are to go.
+// Calls body(piece) for a call whose results are numbers of T until a last part makes them what they are to be: for the call itself,
+// if that is numbers of T as well; else for some of its boxes at a time, with memory of their own.
 template <class T, class Body>
-void for_each_piece_of(const Call& call, const Body& body) {
-    if (call.rois.empty() || call.out_element == own_element<T>) return body(call, call.out);
+void for_each_unfinished(const Call& call, const Body& body) {
+    if (call.rois.empty() || call.out_element == own_element<T>) return body(call);
     const int64_t count = (int64_t)call.rois.size(), bins = call.out.rows * call.out.columns;
-    const int64_t numbers = call.out.channels * bins, step = std::max<int64_t>(1, numbers_per_piece / (numbers + 1));
-    std::vector<T> results(std::min(step, count) * numbers);
-    const ptrdiff_t item = sizeof(T);
+    const int64_t numbers = call.out.channels * bins, step = std::max<int64_t>(1, unfinished_numbers / (numbers + 1));
+    constexpr ptrdiff_t item = sizeof(T);
     for (int64_t first = 0; first < count; first += step) {
         Call piece = call;
         piece.rois.assign(call.rois.begin() + first, call.rois.begin() + std::min(first + step, count));
-        Tensor out = call.out;
-        out.images = (int64_t)piece.rois.size();
-        out.data += first * out.image_stride;
-        piece.out = {(unsigned char*)results.data(),
-                     out.images,
-                     out.channels,
-                     out.rows,
-                     out.columns,
+        const int64_t rois = (int64_t)piece.rois.size();
+        piece.first_roi = first;
+        piece.unfinished = Unfinished{std::shared_ptr<unsigned char[]>(new unsigned char[rois * numbers * item]),
+                                      call.out, call.out_element};
+        piece.unfinished->result.images = rois;
+        piece.unfinished->result.data += first * call.out.image_stride;
+        piece.out = {piece.unfinished->memory.get(),
+                     rois,
+                     call.out.channels,
+                     call.out.rows,
+                     call.out.columns,
                      numbers * item,
                      bins * item,
-                     out.columns * item,
+                     call.out.columns * item,
                      item};
         piece.out_element = own_element<T>;
-        body(piece, out);
+        body(piece);
     }
 }
 
 template <class T, class Real>
-MixedOrientations<T> orientations_of(const Call& call, const std::vector<Box>& rois, const Rotation& r, int64_t count,
-                                     const Tensor& out) {
-    MixedOrientations<T> mixing{{}, count, out, call.out_element};
-    mixing.of_roi.reserve(rois.size());
-    for (const Box& box : rois)
+MixedOrientations<T> orientations_of(const Call& call, const Rotation& r, int64_t count) {
+    MixedOrientations<T> mixing{{}, count};
+    mixing.of_roi.reserve(call.rois.size());
+    for (const Box& box : call.rois)
         mixing.of_roi.push_back(orientation_of<Real>(angle_in_radians<Real>(r, box.coordinate[4]), count));
     return mixing;
 }
@@ -313,11 +314,10 @@ void riroi_align_rotated(const Request& request, const fastroi_riroi_align_rotat
                                p.scale_h, p.scale_w};
     with_types(call.dtype, p.arithmetic, [&](auto number, auto real) {
         using T = decltype(number);
-        for_each_piece_of<T>(call, [&](const Call& piece, const Tensor& out) {
+        for_each_unfinished<T>(call, [&](const Call& piece) {
             plan_rotated(piece, rotation, p.arithmetic);
             if (piece.rois.empty()) return;
-            call.flow.take(orientations_of<T, decltype(real)>(call, piece.rois, rotation, p.orientations, out),
-                           piece.job());
+            call.flow.take(orientations_of<T, decltype(real)>(piece, rotation, p.orientations), piece.job());
         });
     });
 }

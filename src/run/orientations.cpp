@@ -37,14 +37,15 @@ void mix_class(const Tensor& from, const Tensor& to, int64_t roi, int64_t channe
 }
 
 template <class T, class E>
-void mix_rois(const MixedOrientations<T>& mixing, const Tensor& from, int64_t first, int64_t end, Worker& worker) {
-    const bool in_place = from.data == mixing.out.data;
+void mix_rois(const MixedOrientations<T>& mixing, const Job& job, int64_t first, int64_t end, Worker& worker) {
+    const Tensor &from = job.out, &to = job.unfinished ? job.unfinished->result : from;
+    const bool in_place = &to == &from;
     std::vector<T> values(mixing.orientations);
     for (int64_t k = first; k < end; k++) {
         const Orientation& o = mixing.of_roi[k];
         if (in_place && o.index == 0 && o.next_weight == 0) continue;
         for (int64_t c = 0; c < from.channels && !worker.stopped(); c += mixing.orientations)
-            mix_class<T, E>(from, mixing.out, k, c, o, values, worker);
+            mix_class<T, E>(from, to, k, c, o, values, worker);
     }
 }
 
@@ -61,8 +62,8 @@ void mix_orientations(const MixedOrientations<T>& mixing, const Job& job) {
     work_on_threads(threads, &stop, [&](int thread) {
         Worker worker(stop, thread);
         const int64_t first = rois * thread / threads, end = rois * (thread + 1) / threads;
-        with_element(mixing.out_element, [&](auto element) {
-            mix_rois<T, result_of<T, decltype(element)>>(mixing, out, first, end, worker);
+        with_element(job.unfinished ? job.unfinished->element : own_element<T>, [&](auto element) {
+            mix_rois<T, result_of<T, decltype(element)>>(mixing, job, first, end, worker);
         });
     });
     stop.throw_if_raised();

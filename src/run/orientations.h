@@ -13,11 +13,9 @@ struct MixedOrientations {
 
     std::vector<Orientation> of_roi;
     int64_t orientations;  // channel: class * orientations + orientation
-    Tensor out;            // may be that of the job
-    fastroi::Element out_element;
 };
 
-// Mixes the results in job.out, which are numbers of T, into those of the mixing.
+// Mixes the results in job.out, which are numbers of T, in place, or into what they are to be.
 template <class T>
 void mix_orientations(const MixedOrientations<T>& mixing, const Job& job);
 

@@ -16,10 +16,12 @@ public:
         for (const Step& step : steps_) {
             Job job = step.job;
             job.maps = maps;
-            const int64_t channels = job.out.channels;
-            job.out = out;
-            job.out.channels = channels;
-            job.out.data += job.first_channel * out.channel_stride;
+            Tensor& result = job.unfinished ? job.unfinished->result : job.out;
+            const int64_t rois = result.images, channels = result.channels;
+            result = out;
+            result.images = rois;
+            result.channels = channels;
+            result.data += job.first_roi * out.image_stride + job.first_channel * out.channel_stride;
             job.argmax = argmax;
             job.execution = execution;
             fastroi::pool(step.part, job);

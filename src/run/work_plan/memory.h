@@ -41,7 +41,7 @@ inline void WorkPlan<T, Reduction>::plan_scratch() {
             std::max(waiting_bins, product(bins_of_window_row(images[item.image_rois]), rois, "output_size"));
     }
     scratch.bins = bytes((Size(waiting_bins, "output_size") + block_lanes) * block_bytes());
-    scratch.staging = bytes((bins + block_lanes) * block_bytes());
+    scratch.staging = bytes((bins + block_lanes) * block_lanes * std::max(number, out_item));
     scratch.offsets = argmax ? bytes(bins * block_lanes * sizeof(int64_t)) : 0;
     scratch.rows = streams_rows() ? bytes(Size(streamed_rows(), "output_size") * bin_row_bytes()) : 0;
     const Size total = Size(scratch.packed, "features") + scratch.columns + scratch.bins + scratch.staging +
