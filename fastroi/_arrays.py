@@ -24,7 +24,10 @@ def is_on_gpu(value: object) -> bool:
     """Whether an array of any library lies in GPU memory; its library need not be known here."""
     device = getattr(value, "__dlpack_device__", None)
     if device is not None:
-        return device()[0] in _GPU_DEVICE_TYPES
+        try:
+            return device()[0] in _GPU_DEVICE_TYPES
+        except Exception:  # JAX's of an array in pieces, which NumPy reads all the same
+            return False
     return hasattr(value, "__cuda_array_interface__")
 
 
@@ -40,7 +43,9 @@ def plain_array(value: Any, name: str) -> Array:
         raise TypeError(f"{name}: a GPU array where a NumPy array is required")
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError) as error:
+    except MemoryError:
+        raise MemoryError(f"{name}: no memory to read it as an array") from None
+    except Exception as error:  # other libraries' arrays raise errors of their own
         raise TypeError(f"{name}: cannot be read as an array ({error})") from None
     if array.dtype == object and array.ndim == 0:
         raise TypeError(f"{name}: a {type(value).__name__} is not an array")

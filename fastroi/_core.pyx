@@ -15,6 +15,8 @@ from libc.string cimport memcpy, memset
 
 from fastroi.capi cimport *
 
+from fastroi._checks.names import shown
+
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() nogil  # declared without `except`: the pending exception is raised after the call returns

@@ -106,7 +106,7 @@ cdef class Params:
         if field.codes is not None:
             code = field.codes.get(value) if isinstance(value, str) else None
             if code is None:
-                raise ValueError(f"{field.name}: {value!r} is not one of {', '.join(map(repr, field.choices))}")
+                raise ValueError(f"{field.name}: {shown(value)} is not one of {', '.join(map(repr, field.choices))}")
             (<int32_t *>at)[0] = code
         elif field.kind == INT32:
             (<int32_t *>at)[0] = value

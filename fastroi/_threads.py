@@ -5,11 +5,11 @@ The core caps each of them by the processors that this process may use, unless F
 
 from __future__ import annotations
 
-import operator
 import os
 from typing import SupportsIndex
 
 from . import _core
+from ._checks.numbers import index_of
 
 MAX_THREADS = 1024
 
@@ -17,10 +17,7 @@ MAX_THREADS = 1024
 def checked_num_threads(value: SupportsIndex, name: str = "num_threads") -> int:
     if isinstance(value, bool):
         raise TypeError(f"{name}: {value!r} is not an integer")
-    try:
-        count = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name}: {value!r} is not an integer") from None
+    count = index_of(value, name)
     if not 1 <= count <= MAX_THREADS:
         raise ValueError(f"{name}: {count} is outside [1, {MAX_THREADS}]")
     return count

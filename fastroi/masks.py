@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, overload
 import numpy as np
 
 from ._checks.boxes import Boxes, box_table
-from ._checks.call import Output, checked_bytes, checked_result_dtype
+from ._checks.call import Output, allocated, checked_bytes, checked_result_dtype
 from ._checks.names import calling
 from ._checks.numbers import output_extents, real_number, sampling, yes_or_no
 from ._core import Params
@@ -76,7 +76,7 @@ class _MaskCall:
         if out is None:
             shape = (len(self.boxes), *extents)
             checked_bytes(shape, dtype, "out")
-            self.result = self.device.blank(shape, dtype)
+            self.result = allocated(self.device.blank, shape, dtype, "out")
             self.view = self.result[:, None]
             return
         self.device.check_kind(out, "out")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
+
+from ._checks.numbers import index_of, items_of
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -18,10 +19,8 @@ _CACHE_LINE = 64
 
 
 def _lengths(shape: Any) -> tuple[int, ...]:
-    try:
-        return (operator.index(shape),)
-    except TypeError:
-        return tuple(operator.index(length) for length in shape)
+    lengths = items_of(shape, "shape") if isinstance(shape, Iterable) and getattr(shape, "ndim", 1) else (shape,)
+    return tuple(index_of(length, "shape") for length in lengths)
 
 
 def empty_aligned(shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike = "float32") -> NDArray[Any]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ._checks.boxes import box_table, check_fits_int64
 from ._checks.call import Call, Features, Levels, checked_choice
-from ._checks.names import calling
-from ._checks.numbers import aligned_name, integer, real_number, sampling, scales_of_levels
+from ._checks.names import calling, shown
+from ._checks.numbers import aligned_name, integer, items_of, real_number, sampling, scales_of_levels
 from ._core import Params
 from ._devices import HOST, device_of
 
@@ -160,7 +160,7 @@ def fpn_levels(
     level = _number_in(table.dtype, canonical_level, "canonical_level")
     size = _number_in(table.dtype, canonical_size, "canonical_size")
     if not table.dtype.type(size) > 0:
-        raise ValueError(f"canonical_size: {canonical_size!r} is not positive in {table.dtype}")
+        raise ValueError(f"canonical_size: {shown(canonical_size)} is not positive in {table.dtype}")
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         exact = _LEVEL_RULES[rule](table, level, size).astype(np.float64)
         positive = _areas(table) > 0
@@ -179,7 +179,7 @@ def _number_in(dtype: np.dtype[Any], value: SupportsFloat, name: str) -> float:
     number = real_number(value, name)
     with np.errstate(over="ignore"):
         if not np.isfinite(dtype.type(number)):
-            raise ValueError(f"{name}: {value!r} is not finite in {dtype}")
+            raise ValueError(f"{name}: {shown(value)} is not finite in {dtype}")
     return number
 
 
@@ -277,9 +277,11 @@ def multiscale_roi_align(
 
 
 def _pyramid(feature_pyramid: Sequence[ArrayLike], layout: Layout) -> Levels:
-    if not isinstance(feature_pyramid, Iterable) or isinstance(feature_pyramid, (dict, str)):
+    is_one_number = getattr(feature_pyramid, "ndim", 1) == 0
+    if not isinstance(feature_pyramid, Iterable) or isinstance(feature_pyramid, (dict, str)) or is_one_number:
         raise TypeError(f"feature_pyramid: a {type(feature_pyramid).__name__}; a list of maps required, finest first")
-    maps = Levels(Features(level, layout, f"feature_pyramid[{i}]") for i, level in enumerate(feature_pyramid))
+    levels = items_of(feature_pyramid, "feature_pyramid")
+    maps = Levels(Features(level, layout, f"feature_pyramid[{i}]") for i, level in enumerate(levels))
     if not maps:
         raise ValueError("feature_pyramid: no level")
     for i, level in enumerate(maps):
@@ -342,7 +344,7 @@ def _check_unruled(level_rule: LevelRule, canonical_level: SupportsFloat, canoni
     }
     for name, value in given.items():
         if value != _RULED_BY_DEFAULT[name]:
-            raise ValueError(f"{name}: {value!r} beside levels, which say already where each box belongs")
+            raise ValueError(f"{name}: {shown(value)} beside levels, which say already where each box belongs")
 
 
 def _checked_levels(levels: ArrayLike, count: int, device: Device) -> Array:

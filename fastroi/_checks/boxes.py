@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .names import shown
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -99,7 +101,7 @@ def _check_rows(rois: list[Any] | tuple[Any, ...]) -> None:
         return
     for i, item in enumerate(rois):
         if _dimensions(item) != 1 or len(item) != len(usual):
-            raise ValueError(f"rois[{i}]: {item!r} among boxes of {len(usual)} numbers")
+            raise ValueError(f"rois[{i}]: {shown(item)} among boxes of {len(usual)} numbers")
 
 
 def _rows_of_images(source: Array, batch_indices: ArrayLike | None, images: int) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._devices import device_of
 from .boxes import Boxes
+from .names import shown
 from .numbers import output_extents
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _FLOAT32 = np.dtype(np.float32)
 
 def checked_choice(value: str, choices: Collection[str], name: str) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name}: {value!r} is not one of {', '.join(map(repr, choices))}")
+        raise ValueError(f"{name}: {shown(value)} is not one of {', '.join(map(repr, choices))}")
     return value
 
 
@@ -121,6 +122,14 @@ def checked_bytes(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> in
     return size
 
 
+def allocated(make: Callable[..., Array], shape: tuple[int, ...], dtype: np.dtype[Any], name: str, *size: int) -> Array:
+    """A result of the library's own, or an error that says whose memory is short."""
+    try:
+        return make(shape, dtype, *size)
+    except MemoryError:
+        raise MemoryError(f"{name}: no memory for a result of shape {shape}, {dtype}") from None
+
+
 class Output:
     """The result array in its layout, and the logical K, C, PH, PW view of it that the core fills."""
 
@@ -144,7 +153,9 @@ class Output:
         if (found := getattr(out, "shape", shape)) != shape and (end := hint()):
             raise ValueError(f"{name}: shape {found}; {shape} required{end}")
         self.array = (
-            device.empty(shape, dtype, size) if out is None else device.checked_out(out, shape, dtype, inputs, name)
+            allocated(device.empty, shape, dtype, name, size)
+            if out is None
+            else device.checked_out(out, shape, dtype, inputs, name)
         )
         self.view = self.array.transpose(0, 3, 1, 2) if channels_last else self.array
 

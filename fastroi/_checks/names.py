@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import functools
 import re
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_SHORT = reprlib.Repr()
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = 12
+_SHORT.maxstring = _SHORT.maxother = 200
+_SHORT.maxlong = 80
 _WORD_OR_QUOTED = re.compile(r"(?<!\w)'[^']*'|\w+")
+
+
+def shown(value: object) -> str:
+    """A value as a message has it: one line, not longer than a reader wants, however large or deep the value is."""
+    return " ".join(_SHORT.repr(value).split())
 
 
 def calling(**names: str) -> Callable[[Function], Function]:
@@ -24,7 +34,7 @@ def calling(**names: str) -> Callable[[Function], Function]:
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
                 return function(*args, **kwargs)
-            except (ValueError, TypeError, OverflowError) as error:
+            except (ValueError, TypeError, OverflowError, MemoryError) as error:
                 error.args = (translate(str(error)),)
                 raise
 
