@@ -7,7 +7,7 @@ import os
 import sys
 
 from . import demo, explain, identify, info, pool
-from ._errors import UsageError
+from ._errors import UsageError, one_line
 from ._files import check_files
 
 __all__ = ["main"]
@@ -47,13 +47,13 @@ def main(argv=None) -> int:
         arguments.run(arguments)
         sys.stdout.flush()
     except UsageError as error:
-        arguments.parser.error(_one_line(error))
+        arguments.parser.error(str(error))
     except BrokenPipeError:
         # Python flushes stdout once more at exit; the reader is gone, so let that go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ImportError, MemoryError, OSError, OverflowError, TypeError, ValueError) as error:
-        print(f"fastroi: error: {_one_line(error)}", file=sys.stderr)
+        print(f"fastroi: error: {_told(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("fastroi: interrupted", file=sys.stderr)
@@ -90,7 +90,7 @@ class _Parser(argparse.ArgumentParser):
     """A parser, and by inheritance its commands', that answers wrong arguments with one line, not the list of all options."""
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {one_line(message)} ({self.prog} --help)\n")
 
 
 _FOLDERS = (
@@ -121,9 +121,9 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _one_line(error) -> str:
+def _told(error) -> str:
     if isinstance(error, MemoryError) and not str(error):
         return "out of memory"
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+        return one_line(f"{error.filename}: {error.strerror}")
+    return one_line(error) or type(error).__name__

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
+import os
+import warnings
+import zipfile
 
 import numpy
 
@@ -21,6 +25,9 @@ _PICTURES = {
     b"MM\0*": "TIFF",
     b"RIFF": "WebP",
 }
+# How many bytes one byte of a member of an archive can become, by its compression; what others may reach is generous.
+_EXPANSION = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1040}
+_MOST_EXPANSION = 2**16
 _ELEMENTS = (numpy.dtype(numpy.float32), numpy.dtype(numpy.float64))
 
 
@@ -45,23 +52,57 @@ def load_array(path, key=None, option=None):
         return parse_array(read_content(path, MAGIC), path, key, option)
     with _unreadable(path):
         with open(path, "rb") as file:
-            if file.read(4) in MAGIC:
-                file.seek(0)
-                return _member(numpy.load(file, allow_pickle=False), path, key, option)
-        return _member(numpy.load(path, mmap_mode="r", allow_pickle=False), path, key, option)
+            archive = _opened(file, os.fstat(file.fileno()).st_size)
+            if archive is not None:
+                return _member(archive, path, key, option)
+        return _whole(numpy.load(path, mmap_mode="r", allow_pickle=False), path, key, option)
 
 
 def parse_array(content, path, key=None, option=None):
     """Return the array that the bytes of a .npy or .npz file hold."""
     with _unreadable(path, content[:6]):
-        return _member(numpy.load(io.BytesIO(content), allow_pickle=False), path, key, option)
+        file = io.BytesIO(content)
+        archive = _opened(file, len(content))
+        if archive is not None:
+            return _member(archive, path, key, option)
+        return _whole(numpy.load(file, allow_pickle=False), path, key, option)
+
+
+def _opened(file, size):
+    """An archive, or None for a .npy file, whose header holds what it promises then."""
+    is_archive = file.read(4) in MAGIC
+    file.seek(0)
+    if is_archive:
+        return numpy.load(file, allow_pickle=False)
+    _check_promise(file, size)
+    file.seek(0)
+    return None
+
+
+def _check_promise(file, size):
+    """Refuse a header that promises more than the `size` bytes there are, before NumPy makes room for it."""
+    version = numpy.lib.format.read_magic(file)
+    width = 2 if version == (1, 0) else 4
+    length = file.read(width)
+    if int.from_bytes(length, "little") > size:
+        raise ValueError("its header is cut off")
+    header = io.BytesIO(length + file.read(int.from_bytes(length, "little")))
+    read = numpy.lib.format.read_array_header_1_0 if width == 2 else numpy.lib.format.read_array_header_2_0
+    shape, _, dtype = read(header)
+    if any(extent < 0 for extent in shape):
+        raise ValueError(f"its header promises a shape of {shape}")
+    promised = math.prod(shape) * dtype.itemsize
+    if promised > size and not dtype.hasobject:
+        raise ValueError(f"its header promises {promised} bytes of numbers, more than the {size} that it has")
+
+
+def _whole(array, path, key, option):
+    if key is not None:
+        raise _Named(f"{shown(path)}: {option} goes with a .npz file")
+    return numpy.asarray(array)
 
 
 def _member(source, path, key, option):
-    if isinstance(source, numpy.ndarray):
-        if key is not None:
-            raise _Named(f"{shown(path)}: {option} goes with a .npz file")
-        return numpy.asarray(source)
     with source as archive:
         names = archive.files
         if key is None and len(names) != 1:
@@ -69,7 +110,24 @@ def _member(source, path, key, option):
             raise _Named(f"{shown(path)}: holds {len(names)} arrays ({', '.join(names)}); {wanted}")
         if key is not None and key not in names:
             raise _Named(f"{shown(path)}: has no array {key!r}, only {', '.join(names)}")
-        return numpy.asarray(archive[names[0] if key is None else key])
+        name = names[0] if key is None else key
+        _check_member(archive.zip, name)
+        return numpy.asarray(archive[name])
+
+
+def _check_member(archive, name):
+    members = {member.filename: member for member in archive.infolist()}
+    member = members.get(name) or members[f"{name}.npy"]
+    expansion = _EXPANSION.get(member.compress_type, _MOST_EXPANSION)
+    with archive.open(member) as file:
+        _check_promise(file, min(member.file_size, expansion * min(member.compress_size, _size(archive.fp))))
+
+
+def _size(file):
+    at = file.tell()
+    end = file.seek(0, os.SEEK_END)
+    file.seek(at)
+    return end
 
 
 class _Named(ValueError):
@@ -80,7 +138,8 @@ class _Named(ValueError):
 def _unreadable(path, start=None):
     """Turn whatever a file that is no array makes NumPy raise into one message with the file's name."""
     try:
-        with numpy.errstate(over="raise"):
+        with numpy.errstate(over="raise"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of headers that Python 2 or a careless program wrote
             yield
     except _Named:
         raise

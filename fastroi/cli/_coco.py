@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy
 
+from fastroi._checks.names import shown as quoted
+
 from ._boxes import Boxes
 from ._errors import shown
 from ._images import Images, image_names, name_of, parse_json
@@ -29,7 +31,11 @@ def read_coco(content, path, images: Images) -> Boxes:
         rois[row] = x, y, x + width, y + height
         names.append(_image(annotation, aliases, where))
     indices, note = _order(images, aliases).locate(names, path, lambda row: f"{source}[{row}]")
-    extras = {name: [a.get(name) for a in annotations] for name in _EXTRAS if any(name in a for a in annotations)}
+    extras = {
+        name: [_extra(a, name, f"{shown(path)}: {source}[{row}]") for row, a in enumerate(annotations)]
+        for name in _EXTRAS
+        if any(name in a for a in annotations)
+    }
     return Boxes(rois, indices, [own[0] for own in names], source[:-1], None, extras, [note] if note else [])
 
 
@@ -56,11 +62,18 @@ def _bbox(annotation, where):
     bbox = annotation.get("bbox") if isinstance(annotation, dict) else None
     good = isinstance(bbox, list) and len(bbox) == 4
     if not good or any(isinstance(v, bool) or not isinstance(v, (int, float)) for v in bbox):
-        raise ValueError(f"{where}: bbox {bbox!r} is not [x, y, width, height]")
+        raise ValueError(f"{where}: bbox {quoted(bbox)} is not [x, y, width, height]")
     try:
         return [float(value) for value in bbox]
     except OverflowError:
         raise ValueError(f"{where}: bbox holds a number beyond float64") from None
+
+
+def _extra(annotation, name, where):
+    value = annotation.get(name)
+    if isinstance(value, (list, dict)):
+        raise ValueError(f"{where}: {name} {quoted(value)} is neither a number nor a string")
+    return value
 
 
 def _image(annotation, aliases, where) -> tuple[str, ...]:
@@ -69,8 +82,8 @@ def _image(annotation, aliases, where) -> tuple[str, ...]:
     name = name_of(identity)
     if aliases is None:
         if name is None:
-            raise ValueError(f"{where}: image_id {identity!r} is not the id of an image")
+            raise ValueError(f"{where}: image_id {quoted(identity)} is not the id of an image")
         return (name,)
     if name not in aliases:
-        raise ValueError(f"{where}: image_id {identity!r} is not among the images")
+        raise ValueError(f"{where}: image_id {quoted(identity)} is not among the images")
     return aliases[name]

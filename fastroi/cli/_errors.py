@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 
 STREAM = "-"
+_MOST_OF_A_LINE = 1000  # characters: a file may have a header of a million columns
 
 
 class UsageError(Exception):
@@ -15,6 +17,23 @@ class UsageError(Exception):
 def shown(path) -> str:
     """The name of a file in messages."""
     return "standard input" if path == STREAM else str(path)
+
+
+def one_line(text) -> str:
+    """A message for a terminal, whatever a file put into it: one line of bounded length, without control characters."""
+    text = _shortened(" ".join(str(text).split()))
+    return _shortened("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text))
+
+
+def _shortened(text):
+    if len(text) <= _MOST_OF_A_LINE:
+        return text
+    return f"{text[: _MOST_OF_A_LINE * 2 // 3]} ... {text[-_MOST_OF_A_LINE // 4 :]}"
+
+
+def tell(note):
+    """Print a note on standard error."""
+    print(f"fastroi: {one_line(note)}", file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
+import re
 import sys
 
 from ._boxes import split_index
 from ._files import STREAM, replacing
 
+_TO_BE_QUOTED = re.compile(r'[,;\t\r\n"]|^[\s#]|\s$')
 _BOX = {4: ("x1", "y1", "x2", "y2"), 5: ("cx", "cy", "w", "h", "angle")}
 
 
@@ -32,9 +33,14 @@ def write_rows(path, boxes, coordinates):
 
 def _write(file, boxes, coordinates):
     columns = _columns(boxes, coordinates)
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values()))
+    for row in (columns, *zip(*columns.values())):
+        file.write(",".join(map(_cell, row)) + "\n")
+
+
+def _cell(value) -> str:
+    """The text of a value, between quotes where a reader of any separator would take it for something else."""
+    text = str(value).encode("utf-8", "backslashreplace").decode()  # JSON has halves of characters
+    return '"' + text.replace('"', '""') + '"' if _TO_BE_QUOTED.search(text) else text
 
 
 def _columns(boxes, coordinates):
@@ -49,5 +55,7 @@ def _columns(boxes, coordinates):
         columns["image"] = boxes.names
     columns.update(zip(_BOX[coordinates], rois.T.tolist()))
     for name, values in boxes.extras.items():
-        columns[f"file_{name}" if name in columns else name] = ["" if value is None else value for value in values]
+        while name in columns:
+            name = f"own_{name}"  # not file_: that would be a name of an image to whoever reads the table
+        columns[name] = ["" if value is None else value for value in values]
     return columns

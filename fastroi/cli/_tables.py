@@ -110,20 +110,25 @@ class _Table:
 
 def _rows(content, path):
     """Lines with a value each, their separator, and the comment before the first."""
-    lines, first, comment = [], "", None
-    for line in io.StringIO(_text(content, path), newline=""):
-        if line.lstrip().startswith("#"):
-            comment = comment if first else line.strip().lstrip("#")
-            line = "\n"
-        lines.append(line)
-        first = first or line.strip(" \r\n")
+    lines, first, comment = list(io.StringIO(_text(content, path), newline="")), "", None
+    for line in lines:
+        if not _is_comment(line):
+            first = line.strip(" \r\n")
+        elif not first:
+            comment = line.strip().lstrip("#")
+        if first:
+            break
     unquoted = re.sub(r'"[^"]*"', "", first)
     separator = next((mark for mark in "\t;," if mark in unquoted), None)
     if separator is None:
-        rows = [(number, line.split()) for number, line in enumerate(lines, 1)]
+        rows = [(number, line.split()) for number, line in enumerate(lines, 1) if not _is_comment(line)]
     else:
         rows = list(_parsed(lines, separator, path))
     return [(number, row) for number, row in rows if any(map(str.strip, row))], separator, comment
+
+
+def _is_comment(line) -> bool:
+    return line.lstrip().startswith("#")
 
 
 def _text(content, path) -> str:
@@ -138,11 +143,20 @@ def _text(content, path) -> str:
 
 
 def _parsed(lines, separator, path):
-    # The reader says nothing of a quote that is open at the end: a line after the last one then ends up inside a cell.
-    reader = csv.reader([*_ended(lines), _END], delimiter=separator, skipinitialspace=True)
-    last = 0
+    in_row, last = False, 0
+
+    def uncommented():
+        nonlocal in_row
+        # The reader says nothing of a quote that is open at the end: a line after the last one then ends up inside a cell.
+        for line in (*_ended(lines), _END):
+            text = "\n" if _is_comment(line) and not in_row else line
+            in_row = True
+            yield text
+
+    reader = csv.reader(uncommented(), delimiter=separator, skipinitialspace=True)
     try:
         for row in reader:
+            in_row = False
             if row == [_END]:
                 return
             _check_quotes(row, last + 1, separator, path)

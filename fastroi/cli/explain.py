@@ -6,14 +6,13 @@ import argparse
 import functools
 import json
 import math
-import sys
 from pathlib import Path
 
 from fastroi import ROI_POOL_RULES, explain
 from fastroi.explain import INTERPOLATION_RULES
 
 from ._arguments import add_output_size, add_scale, number, positive_int, scale_of, whole_number
-from ._errors import UsageError, naming_files
+from ._errors import UsageError, naming_files, tell
 from ._files import InputFile, add_output
 from ._operators import OPERATORS, add_operator, array_files, given_options, options_of, users
 
@@ -120,7 +119,7 @@ def _tell_size(arguments, image):
     height, width = image.shape[:2]
     if arguments.image_size is not None and arguments.image_size != [width, height]:
         told = "x".join(map(str, arguments.image_size))
-        print(f"fastroi: {arguments.image}: {width}x{height} pixels, but --image-size tells {told}", file=sys.stderr)
+        tell(f"{arguments.image}: {width}x{height} pixels, but --image-size tells {told}")
 
 
 def write_figure(path, explanations, **options):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from ._arguments import add_output_size, add_scale, number, positive_int, scale_of
 from ._arrays import ENDINGS, load_array
 from ._boxes import of_listed_images
-from ._errors import UsageError, naming_files
+from ._errors import UsageError, naming_files, tell
 from ._files import InputFile
 from ._images import read_images
 from ._operators import Operator
@@ -121,7 +120,7 @@ def _rows(arguments, images):
         listed, left_out = of_listed_images(boxes, arguments.boxes, arguments.images)
         boxes, notes = boxes.where(listed), [*notes, *left_out]
     for note in notes:
-        print(f"fastroi: {note}", file=sys.stderr)
+        tell(note)
     return boxes.rois, boxes.batch_indices
 
 

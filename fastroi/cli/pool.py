@@ -20,7 +20,7 @@ from . import _coverage
 from ._arguments import add_output_size, add_scale, positive_int, scale_of, threads
 from ._arrays import as_elements, in_native_order, load_array
 from ._boxes import of_listed_images, split_index
-from ._errors import UsageError, naming_files, shown
+from ._errors import UsageError, naming_files, shown, tell
 from ._files import STREAM, InputFile, add_output, replacing
 from ._images import read_images
 from ._operators import OPERATORS, add_operator, array_files, chosen, extents, load_levels
@@ -209,7 +209,7 @@ def _tell(arguments, operator, features, boxes):
         rows, columns = features.shape[1:3]
     off = _coverage.note(rois, operator, scale_of(arguments), (rows, columns), arguments.angle_unit)
     for note in [*notes, *([f"{shown(arguments.boxes)}: {off}"] if off else [])]:
-        print(f"fastroi: {note}", file=sys.stderr)
+        tell(note)
 
 
 def _load(arguments, operator):

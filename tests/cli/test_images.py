@@ -385,7 +385,7 @@ def test_rows_of_a_table(folder):
     first, second = rows()
     assert first == {
         **{"row": "0", "line": "3", "batch": "1", "image": "a;1", "x1": "3.0", "y1": "5.0", "x2": "90.0", "y2": "80.0"},
-        **{"label": "dog", "file_row": "x"},
+        **{"label": "dog", "own_row": "x"},
     }
     assert (second["batch"], second["label"]) == ("0", "cat, big")
     assert_pooled(BOXES[:2], [1, 0])
