@@ -30,6 +30,9 @@ class Gate:
 GATES = {
     "fuzzing": Gate(20_000_000, "calls made of bytes, by libFuzzer, on every operator", shortens=True),
     "bad input": Gate(7900, "lines of the table, refused by name, row and value or defined"),
+    "arguments and readers": Gate(
+        40_000, "calls with any object for an argument and commands with any bytes in a file, by hypothesis", True
+    ),
     "determinism": Gate(
         50_000, "digests over threads, layouts, pieces and processes, equal for an instruction set", True
     ),
