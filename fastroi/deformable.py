@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
-from ._checks.call import Call, floating_array
+from ._checks.call import Call, element_array
 from ._checks.numbers import output_extents, positive_integer, real_number, sampling, scales
 from ._core import Params
 from ._devices import device_of
@@ -27,7 +27,7 @@ class _Offsets:
         self.name = name
         if values is None:
             return
-        self.array, self.code = floating_array(values, name, device_of(features))
+        self.array, self.code = element_array(values, name, device_of(features))
         if self.array.ndim != 4:
             raise ValueError(f"{name}: {self.array.ndim} dimensions; 4 required")
 

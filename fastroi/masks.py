@@ -67,7 +67,9 @@ class _MaskCall:
                 raise TypeError(f"dtype: {wanted}; the values of a mask are stored as floats")
             return wanted, code
         if dtype is not None:
-            raise ValueError(f"dtype: {dtype!r}, but under a threshold a result is bool; pass threshold=None for values")
+            raise ValueError(
+                f"dtype: {dtype!r}, but under a threshold a result is bool; pass threshold=None for values"
+            )
         return _BOOL, self.device.element_code(_UINT8)
 
     def _make_result(

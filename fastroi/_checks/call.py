@@ -31,7 +31,7 @@ def checked_choice(value: str, choices: Collection[str], name: str) -> str:
     return value
 
 
-def floating_array(value: ArrayLike, name: str, device: Device, layout: Layout | None = None) -> tuple[Array, int]:
+def element_array(value: ArrayLike, name: str, device: Device, layout: Layout | None = None) -> tuple[Array, int]:
     """`value`, a map if it has a layout, as an array of a dtype that its operators are computed in, and that dtype's code."""
     array = device.array(value, name)
     code = device.element_code(array.dtype)
@@ -44,7 +44,8 @@ def floating_array(value: ArrayLike, name: str, device: Device, layout: Layout |
 
 
 def photograph_hint(shape: tuple[int, ...], layout: Layout) -> str:
-    """The end of a refusal, if a map has the shape of a photograph in the other layout. Such a map alone is nothing to refuse."""
+    """The end of a refusal, if a map has the shape of a photograph in the other layout. Of floats such a map alone is nothing to
+    refuse."""
     if len(shape) not in (3, 4):
         return ""
     first, rows, last = shape[-3:]
@@ -63,10 +64,12 @@ class Features:
     def __init__(self, features: ArrayLike, layout: Layout, name: str = "features") -> None:
         self.device = device_of(features)
         checked_choice(layout, LAYOUTS, "layout")
-        source, code = floating_array(features, name, self.device, layout)
+        source, code = element_array(features, name, self.device, layout)
         array = source[None] if source.ndim == 3 else source
         if array.ndim != 4:
             raise ValueError(f"{name}: {source.ndim} dimensions; 4 (or 3 for one image) required")
+        if array.dtype.kind in "iu" and (hint := photograph_hint(source.shape, layout)):
+            raise ValueError(f"{name}{hint.replace('. Shape', ': shape')}; else pass .astype('float32')")
         self.source = source
         self.code = code
         self.channels_last = layout == "NHWC"
@@ -88,9 +91,7 @@ class Features:
         return self.array.shape[1]
 
 
-def checked_result_dtype(
-    dtype: DTypeLike | None, own: np.dtype[Any], device: Device
-) -> tuple[np.dtype[Any], int]:
+def checked_result_dtype(dtype: DTypeLike | None, own: np.dtype[Any], device: Device) -> tuple[np.dtype[Any], int]:
     """The dtype that results are stored as, and its code: what was asked for, else the map's own, else float32."""
     if dtype is None:
         wanted = _FLOAT32 if own.kind in "biu" else own

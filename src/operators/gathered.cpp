@@ -149,8 +149,7 @@ public:
             if (from->shape[i] != shape[i])
                 refuse(FASTROI_INVALID_VALUE, -1, "%s: extent %lld of axis %d; %lld required", name,
                        (long long)from->shape[i], i, (long long)shape[i]);
-        if (from->dtype != FASTROI_FLOAT32 && from->dtype != FASTROI_FLOAT64)
-            refuse(FASTROI_INVALID_TYPE, -1, "%s: dtype code %d; float32 or float64 required", name, from->dtype);
+        read_element(from->dtype, name);
         const int64_t size = product(product(count, planes, name), product(rows, columns, name), name);
         if (flow == FASTROI_CHECK_SHAPES) return;
         values_.resize(size);
@@ -169,9 +168,10 @@ private:
         const unsigned char* const p = (const unsigned char*)from.data + k * from.strides[0] + plane * from.strides[1] +
                                        row * from.strides[2] + column * from.strides[3];
         double value = 0;
-        with_arithmetic_of(from.dtype, [&](auto element) {
-            memcpy(&element, p, sizeof element);
-            value = (double)element;
+        with_element((Element)from.dtype, [&](auto element) {
+            typename decltype(element)::Stored stored;
+            memcpy(&stored, p, sizeof stored);
+            value = (double)element.widen(stored);
         });
         if (!std::isfinite(value))
             refuse(FASTROI_INVALID_VALUE, k, "%s[%lld, %lld, %lld, %lld]: %g; offsets must be finite", name,

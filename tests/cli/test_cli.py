@@ -675,7 +675,7 @@ def test_pool_wrong_mask_options(mask_files, capsys, code, message, options):
     [
         ("masks.npy", lambda m: m[0], "expected (N, h, w) masks, found shape (7, 9)"),
         ("masks.npy", lambda m: m[:, None], "found shape (12, 1, 7, 9)"),
-        ("masks.npy", lambda m: m.astype(np.int16), "dtype int16"),
+        ("masks.npy", lambda m: m.astype(np.int32), "dtype int32"),
         ("masks.npy", lambda m: m[:5], "12 boxes for 5 masks"),
         ("boxes.npy", lambda b: np.full((3, 6), 1.0), "found shape (3, 6)"),
         ("boxes.npy", lambda b: np.where(b == b[9, 2], np.nan, b), "boxes[9]"),

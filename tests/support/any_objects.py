@@ -237,6 +237,7 @@ GOOD_OF_ROLES = {
     "levels": st.lists(st.integers(0, 1), min_size=bad_inputs.COUNT, max_size=bad_inputs.COUNT),
     "threads": st.one_of(st.none(), st.integers(1, 3)),
     "boxes": NUMBERS,
+    "dtype": st.sampled_from((None, "float16", "bfloat16", np.uint8, "f8", np.dtype(np.float32), int)),
 }
 GOOD_OF_ROLES["optional size"] = GOOD_OF_ROLES["size"]
 

@@ -35,6 +35,7 @@ ROLES = {
     "offsets": ("offset", "trans"),
     "levels": ("levels",),
     "threads": ("num_threads",),
+    "dtype": ("dtype",),
     "out": ("out",),
 }
 ROLE_OF = {name: role for role, names in ROLES.items() for name in names}
@@ -150,7 +151,21 @@ def masked(array):
     return np.ma.masked_array(array)
 
 
-BAD_DTYPES = ("int8", "int64", "uint16", "complex64", "float16", "object", "U4", "S4", "M8[s]", "m8[s]", ">f4", ">f8")
+BAD_DTYPES = (
+    "int32",
+    "int64",
+    "uint32",
+    "complex64",
+    "object",
+    "U4",
+    "S4",
+    "M8[s]",
+    "m8[s]",
+    ">f2",
+    ">f4",
+    ">f8",
+    ">u2",
+)
 REFUSAL = (TypeError, ValueError)
 
 MAPS = [
@@ -267,6 +282,16 @@ INTEGERS = [
     ("integer 2^31", 2**31, (OverflowError, ValueError), ("@", "2147483648")),
     ("integer 2^64", 2**64, OverflowError, ("@", str(2**64))),
 ]
+DTYPES = [
+    *(
+        (f"dtype {name}", name, REFUSAL, ("@", name))
+        for name in ("int32", "uint64", "bool", "complex64", "object", "U4", ">f4")
+    ),
+    ("dtype of longdouble", np.dtype(np.longdouble), REFUSAL, ("@",)),
+    ("structured dtype", [("a", "f4")], REFUSAL, ("@",)),
+    ("no such dtype", "no such", REFUSAL, ("@", "'no such'")),
+    ("dtype 3", 3, REFUSAL, ("@", "3")),
+]
 LAST = COUNT - 1
 INDICES = [
     ("index of an image too many", lambda i: changed(i, LAST, 9), ValueError, (f"@[{LAST}]", "9")),
@@ -339,6 +364,7 @@ ROWS_OF_ROLES = {
     "offsets": OFFSETS,
     "levels": LEVELS,
     "threads": THREADS,
+    "dtype": DTYPES,
 }
 
 

@@ -152,7 +152,7 @@ static void null_is_refused(void) {
 static void codes_are_checked(void) {
     fastroi_roi_pool_params p = params;
     fastroi_exec exec = {sizeof exec, 0, "sse9", NULL, NULL, FASTROI_POOL};
-    fastroi_tensor half = features;
+    fastroi_tensor whole = features;
     forget_results();
     p.rule = 99;
     EXPECT(pool(&boxes, &p, NULL) == FASTROI_INVALID_VALUE && strstr(error.message, "rule"));
@@ -163,8 +163,8 @@ static void codes_are_checked(void) {
     exec.simd = NULL;
     exec.num_threads = -1;
     EXPECT(pool(&boxes, &params, &exec) == FASTROI_INVALID_VALUE && strstr(error.message, "num_threads"));
-    half.dtype = FASTROI_FLOAT16;
-    EXPECT(fastroi_roi_pool(&half, &boxes, &params, &out, NULL, &error) == FASTROI_INVALID_TYPE);
+    whole.dtype = FASTROI_INT32;
+    EXPECT(fastroi_roi_pool(&whole, &boxes, &params, &out, NULL, &error) == FASTROI_INVALID_TYPE);
     EXPECT(untouched());
     EXPECT(fastroi_simd_activate("sse9", &error) == FASTROI_INVALID_VALUE && strstr(error.message, "sse9"));
     EXPECT(fastroi_simd_activate(NULL, &error) == FASTROI_INVALID_VALUE);
