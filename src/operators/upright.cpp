@@ -10,8 +10,8 @@ namespace {
 
 Tensor read_argmax(const fastroi_tensor* argmax, const Call& call) {
     if (!argmax) return {};
-    const Tensor offsets = read_output(argmax, call.out.images, call.map.channels, "argmax");
     check_dtype(*argmax, FASTROI_INT64, "argmax");
+    const Tensor offsets = read_output(argmax, call.out.images, call.map.channels, "argmax");
     if (offsets.rows != call.out.rows || offsets.columns != call.out.columns)
         refuse(FASTROI_INVALID_VALUE, -1, "argmax: its shape differs from out's");
     return offsets;

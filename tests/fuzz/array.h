@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "bytes.h"
 #include "numbers.h"
@@ -74,12 +75,15 @@ public:
         const unsigned char *const data = memory_.data(), *const end = data + memory_.bytes();
         return data == end || (*data == value && memcmp(data, data + 1, memory_.bytes() - 1) == 0);
     }
-    bool an_element_is_left(unsigned char value) const {
-        unsigned char unwritten[8];
-        memset(unwritten, value, sizeof unwritten);
-        bool left = false;
-        for_each([&](const unsigned char* p) { left |= memcmp(p, unwritten, item_) == 0; });
-        return left;
+    // Elements all of whose bytes are this value.
+    std::vector<const unsigned char*> elements_of(unsigned char value) const {
+        unsigned char bytes[8];
+        memset(bytes, value, sizeof bytes);
+        std::vector<const unsigned char*> found;
+        for_each([&](const unsigned char* p) {
+            if (memcmp(p, bytes, item_) == 0) found.push_back(p);
+        });
+        return found;
     }
     // Fills the elements as the bytes between them were, and looks at all.
     bool gaps_are(unsigned char value) const {

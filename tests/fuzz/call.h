@@ -306,9 +306,15 @@ private:
         fit_channels();
         const bool levels = takes(FASTROI_TAKES_LEVELS);
         const int32_t count = levels ? get<int32_t>(op->levels, 1) : 1;
-        static constexpr int32_t map_types[] = {FASTROI_FLOAT32, FASTROI_FLOAT64};
-        static constexpr int32_t mask_types[] = {FASTROI_FLOAT32, FASTROI_FLOAT64, FASTROI_UINT8};
-        dtype_ = takes(FASTROI_TAKES_MASKS) ? bytes_.one_of(mask_types) : bytes_.one_of(map_types);
+        static constexpr int32_t elements[] = {
+#define FASTROI_X(name, code, type) code,
+            FASTROI_ELEMENTS(FASTROI_X)
+#undef FASTROI_X
+        };
+        constexpr int64_t count_of_elements = sizeof elements / sizeof *elements;
+        const int64_t pair = bytes_.below(count_of_elements * count_of_elements);
+        dtype_ = elements[pair % count_of_elements];
+        out_dtype_ = elements[pair / count_of_elements];
         const int64_t seed = bytes_.byte();
         const bool special = values == Values::any && bytes_.one_in(4);
         for (int32_t level = 0; level < count; level++) {
@@ -335,7 +341,7 @@ private:
                                          1e-42,
                                          -0.0};
         if (special && random % 11 == 0) return odd[random / 11 % 7];
-        if (dtype_ == FASTROI_UINT8) return random % 2;
+        if (dtype_ >= FASTROI_INT8 && dtype_ <= FASTROI_UINT64) return random % (takes(FASTROI_TAKES_MASKS) ? 2 : 5);
         const double fraction = random * 0x1p-32;
         return takes(FASTROI_TAKES_MASKS) ? fraction
                : random % 3 == 0          ? std::floor(fraction * 8) - 4
@@ -346,9 +352,10 @@ private:
         const int64_t groups = op->group_h ? group(op->group_h, bin_rows_) * group(op->group_w, bin_columns_) : 1;
         const int64_t shape[4] = {boxes.count, channels_ / std::max<int64_t>(1, groups), bin_rows_, bin_columns_};
         const bool masks = takes(FASTROI_TAKES_MASKS), binary = masks && bytes_.one_in(2);
-        out = Array(binary                             ? (int32_t)FASTROI_UINT8
-                    : masks && dtype_ == FASTROI_UINT8 ? (int32_t)FASTROI_FLOAT32
-                                                       : dtype_,
+        const bool whole = out_dtype_ >= FASTROI_INT8 && out_dtype_ <= FASTROI_UINT64;
+        out = Array(binary           ? (int32_t)FASTROI_UINT8
+                    : masks && whole ? (int32_t)FASTROI_FLOAT32
+                                     : out_dtype_,
                     shape, Sharing::none, bytes_);
     }
 
@@ -471,7 +478,7 @@ private:
     Bytes& bytes_;
     int64_t most_boxes_, image_of_first_ = 0;
     int64_t images_ = 1, channels_ = 1, rows_ = 1, columns_ = 1, bin_rows_ = 1, bin_columns_ = 1;
-    int32_t dtype_ = 0;
+    int32_t dtype_ = 0, out_dtype_ = 0;
     Memory box_memory_, index_memory_, scales_, horizontal_scales_, levels_;
 };
 

@@ -47,7 +47,7 @@ private:
 
     int32_t unknown_type() {
         const int32_t code = bytes_.raw<int32_t>();
-        return code >= 0 && code <= FASTROI_UINT64 ? -1 - code : code;
+        return code >= 0 && code <= FASTROI_BFLOAT16 ? -1 - code : code;
     }
     int32_t unknown_operator() {
         const int32_t code = bytes_.raw<int32_t>();

@@ -4,12 +4,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../../src/element.h"
+
 #include <cmath>
 
 namespace fuzz {
 
 inline int64_t item_of(int32_t dtype) {
-    static constexpr int64_t items[] = {4, 8, 2, 1, 2, 4, 8, 1, 2, 4, 8};
+    static constexpr int64_t items[] = {4, 8, 2, 1, 2, 4, 8, 1, 2, 4, 8, 2};
     return items[dtype];
 }
 
@@ -44,6 +46,8 @@ inline void store(unsigned char* p, int32_t dtype, double value) {
         case FASTROI_UINT16: return store_as(p, (uint16_t)whole);
         case FASTROI_INT32:
         case FASTROI_UINT32: return store_as(p, (uint32_t)whole);
+        case FASTROI_BFLOAT16:
+            return store_as(p, fastroi::Bfloat16::round((float)std::fmax(std::fmin(value, 1e38), -1e38)));
         default: return store_as(p, (uint64_t)whole);
     }
 }

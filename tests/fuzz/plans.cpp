@@ -130,7 +130,9 @@ void compare(Call& call, const Plan& plan, const fastroi_tensor& map) {
             for (int64_t pw = 0; pw < std::min<int64_t>(shape[3], 9); pw++) {
                 const double got = number_at(call.out.at(0, channel, ph, pw), call.out.tensor.dtype);
                 double expected = applied.value(call.image_of_first(), channel, ph, pw, nothing);
-                if (call.out.tensor.dtype == FASTROI_FLOAT32) expected = (double)(float)expected;
+                fastroi::with_element((fastroi::Element)call.out.tensor.dtype, [&](auto element) {
+                    expected = (double)element.widen(fastroi::result_of<double, decltype(element)>::round(expected));
+                });
                 if (!tolerance.allows(got, expected)) fail("a plan gives another result than its operator");
             }
 }
