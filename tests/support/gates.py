@@ -48,7 +48,7 @@ GATES = {
     "float environment": Gate(
         180, "calls under five settings of rounding and subnormals, none changed, all threads alike"
     ),
-    "guard pages": Gate(62_000, "calls with every array flush against a page that nobody may touch", shortens=True),
+    "guard pages": Gate(200_000, "calls with every array flush against a page that nobody may touch", shortens=True),
     "sanitizers": Gate(
         170_000, "calls under clang's sanitizers: address, memory, threads with callers at once", shortens=True
     ),
