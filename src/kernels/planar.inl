@@ -163,6 +163,15 @@ inline void write_run(const unsigned char* src, unsigned char* dst, int64_t byte
         copy_run(src, dst, bytes);
 }
 
+// One bin, a number to each plane.
+template <class E, int NV, class T = typename E::Arithmetic>
+inline void scatter_bin(const unsigned char* bin, unsigned char* to, ptrdiff_t plane) {
+    typename E::Stored rounded[Block<T, NV>::lanes];
+    if constexpr (!is_own<E>) store_block<E, NV>(Block<T, NV>::load(bin), (unsigned char*)rounded);
+    const unsigned char* const numbers = is_own<E> ? bin : (const unsigned char*)rounded;
+    for (int lane = 0; lane < Block<T, NV>::lanes; lane++) memcpy(to + lane * plane, numbers + lane * item<E>, item<E>);
+}
+
 // Rounded, at planes[lane * count + bin]. With fewer bins than lanes a tile spills into the next plane's start, which is written
 // after it.
 template <class E, int NV, class T = typename E::Arithmetic>
@@ -175,15 +184,10 @@ template <class E, int NV, class T = typename E::Arithmetic>
         for (int64_t b = 0; b < in_tiles; b += W) {
             const int64_t at = count < W ? 0 : smaller(b, in_tiles - W);
             transpose_tile<Own<T>, R, E>(bins + at * Block<T, NV>::bytes + lane * (ptrdiff_t)sizeof(T),
-                                         Block<T, NV>::bytes, planes + (lane * count + at) * item<E>,
-                                         count * item<E>);
+                                         Block<T, NV>::bytes, planes + (lane * count + at) * item<E>, count * item<E>);
         }
-    for (int64_t b = in_tiles; b < count; b++) {
-        typename E::Stored stored[Block<T, NV>::lanes];
-        store_block<E, NV>(Block<T, NV>::load(bins + b * Block<T, NV>::bytes), (unsigned char*)stored);
-        for (int lane = 0; lane < Block<T, NV>::lanes; lane++)
-            memcpy(planes + (lane * count + b) * item<E>, &stored[lane], item<E>);
-    }
+    for (int64_t b = in_tiles; b < count; b++)
+        scatter_bin<E, NV>(bins + b * Block<T, NV>::bytes, planes + b * item<E>, count * item<E>);
 }
 
 // Lanes that stay neighbours: bin by bin.

@@ -278,7 +278,7 @@ struct BinCells {
     }
 
     template <int NV>
-    Block<T, NV> column_sum(const unsigned char* column) const {
+    [[gnu::always_inline]] inline Block<T, NV> column_sum(const unsigned char* column) const {
         if constexpr (N > 0) {
             Block<T, NV> sum = Block<T, NV>::product(weight[0], Block<T, NV>::load(at_offset(column, row[0])));
             for (int t = 1; t < N; t++) sum.add_product(weight[t], Block<T, NV>::load(at_offset(column, row[t])));
@@ -291,9 +291,9 @@ struct BinCells {
         }
     }
 
-    // The bin's sum for NV vectors of channels, from byte `at` of a cell on.
+    // The bin's sum for NV vectors of channels, from byte `at` of a cell on. Always inlined: as a function it would return through memory.
     template <int NV, class W>
-    Block<T, NV> sum(W& watch, ptrdiff_t at) const {
+    [[gnu::always_inline]] inline Block<T, NV> sum(W& watch, ptrdiff_t at) const {
         const auto column = [&](int32_t t) {
             watch.read(row_count);
             return column_sum<NV>(origin + at + columns[t] * column_stride);

@@ -158,3 +158,50 @@ def test_integers_saturate(kind):
     limits = np.iinfo(kind)
     low = max(limits.min, -2)
     assert got.tolist() == [limits.max, limits.min, 0, 2, 4, 0, low]
+
+
+# --- masks -----------------------------------------------------------------------------------------------------------------
+
+
+def masks_of(kind, layout, rng):
+    """(5, 9, 7) of 0 to 1; of 0 and 1 where they are integers."""
+    values = rng.random((5, 9, 7))
+    stored = nearest(values.astype(np.float32), kind) if kind.kind != "b" else values < 0.5
+    return digests.strided_like(stored[:, None])[:, 0] if layout == "strided" else stored
+
+
+@pytest.mark.parametrize("layout", ["dense", "strided"])
+@pytest.mark.parametrize("kind", [np.dtype(bool), *NARROW, *WIDE], ids=str)
+@pytest.mark.parametrize("operator", MASKED)
+def test_masks_are_those_of_the_widened_ones(operator, kind, layout, isa, rng):
+    masks = masks_of(kind, layout, rng)
+    wide = masks.astype(np.float64 if kind == WIDE[1] else np.float32)
+    boxes = np.sort(rng.uniform(-1, 10, (5, 2, 2)), axis=1).reshape(5, 4)
+    call = getattr(fastroi, operator)
+    for threshold in (0.5, 0.25):
+        assert (call(masks, boxes, (6, 8), threshold) == call(wide, boxes, (6, 8), threshold)).all()
+    expected = call(wide, boxes, (6, 8), None)
+    own = call(masks, boxes, (6, 8), None)
+    assert own.dtype == (np.float32 if kind.kind in "biu" else kind)
+    for got in (own, *(call(masks, boxes, (6, 8), None, dtype=result) for result in FLOATS + WIDE)):
+        assert (bits(got) == bits(nearest(expected, got.dtype))).all()
+
+
+@pytest.mark.parametrize("operator", MASKED)
+def test_values_of_masks_are_floats(operator):
+    masks, boxes = np.ones((1, 4, 4), np.float32), [[0, 0, 4, 4]]
+    with pytest.raises(TypeError, match="^dtype: uint8; the values of a mask are stored as floats"):
+        getattr(fastroi, operator)(masks, boxes, (4, 4), None, dtype=np.uint8)
+    with pytest.raises(ValueError, match="^dtype: .*under a threshold a result is bool"):
+        getattr(fastroi, operator)(masks, boxes, (4, 4), dtype=np.float16)
+
+
+@pytest.mark.parametrize("kind", INTEGERS, ids=str)
+@pytest.mark.parametrize("operator", MASKED)
+def test_a_share_of_one_refuses_other_integers_than_0_and_1(operator, kind):
+    masks = np.zeros((2, 4, 4), kind)
+    masks[1, 2, 3] = np.iinfo(kind).max
+    match = rf"^masks\[1\]: cell \[2, 3\] is {np.iinfo(kind).max:g}, and a threshold in \[0, 1\] takes integer masks of 0 and 1"
+    with pytest.raises(ValueError, match=match):
+        getattr(fastroi, operator)(masks, [[0, 0, 4, 4]] * 2, (4, 4))
+    assert not getattr(fastroi, operator)(masks, [[0, 0, 4, 4]] * 2, (4, 4), 1.5)[0].any()

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.native
 PROMISED = GATES["guard pages"].cases
 CHANNELS, LAYOUTS, ENDS = 129, 3, 2
 ROLES = {"map": 0, "boxes": 1, "indices": 2, "arrays of params": 3, "results": 4}
-PAIRS = {False: 22, True: 16}  # each element to itself, to float32 and from float32; of masks floats and uint8 are results
+PAIRS = {
+    False: 22,
+    True: 16,
+}  # each element to itself, to float32 and from float32; of masks floats and uint8 are results
 
 
 @cache
