@@ -23,7 +23,7 @@ with _environment.judged():
 
     simd._obey_environment()
 
-from . import deformable, masks, memory, ops, pyramid, rotated
+from . import deformable, masks, memory, ops, pyramid, quantized, rotated
 from ._threads import get_num_threads, set_num_threads
 from ._version import __version__
 from .deformable import *  # noqa: F403
@@ -35,7 +35,16 @@ from .ops import *  # noqa: F403
 from .pyramid import *  # noqa: F403
 from .rotated import *  # noqa: F403
 
-__all__ = ["__version__", "explain", "get_include", "get_num_threads", "identify", "set_num_threads", "simd"]
+__all__ = [
+    "__version__",
+    "explain",
+    "get_include",
+    "get_num_threads",
+    "identify",
+    "quantized",
+    "set_num_threads",
+    "simd",
+]
 __all__ += deformable.__all__
 __all__ += masks.__all__
 __all__ += memory.__all__

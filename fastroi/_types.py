@@ -47,6 +47,7 @@ ChannelOrder: TypeAlias = Literal["class", "bin"]
 AngleUnit: TypeAlias = Literal["radians", "degrees"]
 CropMethod: TypeAlias = Literal["bilinear", "nearest"]
 CropEnd: TypeAlias = Literal["tensorflow", "exact"]
+Formula: TypeAlias = Literal["torchvision", "onnx", "tflite"]
 PasteRule: TypeAlias = Literal["detectron2", "detectron2_full", "detectron"]
 LevelRule: TypeAlias = Literal[
     "torchvision",

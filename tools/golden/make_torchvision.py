@@ -284,6 +284,54 @@ def hostile(recorder):
     recorder.write("_hostile")
 
 
+QUANTISED_CASES = 40
+QUANTISED = {"uint8": torch.quint8, "int8": torch.qint8}
+
+
+def quantised_cells(dtype):
+    """(1, 3, 14, 18) map of all numbers of an integer type, that a replay makes anew."""
+    number = np.arange(3 * 14 * 18) * 37 % 256 + np.iinfo(dtype).min
+    return number.astype(dtype).reshape(1, 3, 14, 18)
+
+
+def quantised_boxes(rng, dtype):
+    """Boxes of the map's type, as torchvision wants them: from -8 to 24 in steps of an eighth; the image's number is not read."""
+    corner = rng.uniform(-8, 20, (12, 2))
+    rows = np.hstack([np.zeros((12, 1)), corner, corner + rng.uniform(0, 12, (12, 2))]).astype(np.float32)
+    zero_point = 64 + np.iinfo(dtype).min
+    return torch.quantize_per_tensor(torch.from_numpy(rows), 0.125, zero_point, QUANTISED[dtype])
+
+
+def quantised(recorder, count, seed):
+    """roi_align of quantised maps: the only operator that torchvision has for them."""
+    rng = np.random.default_rng(seed)
+    for n in range(count):
+        dtype = ("uint8", "int8")[n % 2]
+        args = {
+            "dtype": dtype,
+            "scale": float(np.float32(rng.choice([0.1, 0.037, 0.5, 1.0, 3.3]))),
+            "zero_point": int(rng.integers(0, 256) + np.iinfo(dtype).min),
+            "output_size": [3, 2],
+            "spatial_scale": float(rng.choice([1.0, 0.5])),
+            "sampling_ratio": int(rng.choice([-1, 1, 2, 3])),
+            "aligned": bool(rng.integers(2)),
+        }
+        boxes = quantised_boxes(rng, dtype)
+
+        def pool(args=args, boxes=boxes):
+            whole = torch.from_numpy(quantised_cells(args["dtype"]))
+            real = args["scale"] * (whole.double() - args["zero_point"])
+            kind = QUANTISED[args["dtype"]]
+            map_ = torch.quantize_per_tensor(real.float(), args["scale"], args["zero_point"], kind)
+            assert (map_.int_repr() == whole).all()
+            names = "output_size", "spatial_scale", "sampling_ratio", "aligned"
+            result = ops.roi_align(map_, boxes, *(args[name] for name in names))
+            assert (result.q_scale(), result.q_zero_point()) == (map_.q_scale(), map_.q_zero_point())
+            return result.int_repr().numpy(), boxes.dequantize().numpy()[:, 1:]
+
+        recorder.add("quantized_roi_align", pool, {}, args)
+
+
 def main():
     torch.set_num_threads(1)
     recorder = Recorder("torchvision", torch=torch.__version__, torchvision=torchvision.__version__)
@@ -300,6 +348,8 @@ def main():
     live = len(sys.argv) > 1
     unusual_pyramids(recorder, *((3000, 20261127) if live else (PYRAMID_CASES, 13)))
     recorder.write("_pyramids")
+    quantised(recorder, *((2000, 20261128) if live else (QUANTISED_CASES, 17)))
+    recorder.write("_quantized")
 
 
 if __name__ == "__main__":
