@@ -8,6 +8,9 @@ from .._arrays import plain_array
 from .._checks.numbers import integer, positive_integer, real_number
 
 FLOAT32 = np.dtype(np.float32)
+#: Elements of maps, by name: what most packages take on a CPU, and what those take that have half floats there.
+FLOATS = ("float32", "float64")
+FLOATS_AND_HALF = (*FLOATS, "float16")
 
 
 def array(value, name, dimensions=None, dtype=None):
@@ -45,21 +48,22 @@ def columns(rois, name, count):
     rois = array(rois, name, 2)
     if rois.shape[1] != count:
         raise ValueError(f"{name}: shape {rois.shape}; (K, {count}) required")
-    return rois
+    has_bfloat16 = rois.dtype.kind == "V" and rois.dtype.name == "bfloat16"  # no real number to NumPy
+    return rois.astype(FLOAT32) if has_bfloat16 else rois
 
 
-def same_dtype(rois, features, name, features_name):
+def same_dtype(rois, features, name, features_name, elements=FLOATS):
     """Refuse boxes whose dtype is not the map's, where the framework computes in one type only; a map of another kind first."""
-    check_float(features, features_name)
+    check_elements(features, features_name, elements)
     if rois.dtype != features.dtype:
         raise TypeError(f"{name}: dtype {rois.dtype}, but {features_name} is {features.dtype}")
     return rois
 
 
-def check_float(features, name):
-    """Refuse a map of another type than the frameworks compute in on a CPU."""
-    if features.dtype not in (np.float32, np.float64):
-        raise TypeError(f"{name}: dtype {features.dtype}; float32 or float64 required")
+def check_elements(features, name, elements):
+    """Refuse a map of a type that the framework has no operator for on a CPU; all have float32. The native one judges byte order."""
+    if features.dtype != FLOAT32 and features.dtype.name not in elements:
+        raise TypeError(f"{name}: dtype {features.dtype}; {', '.join(elements[:-1])} or {elements[-1]} required")
 
 
 def indexed(boxes, index):
@@ -70,7 +74,7 @@ def indexed(boxes, index):
 def truncated_index(rois, name="rois"):
     """The batch column of (K, 5) rows as a C cast to int leaves it, and the boxes beside it."""
     check_real(rois, name)
-    known = np.abs(rois[:, 0]) < 2**31
+    known = np.abs(rois[:, 0]) < np.float64(2**31)
     if not known.all():
         row = int(np.argmin(known))
         raise ValueError(f"{name}[{row}, 0]: {rois[row, 0]} is not an image index")

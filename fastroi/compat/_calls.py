@@ -21,6 +21,7 @@ from . import _boxes
 
 MAX_OF_CORNERS = "max_corners"
 MAX_FROM_ZERO = "max_from_zero"
+_OF_MASKS = (masks.paste_masks, masks.crop_masks)
 
 _DESTINATION = """\
 out : ndarray, optional
@@ -35,19 +36,20 @@ _SUBJECT = re.compile(r"(\w+)(?:\[([^\]]*)\])?")
 class _Request:
     """What the caller of a profile function asked for beside the framework's arguments, and how those are called."""
 
-    __slots__ = ("names", "num_threads", "out")
+    __slots__ = ("elements", "names", "num_threads", "out")
 
-    def __init__(self, out, num_threads, names):
+    def __init__(self, out, num_threads, names, elements):
         self.out = out
         self.num_threads = num_threads
         self.names = names
+        self.elements = elements
 
 
-_NOTHING = _Request(None, None, {})
+_NOTHING = _Request(None, None, {}, _boxes.FLOATS)
 _request = ContextVar("request", default=_NOTHING)
 
 
-def operator(*, scale=np.float32, floats=(), in_float32=None, **names):
+def operator(*, scale=np.float32, floats=(), in_float32=None, elements=_boxes.FLOATS, **names):
     """Make an operator of a profile: `out` and `num_threads`, numbers as its package holds them, errors in its words.
 
     One that calls another hands on what it was asked for.
@@ -60,6 +62,8 @@ def operator(*, scale=np.float32, floats=(), in_float32=None, **names):
         Other arguments that it holds as float32.
     in_float32 : str, optional
         Argument that is a map, computed in float32 though it be float64; the result has its dtype.
+    elements : tuple of str
+        The dtypes of maps that the package has the operator for.
     **names : str
         What the function calls each argument of the native operator; ``{}`` is the place in it, as in
         ``batch_indices="rois[{}, 0]"``.
@@ -81,7 +85,7 @@ def operator(*, scale=np.float32, floats=(), in_float32=None, **names):
             outer = _request.get()
             if outer is not _NOTHING and out is None and num_threads is None:
                 out, num_threads = outer.out, outer.num_threads
-            token = _request.set(_Request(_receiver(out, dtype), num_threads, names))
+            token = _request.set(_Request(_receiver(out, dtype), num_threads, names, elements))
             try:
                 result = function(**arguments)
             finally:
@@ -195,7 +199,7 @@ def expect(shape, dtype):
 def apart():
     """Where the profile's functions that are called make only parts of the result: they take its threads, not its `out`."""
     request = _request.get()
-    token = _request.set(_Request(None, request.num_threads, request.names))
+    token = _request.set(_Request(None, request.num_threads, request.names, request.elements))
     try:
         yield
     finally:
@@ -214,6 +218,8 @@ def aside(function, *args, **kwargs):
 
 
 def _answered(request, function, args, kwargs):
+    if getattr(args[0], "dtype", None) != _boxes.FLOAT32:  # which every package has all of its operators for
+        _in_own_words(request, _check_maps, (function, args[0], request.elements), {})
     return _in_own_words(request, function, args, kwargs | {"num_threads": request.num_threads})
 
 
@@ -223,6 +229,15 @@ def _in_own_words(request, function, args, kwargs):
         return function(*args, **kwargs)
     except (ValueError, TypeError, OverflowError) as error:
         raise type(error)(_in_words_of(_names_for(function, request.names), str(error))) from None
+
+
+def _check_maps(function, maps, elements):
+    """Refuse a map, or a level of a pyramid, that the native operator would take and the package would not."""
+    if function is pyramid.multiscale_roi_align:
+        for number, level in enumerate(maps):
+            _boxes.check_elements(level, f"feature_pyramid[{number}]", elements)
+    elif function not in _OF_MASKS:
+        _boxes.check_elements(maps, "features", elements)
 
 
 def _names_for(function, names):
@@ -307,10 +322,10 @@ def ps_align(features, boxes, index, size, scale, ratio, aligned):
     )
 
 
-def crop(features, boxes, index, size, method, fill, *, exact_end, layout="NCHW", run=native):
+def crop(features, boxes, index, size, method, fill, *, exact_end, layout="NCHW", dtype=None, run=native):
     """crop_and_resize of y1, x1, y2, x2 boxes; `exact_end` puts the last sample on the box's end."""
     end = "exact" if exact_end else "tensorflow"
-    return run(ops.crop_and_resize, features, boxes, index, size, method, fill, end=end, layout=layout)
+    return run(ops.crop_and_resize, features, boxes, index, size, method, fill, end=end, layout=layout, dtype=dtype)
 
 
 def multiscale(maps, rows, size, scales, ratio, aligned, levels):
@@ -386,7 +401,7 @@ def deform(features, boxes, index, offset, size, scale, ratio, gamma):
     )
 
 
-def deform_ps(features, boxes, index, offsets, size, group, part, samples, trans_std, scale, run=native):
+def deform_ps(features, boxes, index, offsets, size, group, part, samples, trans_std, scale, dtype=None, run=native):
     """Deformable position-sensitive pooling, channels in the order class, bin row, bin column."""
     return run(
         deformable.deform_ps_roi_pool,
@@ -401,6 +416,7 @@ def deform_ps(features, boxes, index, offsets, size, group, part, samples, trans
         trans_std=trans_std,
         batch_indices=index,
         arithmetic=_arithmetic(features),
+        dtype=dtype,
     )
 
 

@@ -232,7 +232,7 @@ class ROIPooler(Layer):
         _boxes.check_listed(box_lists, "box_lists", "one table of boxes for each image")
         maps = [_boxes.array(level, f"x[{n}]", 4) for n, level in enumerate(x)]
         for n, level in enumerate(maps):
-            _boxes.check_float(level, f"x[{n}]")
+            _boxes.check_elements(level, f"x[{n}]", _boxes.FLOATS if self._is_turned() else _boxes.FLOATS_AND_HALF)
         if len(maps) != len(self.scales):
             raise ValueError(f"x: {len(maps)} maps for {len(self.scales)} scales")
         if len(box_lists) != len(maps[0]):

@@ -1,27 +1,31 @@
 """ONNX's RoI operators as ONNX Runtime computes them, and its contributed CropAndResize.
 
+float16 maps are computed in float32 and rounded once: for such a model ONNX Runtime puts casts around its float32 kernels.
+
 Verified against onnxruntime 1.32, the ONNX reference evaluator and ONNX's own test vectors: see
 docs/compat.md.
 """
-
-import numpy as np
 
 from .._checks.numbers import output_extents
 from . import _boxes, _calls
 
 __all__ = ["crop_and_resize", "max_roi_pool", "roi_align"]
 
+_SINGLE_AND_HALF = ("float32", "float16")
 
-@_calls.operator(features="X", rois="rois", batch_indices="rois[{}, 0]", output_size="pooled_shape")
+
+@_calls.operator(
+    elements=_SINGLE_AND_HALF, features="X", rois="rois", batch_indices="rois[{}, 0]", output_size="pooled_shape"
+)
 def max_roi_pool(X, rois, pooled_shape, spatial_scale=1.0):
     """Operator ``MaxRoiPool``: rule ``"fast_rcnn_f32"`` of `fastroi.roi_pool`.
 
     Parameters
     ----------
-    X : ndarray, float32
+    X : ndarray, float32 or float16
         (N, C, H, W).
-    rois : ndarray, float32
-        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels; the index is truncated towards zero.
+    rois : ndarray
+        (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, in the dtype of `X`; the index is truncated towards zero.
     pooled_shape : (int, int)
         PH, PW.
     spatial_scale : float
@@ -29,13 +33,13 @@ def max_roi_pool(X, rois, pooled_shape, spatial_scale=1.0):
 
     Returns
     -------
-    ndarray, float32
-        (K, C, PH, PW); 0 for an empty bin.
+    ndarray
+        (K, C, PH, PW), in the dtype of `X`; 0 for an empty bin.
 
     Raises
     ------
     TypeError
-        Maps or boxes that are not float32.
+        Maps of another dtype, boxes in another than the map.
     ValueError
         A box that is not finite or an image index out of range.
 
@@ -47,13 +51,13 @@ def max_roi_pool(X, rois, pooled_shape, spatial_scale=1.0):
     >>> onnx.max_roi_pool(X, np.array([[0, 0, 0, 2, 2]], np.float32), (1, 2))
     array([[[[ 9., 10.]]]], dtype=float32)
     """
-    features = _boxes.array(X, "X", 4, np.float32)
-    rois = _boxes.array(_boxes.columns(rois, "rois", 5), "rois", 2, np.float32)
+    features = _boxes.array(X, "X", 4)
+    rois = _boxes.same_dtype(_boxes.columns(rois, "rois", 5), features, "rois", "X", _SINGLE_AND_HALF)
     boxes, index = _boxes.truncated_index(rois)
     return _calls.pool(features, boxes, index, pooled_shape, spatial_scale, "fast_rcnn_f32")
 
 
-@_calls.operator(features="X")
+@_calls.operator(elements=_boxes.FLOATS_AND_HALF, features="X")
 def roi_align(
     X,
     rois,
@@ -74,7 +78,7 @@ def roi_align(
 
     Parameters
     ----------
-    X : ndarray, float32 or float64
+    X : ndarray, float32, float64 or float16
         (N, C, H, W).
     rois : ndarray
         (K, 4) ``[x1, y1, x2, y2]`` in image pixels, in the dtype of `X`.
@@ -123,7 +127,7 @@ def roi_align(
         )
     _boxes.check_not_negative(sampling_ratio, "sampling_ratio")
     features = _boxes.array(X, "X", 4)
-    boxes = _boxes.same_dtype(_boxes.columns(rois, "rois", 4), features, "rois", "X")
+    boxes = _boxes.same_dtype(_boxes.columns(rois, "rois", 4), features, "rois", "X", _boxes.FLOATS_AND_HALF)
     return _calls.align(
         features,
         boxes,
@@ -136,7 +140,13 @@ def roi_align(
     )
 
 
-@_calls.operator(floats=("extrapolation_value",), features="X", output_size="crop_size", method="mode")
+@_calls.operator(
+    floats=("extrapolation_value",),
+    elements=_SINGLE_AND_HALF,
+    features="X",
+    output_size="crop_size",
+    method="mode",
+)
 def crop_and_resize(X, rois, batch_indices, crop_size, *, mode="bilinear", extrapolation_value=0.0):
     """ONNX Runtime's contributed ``com.microsoft.CropAndResize``.
 
@@ -145,10 +155,10 @@ def crop_and_resize(X, rois, batch_indices, crop_size, *, mode="bilinear", extra
 
     Parameters
     ----------
-    X : ndarray, float32
+    X : ndarray, float32 or float16
         (N, C, H, W).
-    rois : ndarray, float32
-        (K, 4) ``[y1, x1, y2, x2]``: 0 is the centre of the first cell, 1 that of the last; a flipped
+    rois : ndarray
+        In the dtype of `X`, (K, 4) ``[y1, x1, y2, x2]``: 0 is the centre of the first cell, 1 that of the last; a flipped
         box mirrors.
     batch_indices : ndarray of int
         (K,) image of each box.
@@ -161,13 +171,13 @@ def crop_and_resize(X, rois, batch_indices, crop_size, *, mode="bilinear", extra
 
     Returns
     -------
-    ndarray, float32
-        (K, C, PH, PW).
+    ndarray
+        (K, C, PH, PW), in the dtype of `X`.
 
     Raises
     ------
     TypeError
-        Maps or boxes that are not float32.
+        Maps of another dtype, boxes in another than the map.
     ValueError
         An unknown mode, an index out of range, a box that is not finite.
 
@@ -180,8 +190,8 @@ def crop_and_resize(X, rois, batch_indices, crop_size, *, mode="bilinear", extra
     array([[ 0.,  3.],
            [12., 15.]], dtype=float32)
     """
-    features = _boxes.array(X, "X", 4, np.float32)
-    boxes = _boxes.array(_boxes.columns(rois, "rois", 4), "rois", 2, np.float32)
+    features = _boxes.array(X, "X", 4)
+    boxes = _boxes.same_dtype(_boxes.columns(rois, "rois", 4), features, "rois", "X", _SINGLE_AND_HALF)
     return _calls.crop(
         features,
         boxes,

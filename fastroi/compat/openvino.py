@@ -1,5 +1,7 @@
 """OpenVINO's RoI operations as its CPU plugin computes them, in float32 whatever the dtype of the map.
 
+Maps of float16 and bfloat16 are rounded once, at the end. The plugin does so with ``INFERENCE_PRECISION_HINT`` f32.
+
 The names and arguments are those of the Python operation sets (``openvino.opset15``), with arrays
 in place of nodes.  Verified against openvino 2026.4: see docs/compat.md.
 """
@@ -19,6 +21,8 @@ __all__ = [
     "roi_pooling",
 ]
 
+_ELEMENTS = (*_boxes.FLOATS_AND_HALF, "bfloat16")
+
 
 def _listed(coords):
     """Boxes, images, and which rows precede the first whose image is -1: that ends the list."""
@@ -36,6 +40,7 @@ def _check_counts(**counts):
 
 
 @_calls.operator(
+    elements=_ELEMENTS,
     in_float32="input",
     features="input",
     rois="coords",
@@ -52,7 +57,7 @@ def roi_pooling(input, coords, output_roi, spatial_scale, method="max"):
 
     Parameters
     ----------
-    input : ndarray, float32
+    input : ndarray, float32, float64, float16 or bfloat16
         (N, C, H, W).
     coords : ndarray
         (K, 5) ``[image, x1, y1, x2, y2]``, in image pixels, or in [0, 1] for bilinear.  A row whose
@@ -102,7 +107,7 @@ def _bilinear_pooling(features, boxes, index, extents):
     return _calls.crop(features, boxes[:, [1, 0, 3, 2]], index, extents, "bilinear", 0.0, exact_end=True)
 
 
-@_calls.operator(in_float32="data", features="data")
+@_calls.operator(elements=_ELEMENTS, in_float32="data", features="data")
 def roi_align(
     data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale, mode, aligned_mode="asymmetric"
 ):
@@ -113,7 +118,7 @@ def roi_align(
 
     Parameters
     ----------
-    data : ndarray, float32
+    data : ndarray, float32, float64, float16 or bfloat16
         (N, C, H, W).
     rois : ndarray
         (K, 4) ``[x1, y1, x2, y2]`` in image pixels, taken as float32.
@@ -170,7 +175,12 @@ def roi_align(
 
 
 @_calls.operator(
-    in_float32="input", features="input", rois="coords", batch_indices="coords[{}, 0]", output_size="group_size"
+    elements=_ELEMENTS,
+    in_float32="input",
+    features="input",
+    rois="coords",
+    batch_indices="coords[{}, 0]",
+    output_size="group_size",
 )
 def psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_bins_x, spatial_bins_y, mode):
     """Operation ``PSROIPooling``: R-FCN's mean of each bin, or bilinear parts.
@@ -183,7 +193,7 @@ def psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_
 
     Parameters
     ----------
-    input : ndarray, float32
+    input : ndarray, float32, float64, float16 or bfloat16
         (N, output_dim * group_size ** 2, H, W); for bilinear
         (N, output_dim * spatial_bins_x * spatial_bins_y, H, W).
     coords : ndarray
@@ -243,7 +253,8 @@ def psroi_pooling(input, coords, output_dim, group_size, spatial_scale, spatial_
 
 def _sampled(features, boxes, index, extents):
     """crop_and_resize of boxes given as fractions x1, y1, x2, y2, the last sample where its rounding puts it."""
-    return _calls.aside(ops.crop_and_resize, features, boxes[:, [1, 0, 3, 2]], index, extents, layout="NCHW")
+    corners = boxes[:, [1, 0, 3, 2]]
+    return _calls.aside(ops.crop_and_resize, features, corners, index, extents, layout="NCHW", dtype=np.float32)
 
 
 def _mean_of_parts(features, boxes, index, classes, group, columns, rows):
@@ -257,10 +268,11 @@ def _mean_of_parts(features, boxes, index, classes, group, columns, rows):
         corners = np.hstack([boxes[:, :2] + place * step, boxes[:, :2] + (place + 1) * step])
         own = features[:, part * classes : (part + 1) * classes]
         total = total + _sampled(own, corners, index, (group, group))
-    return total / features.dtype.type(columns * rows)
+    return (total / np.float32(columns * rows)).astype(features.dtype, copy=False)
 
 
 @_calls.operator(
+    elements=_ELEMENTS,
     in_float32="feature_maps",
     floats=("trans_std",),
     features="feature_maps",
@@ -289,7 +301,7 @@ def deformable_psroi_pooling(
 
     Parameters
     ----------
-    feature_maps : ndarray, float32
+    feature_maps : ndarray, float32, float64, float16 or bfloat16
         (N, output_dim * group_size ** 2, H, W), order class, bin row, bin column; channels beyond are
         not used.
     coords : ndarray
@@ -387,16 +399,16 @@ def _mean_of_samples(features, boxes, index, moves, size, group, part, columns, 
         of_bin = np.arange(size) * part // size
         moves = moves[:, :, of_bin][..., of_bin] * np.float32(trans_std)
     on_map = np.ones_like(features)
-    total = count = np.zeros((len(boxes), features.shape[1] // group**2, size, size), features.dtype)
+    total = count = np.zeros((len(boxes), features.shape[1] // group**2, size, size), np.float32)
     for row, column in np.ndindex(rows, columns):
         place = np.tile(np.array([column / columns, row / rows], np.float32) / size, moves.shape[1] // 2)
         arguments = boxes, index, moves + place[:, None, None], size, group, size, 1, 1.0, scale
-        total = total + _calls.deform_ps(features, *arguments, run=_calls.aside)
-        count = count + _calls.deform_ps(on_map, *arguments, run=_calls.aside)
-    return total / np.maximum(count, 1)
+        total = total + _calls.deform_ps(features, *arguments, dtype=np.float32, run=_calls.aside)
+        count = count + _calls.deform_ps(on_map, *arguments, dtype=np.float32, run=_calls.aside)
+    return (total / np.maximum(count, 1)).astype(features.dtype, copy=False)
 
 
-@_calls.operator(in_float32="data", features="data")
+@_calls.operator(elements=_ELEMENTS, in_float32="data", features="data")
 def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ratio, spatial_scale, clockwise_mode):
     """Operation ``ROIAlignRotated``: mean of bilinear samples of a turned grid.
 
@@ -404,7 +416,7 @@ def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ra
 
     Parameters
     ----------
-    data : ndarray, float32
+    data : ndarray, float32, float64, float16 or bfloat16
         (N, C, H, W).
     rois : ndarray
         (K, 5) ``[centre x, centre y, width, height, angle]``, image pixels and radians.
@@ -454,6 +466,7 @@ def roi_align_rotated(data, rois, batch_indices, pooled_h, pooled_w, sampling_ra
 
 
 @_calls.operator(
+    elements=_ELEMENTS,
     in_float32="inputs",
     feature_pyramid="inputs",
     features="inputs",
@@ -508,6 +521,8 @@ def experimental_detectron_roi_feature_extractor(inputs, output_size, sampling_r
     rois, *levels = inputs
     boxes = _boxes.in_float32(_boxes.columns(rois, "inputs[0]", 4), "inputs[0]")
     maps = [_boxes.array(level, f"inputs[{n}]", 4) for n, level in enumerate(levels, 1)]
+    for n, level in enumerate(maps, 1):
+        _boxes.check_elements(level, f"inputs[{n}]", _ELEMENTS)
     _boxes.same_levels(maps, lambda level: f"inputs[{level + 1}]")
     if len(maps[0]) != 1:
         raise ValueError("inputs: one image per level required")

@@ -8,8 +8,12 @@ from . import _boxes, _calls
 
 __all__ = ["crop_and_resize"]
 
+_ELEMENTS = ("uint8", "uint16", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 
-@_calls.operator(features="image", rois="boxes", batch_indices="box_indices", output_size="crop_size")
+
+@_calls.operator(
+    elements=_ELEMENTS, features="image", rois="boxes", batch_indices="box_indices", output_size="crop_size"
+)
 def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", extrapolation_value=0.0, name=None):
     """Samples of a regular grid from corner to corner of each box.
 
@@ -20,7 +24,7 @@ def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", ext
     Parameters
     ----------
     image : ndarray
-        (N, H, W, C) of any real dtype; the result is float32 all the same.
+        (N, H, W, C), float16, float32, float64 or integers: int8 to int64, uint8, uint16. The result is float32 all the same.
     boxes : ndarray
         (K, 4) ``[y1, x1, y2, x2]``, taken as float32: 0 is the centre of the first cell, 1 that of
         the last; a flipped box mirrors.
@@ -42,6 +46,8 @@ def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", ext
 
     Raises
     ------
+    TypeError
+        An image of another dtype.
     ValueError
         A box that is not finite, an index out of range, a size that is not positive, an unknown
         method.
@@ -56,11 +62,10 @@ def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", ext
            [6. , 7.5]], dtype=float32)
     """
     features = _boxes.array(image, "image", 4)
-    if features.dtype.kind not in "fiu":
-        raise TypeError(f"image: dtype {features.dtype} is not a real number type")
+    _boxes.check_elements(features, "image", _ELEMENTS)
     boxes = _boxes.in_float32(_boxes.columns(boxes, "boxes", 4), "boxes")
     return _calls.crop(
-        _boxes.narrowed(features),
+        features if features.dtype.itemsize <= 2 else _boxes.narrowed(features),
         boxes,
         box_indices,
         output_extents(crop_size, "crop_size"),
@@ -68,4 +73,5 @@ def crop_and_resize(image, boxes, box_indices, crop_size, method="bilinear", ext
         extrapolation_value,
         exact_end=False,
         layout="NHWC",
+        dtype=_boxes.FLOAT32,
     )

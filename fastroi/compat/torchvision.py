@@ -1,7 +1,8 @@
 """torchvision's RoI operators (``torchvision.ops``) on NumPy arrays.
 
 Verified against torchvision 0.29: see docs/compat.md.  Maps and boxes must share one dtype, as
-torchvision requires; float32 maps are computed with float32 geometry, float64 maps with float64.
+torchvision requires; float32 maps are computed with float32 geometry, float64 maps with float64. float16 maps and boxes are computed in
+float32, coordinates and sums, and rounded once: torchvision rounds every product and sum of theirs to float16.
 """
 
 import math
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 
-def _rows(boxes, features):
+def _rows(boxes, features, name="input"):
     """(K, 5) rows of a (K, 5) array or of one (Li, 4) array per image."""
     if isinstance(boxes, (list, tuple)):
         none = np.empty((0, 4), features.dtype)
@@ -38,7 +39,7 @@ def _rows(boxes, features):
             return np.empty((0, 5), features.dtype)
         boxes = np.concatenate([_boxes.indexed(table, np.full(len(table), i)) for i, table in enumerate(tables)])
     boxes = _boxes.columns(boxes, "boxes", 5)
-    return _boxes.same_dtype(boxes, features, "boxes", "input")
+    return _boxes.same_dtype(boxes, features, "boxes", name, _boxes.FLOATS_AND_HALF)
 
 
 def _is_empty_list(table):
@@ -46,7 +47,9 @@ def _is_empty_list(table):
     return isinstance(table, (list, tuple)) and not table
 
 
-@_calls.operator(scale=float, features="input", rois="boxes", batch_indices="boxes[{}, 0]")
+@_calls.operator(
+    scale=float, elements=_boxes.FLOATS_AND_HALF, features="input", rois="boxes", batch_indices="boxes[{}, 0]"
+)
 def roi_pool(input, boxes, output_size, spatial_scale=1.0):
     """Maximum of each bin: ``torchvision.ops.roi_pool``.
 
@@ -56,7 +59,7 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
 
     Parameters
     ----------
-    input : ndarray, float32 or float64
+    input : ndarray, float32, float64 or float16
         (N, C, H, W).
     boxes : ndarray or list of ndarray
         (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image, ``[]`` for none.
@@ -87,11 +90,13 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
     array([[[[10.]]]], dtype=float32)
     """
     features = _boxes.array(input, "input", 4)
-    rule = "fast_rcnn_f32" if features.dtype == np.float32 else "fast_rcnn_f64"
+    rule = "fast_rcnn_f64" if features.dtype == np.float64 else "fast_rcnn_f32"
     return _calls.pool(features, _rows(boxes, features), None, output_size, spatial_scale, rule)
 
 
-@_calls.operator(scale=float, features="input", rois="boxes", batch_indices="boxes[{}, 0]")
+@_calls.operator(
+    scale=float, elements=_boxes.FLOATS_AND_HALF, features="input", rois="boxes", batch_indices="boxes[{}, 0]"
+)
 def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=False):
     """Mean of bilinear samples: ``torchvision.ops.roi_align``.
 
@@ -100,7 +105,7 @@ def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, a
 
     Parameters
     ----------
-    input : ndarray, float32 or float64
+    input : ndarray, float32, float64 or float16
         (N, C, H, W).
     boxes : ndarray or list of ndarray
         (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image, ``[]`` for none.
@@ -139,7 +144,9 @@ def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, a
     return _calls.align(features, _rows(boxes, features), None, output_size, spatial_scale, sampling_ratio, aligned)
 
 
-@_calls.operator(scale=float, features="input", rois="boxes", batch_indices="boxes[{}, 0]")
+@_calls.operator(
+    scale=float, elements=_boxes.FLOATS_AND_HALF, features="input", rois="boxes", batch_indices="boxes[{}, 0]"
+)
 def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
     """Position-sensitive mean of each bin: ``torchvision.ops.ps_roi_pool``.
 
@@ -148,7 +155,7 @@ def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
 
     Parameters
     ----------
-    input : ndarray, float32 or float64
+    input : ndarray, float32, float64 or float16
         (N, C * P * P, H, W), channels in the order class, bin row, bin column.
     boxes : ndarray or list of ndarray
         (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image, ``[]`` for none.
@@ -183,7 +190,9 @@ def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
     return _calls.ps_pool(features, _rows(boxes, features), None, output_size, spatial_scale, "torchvision")
 
 
-@_calls.operator(scale=float, features="input", rois="boxes", batch_indices="boxes[{}, 0]")
+@_calls.operator(
+    scale=float, elements=_boxes.FLOATS_AND_HALF, features="input", rois="boxes", batch_indices="boxes[{}, 0]"
+)
 def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1):
     """Position-sensitive mean of bilinear samples: ``torchvision.ops.ps_roi_align``.
 
@@ -191,7 +200,7 @@ def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1
 
     Parameters
     ----------
-    input : ndarray, float32 or float64
+    input : ndarray, float32, float64 or float16
         (N, C * P * P, H, W), channels in the order class, bin row, bin column.
     boxes : ndarray or list of ndarray
         (K, 5) ``[image, x1, y1, x2, y2]`` in image pixels, or one (L, 4) array per image, ``[]`` for none.
@@ -393,7 +402,13 @@ class MultiScaleRoIAlign(Layer):
         )
         self.scales = None
 
-    @_calls.operator(feature_pyramid="x", rois="boxes", batch_indices="boxes[{}, 0]", canonical_size="canonical_scale")
+    @_calls.operator(
+        elements=_boxes.FLOATS_AND_HALF,
+        feature_pyramid="x",
+        rois="boxes",
+        batch_indices="boxes[{}, 0]",
+        canonical_size="canonical_scale",
+    )
     def __call__(self, x, boxes, image_shapes):
         """Pool the boxes of all images.
 
@@ -420,10 +435,11 @@ class MultiScaleRoIAlign(Layer):
         """
         _check_mapping(x)
         _boxes.check_listed(boxes, "boxes", "one table of boxes for each image")
-        maps = [_boxes.array(level, f"x[{name!r}]", 4) for name, level in x.items() if name in self.featmap_names]
+        names = [name for name in x if name in self.featmap_names]
+        maps = [_boxes.array(x[name], f"x[{name!r}]", 4) for name in names]
         if not maps:
             raise ValueError(f"x: none of {', '.join(map(repr, self.featmap_names))} is there")
-        rows = _rows(list(boxes), maps[0])
+        rows = _rows(list(boxes), maps[0], f"x[{names[0]!r}]")
         if self.scales is None:
             self.scales = _inferred_scales(maps, image_shapes)
         used = min(len(maps), len(self.scales))
@@ -435,6 +451,7 @@ class MultiScaleRoIAlign(Layer):
 
     def _levels(self, boxes):
         """Number of the map of each box; -1 for the negative areas that torchvision leaves at zero."""
+        boxes = boxes.astype(np.float32) if boxes.dtype == np.float16 else boxes  # as torchvision widens them for areas
         first, last = (int(-math.log2(scale)) for scale in (self.scales[0], self.scales[-1]))
         if last < first:
             return np.full(len(boxes), -1)

@@ -119,9 +119,9 @@ INTEGER_MAPS = (
 
 
 @pytest.mark.parametrize(("name", "call"), INTEGER_MAPS)
-@pytest.mark.parametrize("dtype", (np.int64, np.float16))
+@pytest.mark.parametrize("dtype", (np.int64, np.uint8))
 def test_a_map_of_another_type_is_the_maps_fault(name, call, dtype):
-    with pytest.raises(TypeError, match=f"^{name}: dtype {np.dtype(dtype)}; float32 or float64 required"):
+    with pytest.raises(TypeError, match=f"^{name}: dtype {np.dtype(dtype)}; float32.* required"):
         call(MAP.astype(dtype))
 
 

@@ -16,6 +16,7 @@ SCALES = {"1": 1.0, "1_4": 0.25, "0_3": 0.3}
 ELEMENT = {
     np.dtype(np.float32): TensorProto.FLOAT,
     np.dtype(np.float64): TensorProto.DOUBLE,
+    np.dtype(np.float16): TensorProto.FLOAT16,
     np.dtype(np.int64): TensorProto.INT64,
     np.dtype(np.int32): TensorProto.INT32,
 }
@@ -172,6 +173,41 @@ def backend_cases(recorder):
         )
 
 
+def elements(recorder):
+    """float16, for which ONNX Runtime puts casts around its kernels."""
+    half = np.float16
+    args = {"pooled_shape": (3, 2), "spatial_scale": 0.3}
+    recorder.add(
+        "elements max_roi_pool",
+        lambda X, rois: run_onnxruntime("MaxRoiPool", {"X": X.astype(half), "rois": rois.astype(half)}, args),
+        {"X": "map_edge", "rois": "rois_random_0_3"},
+        args,
+    )
+    for mode in ("avg", "max"):
+        for ratio in (0, 2):
+            aligned = {"mode": mode, "sampling_ratio": ratio, "output_height": 3, "output_width": 2}
+            shift = (
+                "half_pixel" if ratio else "output_half_pixel"
+            )  # reversed boxes have no adaptive grid without the latter
+            aligned |= {"coordinate_transformation_mode": shift, "spatial_scale": 0.3}
+
+            def align(X, rois, args=aligned):
+                boxes, index = split(rois, half)
+                return run_onnxruntime("RoiAlign", {"X": X.astype(half), "rois": boxes, "batch_indices": index}, args)
+
+            recorder.add("elements roi_align", align, {"X": "map_normal", "rois": "rois_random_0_3"}, aligned)
+    fill = {"mode": "bilinear", "extrapolation_value": -7.5}
+
+    def crop(X, rois, batch_indices):
+        arrays = {"X": X.astype(half), "rois": rois.astype(half), "batch_indices": batch_indices.astype(np.int32)}
+        arrays["crop_size"] = np.array([3, 4], np.int32)
+        return run_onnxruntime("CropAndResize", arrays, fill, domain="com.microsoft")
+
+    inputs = {"X": "map_normal", "rois": "boxes_unit", "batch_indices": "boxes_unit_index"}
+    recorder.add("elements crop_and_resize", crop, inputs, {**fill, "crop_size": (3, 4)})
+    recorder.write("_elements")
+
+
 def main():
     versions = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__}
     recorder = Recorder("onnxruntime", **versions)
@@ -185,6 +221,7 @@ def main():
     roi_align(recorder, run_onnxruntime, sets[:1], (0, 2), "map_normal", np.float64)
     recorder.write("_align_f64")
     hostile(recorder)
+    elements(recorder)
 
     recorder = Recorder("onnx", **versions)
     roi_align(recorder, run_reference, sets[:1] + sets[2:3], (0, 2), "map_relu")

@@ -25,6 +25,62 @@ def infer(build, *arrays):
     return tuple(np.array(answers[n]) for n in range(len(results)))
 
 
+def bfloat16_bits(values):
+    """float32 rounded to the nearest bfloat16, as unsigned integers."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+
+
+def infer_narrow(build, dtype, *arrays):
+    """What `infer` does, on float arrays rounded to float16 or bfloat16; bfloat16 as its bits. Integers stay."""
+    kind = {"float16": ov.Type.f16, "bfloat16": ov.Type.bf16}[dtype]
+    tensors = []
+    for array in arrays:
+        if array.dtype.kind != "f":
+            tensors.append(ov.Tensor(array))
+            continue
+        tensor = ov.Tensor(kind, list(array.shape))
+        bits = array.astype(np.float16).view(np.uint16) if dtype == "float16" else bfloat16_bits(array)
+        tensor.data.view(np.uint16)[...] = bits
+        tensors.append(tensor)
+    parameters = [ops.parameter(list(tensor.shape), tensor.element_type) for tensor in tensors]
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+    compiled = CORE.compile_model(ov.Model([build(*parameters)], parameters, "g"), "CPU", settings)
+    answer = np.array(compiled(tensors)[0])
+    return answer if dtype == "float16" else answer.view(np.uint16)
+
+
+def elements(recorder):
+    """float16 and bfloat16; not the rotated one in bfloat16, which ends the process."""
+    for dtype in ("float16", "bfloat16"):
+        for op, feature, build in (
+            ("roi_pooling", "map_edge", lambda x, r: ops.roi_pooling(x, r, [3, 2], 0.3, "max")),
+            ("psroi_pooling", "map_ps", lambda x, r: ops.psroi_pooling(x, r, 2, 3, 0.3, 1, 1, "average")),
+            (
+                "deformable_psroi_pooling",
+                "map_ps",
+                lambda x, r: ops.deformable_psroi_pooling(x, r, 2, 0.3, 3, "bilinear_deformable", 2, 3, 0.1, 1),
+            ),
+        ):
+            call = lambda input, coords, build=build, dtype=dtype: infer_narrow(build, dtype, input, coords)  # noqa: E731
+            recorder.add(f"elements {op}", call, {"input": feature, "coords": "rois_random_0_3"}, {"dtype": dtype})
+
+        def align(input, coords, dtype=dtype):
+            boxes, index = split(coords)
+            return infer_narrow(
+                lambda x, r, i: ops.roi_align(x, r, i, 3, 2, 2, 0.3, "avg", aligned_mode="half_pixel_for_nn"),
+                dtype,
+                input,
+                boxes,
+                index,
+            )
+
+        recorder.add(
+            "elements roi_align", align, {"input": "map_normal", "coords": "rois_random_0_3"}, {"dtype": dtype}
+        )
+    recorder.write("_elements")
+
+
 def split(rois):
     return np.ascontiguousarray(rois[:, 1:]), rois[:, 0].astype(np.int32)
 
@@ -363,6 +419,7 @@ def main():
     detectron(recorder)
     recorder.write("_more")
     hostile(recorder)
+    elements(recorder)
     live = len(sys.argv) > 1
     unusual_pyramids(recorder, *((300, 20261128) if live else (PYRAMID_CASES, 13)))
     recorder.write("_pyramids")

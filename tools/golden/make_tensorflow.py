@@ -26,6 +26,28 @@ def hostile(recorder):
     recorder.write("_hostile")
 
 
+def elements(recorder):
+    """Images of every narrow element that TensorFlow takes, up to their largest numbers."""
+    for dtype, low, high in (
+        ("uint8", 0, 255),
+        ("int8", -128, 127),
+        ("uint16", 0, 65535),
+        ("int16", -32768, 32767),
+        ("float16", -9, 9),
+    ):
+        for method in ("bilinear", "nearest"):
+            args = {"crop_size": (3, 2), "method": method, "extrapolation_value": -7.5}
+
+            def call(image, boxes, box_indices, args=args, dtype=dtype, low=low, high=high):
+                share = (image.transpose(0, 2, 3, 1) + 4) / 8
+                nhwc = np.ascontiguousarray(np.clip(low + share * (high - low), low, high).astype(dtype))
+                return tf.image.crop_and_resize(nhwc, boxes, box_indices, **args).numpy(), nhwc
+
+            inputs = {"image": "map_normal", "boxes": "boxes_unit", "box_indices": "boxes_unit_index"}
+            recorder.add("elements crop_and_resize", call, inputs, args)
+    recorder.write("_elements")
+
+
 def main():
     recorder = Recorder("tensorflow", tensorflow=tf.__version__)
     for method in ("bilinear", "nearest"):
@@ -50,6 +72,7 @@ def main():
             )
     recorder.write()
     hostile(recorder)
+    elements(recorder)
 
 
 if __name__ == "__main__":
