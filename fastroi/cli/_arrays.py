@@ -11,7 +11,10 @@ import zipfile
 
 import numpy
 
-from ._errors import shown
+from fastroi import _core
+from fastroi._checks.call import named_dtype
+
+from ._errors import UsageError, shown
 from ._files import is_stream, read_content
 
 ENDINGS = (".npy", ".npz")
@@ -28,7 +31,9 @@ _PICTURES = {
 # How many bytes one byte of a member of an archive can become, by its compression; what others may reach is generous.
 _EXPANSION = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1040}
 _MOST_EXPANSION = 2**16
-_ELEMENTS = (numpy.dtype(numpy.float32), numpy.dtype(numpy.float64))
+_FLOATS = (numpy.dtype(numpy.float32), numpy.dtype(numpy.float64))
+COMPUTED_IN = tuple(element.name for element in _FLOATS)
+ELEMENTS = tuple(_core.elements())
 
 
 def load_array(path, key=None, option=None):
@@ -99,7 +104,7 @@ def _check_promise(file, size):
 def _whole(array, path, key, option):
     if key is not None:
         raise _Named(f"{shown(path)}: {option} goes with a .npz file")
-    return numpy.asarray(array)
+    return _typed(numpy.asarray(array))
 
 
 def _member(source, path, key, option):
@@ -112,7 +117,7 @@ def _member(source, path, key, option):
             raise _Named(f"{shown(path)}: has no array {key!r}, only {', '.join(names)}")
         name = names[0] if key is None else key
         _check_member(archive.zip, name)
-        return numpy.asarray(archive[name])
+        return _typed(numpy.asarray(archive[name]))
 
 
 def _check_member(archive, name):
@@ -128,6 +133,31 @@ def _size(file):
     end = file.seek(0, os.SEEK_END)
     file.seek(at)
     return end
+
+
+def _typed(array):
+    """bfloat16 in place of the two bytes without a type that NumPy saves it as."""
+    if array.dtype != "V2":
+        return array
+    try:
+        return array.view(named_dtype("bfloat16"))
+    except ImportError:
+        return array  # whoever needs numbers tells
+
+
+def bfloat16_note(array, path):
+    """What to tell of an array that was taken as bfloat16, in a list."""
+    if array.dtype.name != "bfloat16":
+        return []
+    return [f"{shown(path)}: elements of two bytes without a type, as NumPy saves bfloat16, are taken as that"]
+
+
+def check_dtype(name):
+    """Refuse a type of --dtype that NumPy has from a package that is not there."""
+    try:
+        named_dtype(name)
+    except ImportError:
+        raise UsageError(f"argument --dtype: {name} needs the package ml_dtypes") from None
 
 
 class _Named(ValueError):
@@ -174,9 +204,11 @@ def _picture(start):
 
 
 def as_elements(array, path, dtype=None):
-    """Convert an array to the elements the core takes: the narrower of float32 and float64 that holds every value of its type.
+    """Convert an array to elements that the core takes.
 
-    float32 and float64 in the machine's byte order are returned as they are, memory-mapped; anything else is a copy in memory.
+    Those that it takes, in the machine's byte order, are returned as they are, memory-mapped; anything else is a copy in memory: booleans
+    as uint8, wider integers as float64. float32 and float64 are computed in: what is wider than the one asked for is rounded to it before,
+    and what is narrower than float64 is computed in float64 if that is asked for.
 
     Parameters
     ----------
@@ -184,8 +216,8 @@ def as_elements(array, path, dtype=None):
         Numbers.
     path : str
         Where they come from.
-    dtype : {"float32", "float64"}, optional
-        The type to convert to instead.
+    dtype : str, optional
+        The type asked for, one of `ELEMENTS`.
 
     Raises
     ------
@@ -193,14 +225,29 @@ def as_elements(array, path, dtype=None):
         They are no real numbers, too wide for float64, or beyond the range of `dtype`.
     """
     native = array.dtype.newbyteorder("=")
-    if native.kind not in "biuf":
-        raise ValueError(f"{shown(path)}: elements of dtype {array.dtype} are not real numbers")
-    if dtype is None:
-        wide_enough = [element for element in _ELEMENTS if numpy.can_cast(native, element)]
-        if not wide_enough:
-            raise ValueError(f"{shown(path)}: dtype {array.dtype} is wider than float64; --dtype float64 rounds")
-        dtype = wide_enough[0]
-    return _cast(array, numpy.dtype(dtype), path)
+    if native.kind not in "biuf" and native.name not in ELEMENTS:
+        hint = "; bfloat16 needs the package ml_dtypes" if native == "V2" else ""
+        raise ValueError(f"{shown(path)}: elements of dtype {array.dtype} are not real numbers{hint}")
+    return _cast(array, _element(native, path, dtype), path)
+
+
+def _element(native, path, asked):
+    """The dtype that numbers of dtype `native` are computed from."""
+    if asked == "float64" or (asked == "float32" and native.itemsize > 2):
+        return numpy.dtype(asked)
+    if native.kind == "b":
+        return numpy.dtype(numpy.uint8)
+    if native.name in ELEMENTS:
+        return native
+    wide_enough = [element for element in _FLOATS if numpy.can_cast(native, element)]
+    if not wide_enough:
+        raise ValueError(f"{shown(path)}: dtype {native} is wider than float64; --dtype float64 rounds")
+    return wide_enough[0]
+
+
+def as_masks(array, path, dtype=None):
+    """Masks in the machine's byte order, in float32 or float64 if that is asked for; the values in any other type are rounded to it."""
+    return _cast(array, numpy.dtype(dtype), path) if dtype in COMPUTED_IN else in_native_order(array, path)
 
 
 def in_native_order(array, path):

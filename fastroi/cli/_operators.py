@@ -218,7 +218,7 @@ def load_levels(paths, features, first, layout, dtype):
         if array.ndim != 4:
             raise ValueError(f"{path}: expected 3 or 4 dimensions, found shape {array.shape}")
         if array.dtype != features.dtype:
-            raise ValueError(f"{path}: {array.dtype}, but FEATURES is {features.dtype}; --dtype converts both")
+            raise ValueError(f"{path}: {array.dtype}, but FEATURES is {features.dtype}; --dtype float64 converts both")
         _check_halved(path, array, path_before, levels[-1], slice(2, 4) if layout == "NCHW" else slice(1, 3))
         levels.append(array)
     return levels[1:]

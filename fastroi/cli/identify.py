@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from ._arguments import add_output_size, add_scale, number, positive_int, scale_of
-from ._arrays import ENDINGS, load_array
+from ._arrays import ENDINGS, bfloat16_note, load_array
 from ._boxes import of_listed_images
 from ._errors import UsageError, naming_files, tell
 from ._files import InputFile
@@ -88,6 +88,9 @@ def _identified(arguments):
 
     features = load_array(arguments.features)
     levels = [load_array(path) for path in arguments.level or ()]
+    observed = load_array(arguments.observed)
+    for note in bfloat16_note(features, arguments.features) + bfloat16_note(observed, arguments.observed):
+        print(f"fastroi: {note}", file=sys.stderr)
     rois, batch_indices = _rows(arguments, len(features) if features.ndim == 4 else 1)
     given = arguments.scale is not None or arguments.stride is not None
     maps = [arguments.features, *arguments.level] if levels else arguments.features
@@ -96,7 +99,7 @@ def _identified(arguments):
         return identify(
             [features, *levels] if levels else features,
             rois,
-            load_array(arguments.observed),
+            observed,
             arguments.output_size,
             scale_of(arguments) if given else None,
             batch_indices=batch_indices,

@@ -24,7 +24,7 @@ def run(arguments):
 
 
 def facts() -> dict:
-    """Collect version, build and machine as strings, numbers, booleans and lists of strings."""
+    """Collect version, build, machine and the elements of maps as strings, numbers, booleans and lists of strings."""
     import platform
 
     import numpy
@@ -42,6 +42,7 @@ def facts() -> dict:
         "simd_compiled": list(simd.compiled()),
         "simd_supported": list(simd.supported()),
         "simd_active": simd.active(),
+        "elements": list(_core.elements()),
         "openmp": bool(build["openmp"]),
         "threads": fastroi.get_num_threads(),
     }

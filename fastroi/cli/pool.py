@@ -18,7 +18,7 @@ import numpy
 
 from . import _coverage
 from ._arguments import add_output_size, add_scale, positive_int, scale_of, threads
-from ._arrays import as_elements, in_native_order, load_array
+from ._arrays import COMPUTED_IN, ELEMENTS, as_elements, as_masks, bfloat16_note, check_dtype, load_array
 from ._boxes import of_listed_images, split_index
 from ._errors import UsageError, naming_files, shown, tell
 from ._files import STREAM, InputFile, add_output, replacing
@@ -36,10 +36,14 @@ name only when it is complete, and replaces a file only with --force.
 
   fastroi pool features.npy boxes.csv -o pooled.npy --output-size 7 --scale 1/16
 
-FEATURES is .npy, or .npz with --key. float32 and float64 in the machine's byte order
-are pooled from where they lie. Other numbers are converted in memory: booleans,
-float16 and integers of 8 and 16 bits to float32, wider integers to float64, the other
-byte order to this one; --dtype chooses.
+FEATURES is .npy, or .npz with --key. float16, bfloat16, float32, float64 and integers of 8
+and 16 bits in the machine's byte order are pooled from where they lie. Other numbers
+are converted in memory: booleans to uint8, wider integers to float64, the other byte
+order to this one. The result has the type of FEATURES, float32 for integers, or the one
+that --dtype names: rounded once from sums in float32 (float64 for float64), integers
+saturated. --dtype float64 computes in float64, --dtype float32 of wider features in
+float32. A bfloat16 .npy is what numpy.save makes of ml_dtypes.bfloat16, two bytes an
+element without a type: numpy.load(FILE).view(ml_dtypes.bfloat16) reads it.
 
 BOXES is one of
   .npy .npz        (K, 4) x1 y1 x2 y2, or (K, 5) batch x1 y1 x2 y2, in image pixels
@@ -88,6 +92,9 @@ each, in the order of FEATURES:
       --op roi_align --output-size 7 --stride 16
 """
 _SIDE_OF_A_PICTURE = 16
+_BFLOAT16_WRITTEN = (
+    "written without a type, as NumPy saves bfloat16; numpy.load(FILE).view(ml_dtypes.bfloat16) reads it"
+)
 _TRUE = (1, True, "1", "true", "True", "yes")
 _CHUNK_BYTES = 64 * 2**20
 
@@ -107,7 +114,7 @@ def add_arguments(parser):
     )
     add_scale(parser, required=False)
     parser.add_argument("--layout", choices=("NCHW", "NHWC"), help="of features and result (default: NCHW)")
-    parser.add_argument("--dtype", choices=("float32", "float64"), help="convert features or masks to it")
+    parser.add_argument("--dtype", choices=ELEMENTS, metavar="TYPE", help=f"of the result: {', '.join(ELEMENTS)}")
     parser.add_argument("--key", metavar="NAME", help="of the features in a .npz file of several arrays")
     parser.add_argument("--boxes-key", metavar="NAME", help="of the boxes in one")
     parser.add_argument("--xywh", action="store_true", help="boxes are x y width height")
@@ -162,13 +169,14 @@ def run(arguments):
         spatial_scale=scale_of(arguments),
         layout=arguments.layout or "NCHW",
         num_threads=arguments.threads,
+        dtype=_result_dtype(arguments, operator, options),
         **options,
     )
     with _naming_files(arguments, boxes):
         per_roi = _per_roi(boxes.batch_indices, arrays, len(boxes))
         shape, dtype = _result(call, features, boxes.rois, per_roi, None if operator.masks else call.keywords["layout"])
     if not arguments.quiet:
-        _tell(arguments, operator, features, boxes)
+        _tell(arguments, operator, features, boxes, dtype)
     with _terminable(), _destination(arguments.output, shape, dtype) as store:
         with progress(len(boxes), "RoIs", arguments.progress) as advance:
             for rows in _chunks(shape, dtype, features.nbytes // max(len(features), 1)):
@@ -179,6 +187,16 @@ def run(arguments):
             write_rows(arguments.rows, boxes, operator.coordinates)
     if not arguments.quiet:
         _report(arguments, shape, dtype, time.perf_counter() - start)
+
+
+def _result_dtype(arguments, operator, options):
+    """What the operator is to store; masks that were converted to the type have results of it already, or of bool."""
+    if arguments.dtype is None or (operator.masks and arguments.dtype in COMPUTED_IN):
+        return None
+    if operator.masks and options.get("threshold", 0.5) is not None:
+        raise UsageError(f"argument --dtype: under a threshold {arguments.op} writes bool; --threshold none for values")
+    check_dtype(arguments.dtype)
+    return arguments.dtype
 
 
 def _check_output(arguments):
@@ -193,13 +211,18 @@ def _check_output(arguments):
 def _report(arguments, shape, dtype, seconds):
     size = "x".join(map(str, shape))
     taken = STREAM in (arguments.output, arguments.rows)
-    name = "standard output" if arguments.output == STREAM else arguments.output
-    print(f"{name}: {size} {dtype} in {seconds:.2f} s", file=sys.stderr if taken else sys.stdout)
+    print(f"{_output_name(arguments)}: {size} {dtype} in {seconds:.2f} s", file=sys.stderr if taken else sys.stdout)
 
 
-def _tell(arguments, operator, features, boxes):
+def _output_name(arguments):
+    return "standard output" if arguments.output == STREAM else arguments.output
+
+
+def _tell(arguments, operator, features, boxes, dtype):
     """Notes on stderr: what was assumed, and what is hardly meant."""
-    notes = list(boxes.notes) if len(boxes) else [*boxes.notes, f"{shown(arguments.boxes)}: no boxes"]
+    notes = bfloat16_note(features, arguments.features) + boxes.notes
+    notes += [] if len(boxes) else [f"{shown(arguments.boxes)}: no boxes"]
+    notes += [f"{_output_name(arguments)}: {_BFLOAT16_WRITTEN}"] if dtype.name == "bfloat16" else []
     rois, _ = split_index(boxes.rois, boxes.batch_indices, operator.coordinates)
     if operator.extents == "image_size":
         rows, columns = extents(arguments)
@@ -243,8 +266,7 @@ def _masks(masks, arguments):
         raise UsageError(f"argument --images: the boxes of {arguments.op} are of masks, not of images")
     if masks.ndim != 3:
         raise ValueError(f"{shown(arguments.features)}: expected (N, h, w) masks, found shape {masks.shape}")
-    convert = as_elements if arguments.dtype else lambda array, path, _: in_native_order(array, path)
-    return convert(masks, arguments.features, arguments.dtype)
+    return as_masks(masks, arguments.features, arguments.dtype)
 
 
 def _features(features, arguments):
@@ -359,7 +381,7 @@ def _destination(path, shape, dtype):
 
 def _to_stream(rows, pool_rows):
     result = numpy.ascontiguousarray(pool_rows())
-    sys.stdout.buffer.write(result.data.cast("B") if result.size else b"")
+    sys.stdout.buffer.write(result.reshape(-1).view(numpy.uint8).data if result.size else b"")
     return len(result)
 
 

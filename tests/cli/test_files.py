@@ -468,7 +468,8 @@ def test_a_bad_pipe(folder, capsys, monkeypatch, content):
 @pytest.mark.parametrize(
     ("dtype", "becomes"),
     [
-        *((dtype, "float32") for dtype in ("u1", "i1", "<i2", ">i2", ">u2", "f2", ">f2", "?", ">f4")),
+        *((dtype, "float32") for dtype in ("u1", "i1", "<i2", ">i2", ">u2", "?", ">f4")),
+        *((dtype, "float16") for dtype in ("f2", ">f2")),
         *((dtype, "float64") for dtype in ("i4", ">i4", "u4", "i8", "u8", ">f8")),
     ],
 )
