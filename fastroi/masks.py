@@ -70,7 +70,7 @@ class _MaskCall:
             raise ValueError(
                 f"dtype: {dtype!r}, but under a threshold a result is bool; pass threshold=None for values"
             )
-        return _BOOL, self.device.element_code(_UINT8)
+        return _BOOL, checked_result_dtype(_UINT8, own, self.device)[1]
 
     def _make_result(
         self, out: Array | None, extents: tuple[int, int], dtype: np.dtype[Any], inputs: tuple[Any, ...]

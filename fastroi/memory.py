@@ -19,7 +19,7 @@ _CACHE_LINE = 64
 
 
 def _lengths(shape: Any) -> tuple[int, ...]:
-    lengths = items_of(shape, "shape") if isinstance(shape, Iterable) and getattr(shape, "ndim", 1) else (shape,)
+    lengths = items_of(shape, "shape") if isinstance(shape, Iterable) and getattr(shape, "ndim", True) else (shape,)
     return tuple(index_of(length, "shape") for length in lengths)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 from ._arguments import add_output_size, add_scale, number, positive_int, scale_of

@@ -12,10 +12,10 @@ from fastroi.explain import Explanation, Interpolation, Plan, plot_rules
 features = np.zeros((1, 4, 8, 8), np.float32)
 rois = [[0.0, 0.0, 4.0, 4.0]]
 
-assert_type(fastroi.roi_pool(features, rois, 3), NDArray[np.floating[Any]])
+assert_type(fastroi.roi_pool(features, rois, 3), NDArray[Any])
 values, argmax = fastroi.roi_pool(features, rois, (3, 5), (1 / 16, 1 / 8), return_argmax=True, num_threads=2)
 assert_type(argmax, NDArray[np.int64])
-assert_type(fastroi.roi_align(features, rois, 3, sampling_ratio=(2, 3), aligned="image"), NDArray[np.floating[Any]])
+assert_type(fastroi.roi_align(features, rois, 3, sampling_ratio=(2, 3), aligned="image"), NDArray[Any])
 fastroi.roi_pool(features, rois, 3, out=fastroi.empty_aligned((1, 4, 3, 3), np.float64))
 assert_type(fastroi.fpn_levels(rois, 2, 5), NDArray[np.int64])
 fastroi.roi_align(features, rois, 3, aligned="clamp_align_corners")
@@ -29,7 +29,7 @@ for rule in fastroi.ROI_POOL_RULES:
 for level_rule in fastroi.FPN_LEVEL_RULES:
     fastroi.fpn_levels(rois, 2, 5, rule=level_rule)
 assert_type(fastroi.paste_masks(features[0], rois, (8, 8)), NDArray[np.bool_])
-assert_type(fastroi.paste_masks(features[0], rois, (8, 8), None), NDArray[np.floating[Any]])
+assert_type(fastroi.paste_masks(features[0], rois, (8, 8), None), NDArray[Any])
 assert_type(fastroi.gpu.check, Callable[[], None])
 print(fastroi.gpus)  # type: ignore[attr-defined]
 with fastroi.set_num_threads(1), fastroi.simd.use("baseline"):
