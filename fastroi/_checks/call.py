@@ -44,8 +44,8 @@ def element_array(value: ArrayLike, name: str, device: Device, layout: Layout | 
 
 
 def photograph_hint(shape: tuple[int, ...], layout: Layout) -> str:
-    """The end of a refusal, if a map has the shape of a photograph in the other layout. Of floats such a map alone is nothing to
-    refuse."""
+    """The end of a refusal, if a map has the shape of a photograph in the other layout. Such a map alone is nothing to refuse, but one
+    of uint8 or uint16 without an axis of images, as photographs are."""
     if len(shape) not in (3, 4):
         return ""
     first, rows, last = shape[-3:]
@@ -68,8 +68,8 @@ class Features:
         array = source[None] if source.ndim == 3 else source
         if array.ndim != 4:
             raise ValueError(f"{name}: {source.ndim} dimensions; 4 (or 3 for one image) required")
-        if array.dtype.kind in "iu" and (hint := photograph_hint(source.shape, layout)):
-            raise ValueError(f"{name}{hint.replace('. Shape', ': shape')}; else pass .astype('float32')")
+        if array.dtype.kind == "u" and source.ndim == 3 and (hint := photograph_hint(source.shape, layout)):
+            raise ValueError(f"{name}{hint.replace('. Shape', ': shape')}; else pass {name}[None]")
         self.source = source
         self.code = code
         self.channels_last = layout == "NHWC"

@@ -16,7 +16,7 @@ def photo(*shape, dtype=np.float32):
 
 REFUSED = [
     (ValueError, LAST, lambda: fastroi.roi_pool(PHOTO, BOXES, 2)),
-    (ValueError, LAST, lambda: fastroi.roi_align(PHOTO[None], BOXES, 2)),
+    (ValueError, LAST, lambda: fastroi.roi_align(PHOTO.astype(np.uint16), BOXES, 2)),
     (ValueError, LAST, lambda: fastroi.roi_align_rotated(photo(40, 60, 4, dtype=np.uint16), TURNED, 2)),
     (TypeError, LAST, lambda: fastroi.deform_roi_pool(photo(40, 60, 1, dtype=int), BOXES, None, 2)),
     (ValueError, LAST, lambda: fastroi.multiscale_roi_align([PHOTO], BOXES, 2, [1])),
@@ -45,6 +45,11 @@ def test_other_refusals_do_not(shape):
     with pytest.raises(TypeError) as caught:
         fastroi.roi_pool(photo(*shape, dtype=int), BOXES, 2)
     assert "layout" not in str(caught.value)
+
+
+def test_an_axis_of_images_says_that_a_map_is_meant():
+    assert fastroi.roi_pool(PHOTO[None], BOXES, 2).shape == (1, 40, 2, 2)
+    assert fastroi.roi_pool(PHOTO.astype(np.int16), BOXES, 2).shape == (1, 40, 2, 2)
 
 
 @pytest.mark.parametrize("shape", [(3, 40, 60), (1, 256, 40, 60), (3, 4, 3), (2, 40, 60)])

@@ -25,7 +25,7 @@ def test_an_aligned_array_is_an_array_like_any_other(shape, dtype):
         ((-1,), ValueError, "shape"),
         (((2, -3),), ValueError, "shape"),
         (("ab",), TypeError, "integer"),
-        ((1.5,), TypeError, "iterable"),
+        ((1.5,), TypeError, "shape: 1.5 is not an integer"),
         ((3, object), ValueError, "dtype"),
         ((2**62,), ValueError, "exceeded"),
     ],
