@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex
 
+import numpy as np
+
 from ._checks.call import Call, element_array
 from ._checks.numbers import output_extents, positive_integer, real_number, sampling, scales
 from ._core import Params
@@ -19,21 +21,21 @@ __all__ = ["deform_ps_roi_pool", "deform_roi_pool"]
 
 
 class _Offsets:
-    """Four-dimensional offsets of bins, or none."""
+    """Four-dimensional offsets of bins, or none; those narrower than float32 are read as float32."""
 
     array: Array | None = None
+    sources: tuple[Array, ...] = ()
 
     def __init__(self, values: ArrayLike | None, name: str, features: ArrayLike) -> None:
         self.name = name
         if values is None:
             return
-        self.array, self.code = element_array(values, name, device_of(features))
-        if self.array.ndim != 4:
-            raise ValueError(f"{name}: {self.array.ndim} dimensions; 4 required")
-
-    @property
-    def sources(self) -> tuple[Array, ...]:
-        return () if self.array is None else (self.array,)
+        device = device_of(features)
+        array, _ = element_array(values, name, device)
+        if array.ndim != 4:
+            raise ValueError(f"{name}: {array.ndim} dimensions; 4 required")
+        self.sources = (array,)
+        self.array, self.code = element_array(array.astype(np.float32) if array.itemsize < 4 else array, name, device)
 
     def attach(self, call: Call, params: Params, shape: tuple[int, ...]) -> None:
         """Make them a parameter of a call, for which they must have this shape."""
