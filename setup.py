@@ -47,13 +47,14 @@ OPENMP_FLAGS = [] if os.environ.get("FASTROI_NO_OPENMP") else ["-fopenmp"]
 CORE_SOURCES = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "src").rglob("*.cpp") if not path.name.startswith("isa_")
 )
-RULE_HEADERS = (
-    "axis_plan.h",
-    "rules.h",
-    "tap_rules.h",
-    "ps_rules.h",
-    "gather_rules.h",
-    "mask_rules.h",
+SHARED_HEADERS = (
+    "element.h",
+    "plan/axis_plan.h",
+    "plan/rules.h",
+    "plan/tap_rules.h",
+    "plan/ps_rules.h",
+    "plan/gather_rules.h",
+    "plan/mask_rules.h",
 )  # the GPU kernels include them
 
 OBJECTS = ROOT / "build" / "objects" / f"{MACHINE}-{sys.implementation.cache_tag}"
@@ -228,8 +229,8 @@ class BuildPython(build_py):
             return
         target = Path(self.build_lib) / "fastroi" / "cuda" / "include"
         target.mkdir(parents=True, exist_ok=True)
-        for name in RULE_HEADERS:
-            self.copy_file(str(ROOT / "src" / "plan" / name), str(target / name))
+        for name in SHARED_HEADERS:
+            self.copy_file(str(ROOT / "src" / name), str(target / Path(name).name))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 extern "C" {
+void __tsan_read1(void*);
 void __tsan_read2(void*);
 void __tsan_read4(void*);
 void __tsan_read8(void*);
@@ -28,7 +29,8 @@ template <class T>
     sizeof(T) == 16  ? __tsan_read16(at)
     : sizeof(T) == 8 ? __tsan_read8(at)
     : sizeof(T) == 4 ? __tsan_read4(at)
-                     : __tsan_read2(at);
+    : sizeof(T) == 2 ? __tsan_read2(at)
+                     : __tsan_read1(at);
     T value;
     copy_unseen(&value, from, sizeof value);
     return value;

@@ -62,12 +62,12 @@ class Counts(ctypes.Structure):
 
 
 @functools.cache
-def _counting_kernels(element):
-    """The kernels of one element type as a shared library, which stays loaded when its file is gone."""
+def _counting_kernels(kernel_set):
+    """A set of kernels as a shared library, which stays loaded when its file is gone."""
     with tempfile.TemporaryDirectory(prefix="fastroi-traffic-") as name:
         folder = Path(name)
         flags = "-fsanitize=thread", "-DFASTROI_COUNTS_TRAFFIC", f"-I{HERE}", "-O1"
-        gpu_emulation.compile_kernels(element, folder, *flags, "-c", "-o", folder / "counted.o")
+        gpu_emulation.compile_kernels(kernel_set, folder, *flags, "-c", "-o", folder / "counted.o")
         gpu_emulation.compile_cpp(
             "-shared", HERE / "gpu_traffic.cpp", folder / "counted.o", "-o", folder / "counted.so"
         )
@@ -78,7 +78,7 @@ class CountingRuntime(gpu_emulation.EmulatedRuntime):
     """The emulated device; `seen` lists (kernel, blocks, threads, counts of the blocks that ran, share of blocks that ran)."""
 
     def __init__(self, blocks_run):
-        super().__init__(None, threads=256)
+        super().__init__(threads=256)
         self.plan_threads = 128
         self.blocks_run, self.seen = blocks_run, []
 
@@ -88,15 +88,15 @@ class CountingRuntime(gpu_emulation.EmulatedRuntime):
     def empty(self, shape, dtype):
         return _aligned(super().empty(shape, dtype))
 
-    def build(self, element):
-        return _counting_kernels(element)
+    def build(self, kernel_set):
+        return _counting_kernels(kernel_set)
 
-    def launch(self, element, name, blocks, threads, shared_bytes, call):
+    def launch(self, kernel_set, name, blocks, threads, shared_bytes, call):
         step = 1 if name.startswith("plan_") else max(1, blocks // self.blocks_run)
         first = step // 2
-        super().launch(element, name, blocks, threads, shared_bytes, call, first, step)
+        super().launch(kernel_set, name, blocks, threads, shared_bytes, call, first, step)
         counts = Counts()
-        self.library(element).traffic_take(ctypes.byref(counts))
+        self.library(kernel_set).traffic_take(ctypes.byref(counts))
         self.seen.append((name, blocks, threads, counts, len(range(first, blocks, step)) / blocks))
 
 

@@ -16,9 +16,12 @@ import numpy as np
 
 from . import _core
 from ._arrays import check_result, is_on_gpu, plain_array
+from ._checks.call import checked_result_dtype, named_dtype
+from ._devices import Host
 from ._threads import resolve_num_threads
 from .cuda import operators
-from .cuda.runtime import ELEMENTS, NO_ERROR, element_code, runtime
+from .cuda.call import Arrays, arithmetic_of
+from .cuda.runtime import NO_ERROR, runtime
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -35,8 +38,8 @@ _strict = ContextVar("fastroi_gpu_strict", default=False)
 class Device:
     """One GPU; its questions are those of :mod:`fastroi._devices`."""
 
-    elements = "float16, bfloat16, float32 or float64"
-    element_code = staticmethod(element_code)
+    elements = Host.elements
+    element_code = staticmethod(Host.element_code)
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -91,7 +94,7 @@ class Device:
         resolve_num_threads(num_threads)
         _check_shapes(params, maps, code, boxes, batch_indices, out, out_code)
         with runtime().on(self.number):
-            operators.run(params, maps, boxes, batch_indices, out)
+            operators.run(params, Arrays(tuple(maps), code, boxes, batch_indices, out, out_code))
             if _strict.get():
                 check()
 
@@ -110,30 +113,28 @@ def _check_shapes(
     out_code: int,
 ) -> None:
     """Have the core judge a call, by arrays of the same shapes whose memory it does not look at."""
-    arrays = {name: _shadow(value, code) for name, (value, code) in params.arrays.items()}
-    shadows = [_shadow(array, code) for array in maps]
+    arrays = {name: (_shadow(value), code) for name, (value, code) in params.arrays.items()}
     _core.run(
         params.with_arrays(arrays),
-        [shadow for shadow, _ in shadows],
-        shadows[0][1],
-        _shadow(boxes, 0)[0],
-        None if batch_indices is None else _shadow(batch_indices, 0)[0],
-        *_shadow(out, out_code),
+        [_shadow(array) for array in maps],
+        code,
+        _shadow(boxes),
+        None if batch_indices is None else _shadow(batch_indices),
+        _shadow(out),
+        out_code,
         0,
         None,
         _core.CHECK_SHAPES,
     )
 
 
-def _shadow(array: Array, code: int) -> tuple[Array, int]:
-    """A host array of the same shape, one item large, and the code of its dtype; the half types stand for float32."""
+def _shadow(array: Array) -> Array:
+    """A host array of the same shape and item size; of more axes than one, one item large."""
     if type(array) is np.ndarray:
-        return array, code
+        return array
     if array.ndim == 1:
-        return np.zeros(max(1, array.size), np.int64), code
-    size = array.itemsize
-    zero = np.zeros((), f"u{4 if size == 2 else size}")
-    return np.broadcast_to(zero, array.shape), 0 if size == 2 else code
+        return np.zeros(max(1, array.size), np.int64)
+    return np.broadcast_to(np.zeros((), f"u{array.itemsize}"), array.shape)
 
 
 _devices: dict[int, Device] = {}
@@ -179,8 +180,8 @@ _MESSAGES = {
     },
     15: "offset[{row}]: not finite; offsets must be",
     16: "trans[{row}]: not finite; offsets must be",
-    17: "masks: that of box {row} has a cell above 1, and a threshold in [0, 1] takes uint8 masks of 0 and 1; pass masks > 0, "
-    "masks / 255, or a threshold above 1 that is in the masks' unit",
+    17: "masks: that of box {row} has a cell that is neither 0 nor 1, and a threshold in [0, 1] takes integer masks of 0 and 1; "
+    "pass masks > 0, masks / 255, or a threshold above 1 that is in the masks' unit",
 }
 
 
@@ -233,28 +234,43 @@ class options:
         _strict.reset(self._token)
 
 
-def warmup(dtypes: Iterable[str] = ("float32",)) -> None:
-    """Compile the kernels of these feature dtypes for the current device, so that no later call waits for it.
+def warmup(dtypes: Iterable[DTypeLike | tuple[DTypeLike, DTypeLike]] = ("float32",)) -> None:
+    """Compile the kernels of these elements for the current device, so that no later call waits for it.
+
+    Kernels are those of the element of the maps and that of the results. Masks of any element need what ``"float64"`` needs,
+    and :func:`riroi_align_rotated` with a result of another element than its sums those of a result of float32 (float64 for maps
+    of float64) too.
 
     Parameters
     ----------
-    dtypes : iterable of str
-        Of ``"float32"``, ``"float64"``, ``"float16"``, ``"bfloat16"``.
+    dtypes : iterable of dtype or (dtype, dtype)
+        Of maps, whose results are as without ``dtype=``; or of maps and results. Any that an operator takes, by name or as NumPy
+        has them.
 
     Raises
     ------
     ValueError
-        An unknown dtype.
+        A dtype that no operator takes.
     ImportError
         CuPy is not installed.
 
     Examples
     --------
     >>> import fastroi
-    >>> fastroi.gpu.warmup(("float32", "float16"))  # doctest: +SKIP
+    >>> fastroi.gpu.warmup(("float32", "float16", ("uint8", "float16")))  # doctest: +SKIP
     """
-    for dtype in dtypes:
-        if dtype not in ELEMENTS:
-            raise ValueError(f"dtypes: {dtype!r} is not one of {', '.join(map(repr, ELEMENTS))}")
-        runtime().kernel(ELEMENTS[dtype], "plan_ranges")
+    for element, result in [_elements_of(entry) for entry in dtypes]:
+        runtime().kernel((arithmetic_of(element),), "plan_ranges")
+        runtime().kernel((element, result), "max_direct")
     runtime().error_word()
+
+
+def _elements_of(entry: Any) -> tuple[int, int]:
+    """The codes of an entry of `warmup`."""
+    of_maps, wanted = entry if isinstance(entry, tuple) else (entry, None)
+    device = Device(0)
+    try:
+        own, code = checked_result_dtype(of_maps, named_dtype(of_maps), device)
+        return code, checked_result_dtype(wanted, own, device)[1]
+    except TypeError as error:
+        raise ValueError(f"dtypes: {entry!r}: {error}") from None

@@ -15,9 +15,19 @@ _INCLUDE = re.compile(r'^#include "(?:[\w.]+/)*(\w+\.(?:h|cuh))"$', re.MULTILINE
 OPTIONS = ("-std=c++17", "--fmad=false")
 
 
+def element_options(element, result=None):
+    """The options that choose a set of kernels, by the core's codes of elements.
+
+    Of kernels that reduce maps of `element` to `result`; without that, of those that plan what is summed in `element`.
+    """
+    options = (f"-DFASTROI_ELEMENT={element}",)
+    return options if result is None else (*options, f"-DFASTROI_RESULT={result}")
+
+
 def _header(name):
     """A part of the kernels, or a header that they share with the core: of the package, or of the source tree it is edited in."""
-    for folder in (_HERE, _HERE / "include", _HERE.parent / "include", _HERE.parent.parent / "src" / "plan"):
+    core = _HERE.parent.parent / "src"
+    for folder in (_HERE, _HERE / "include", _HERE.parent / "include", core, core / "plan"):
         if (folder / name).is_file():
             return (folder / name).read_text("utf-8")
     raise FileNotFoundError(f"{name}: not found in {_HERE / 'include'}; reinstall fastroi")

@@ -6,10 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastroi import _core
+
 from .launch import Launch, Level
-from .runtime import ELEMENTS, ITEM_SIZES, element_code, pointer_and_strides, runtime
+from .runtime import pointer_and_strides, runtime
+
+FLOAT32, FLOAT64 = (_core.elements()[name] for name in ("float32", "float64"))
 
 _MAX_AXIS = 2**31 - 1
+_MOST_WIDE = 8  # channels that a thread of a wide kernel reduces, of 16 bytes at most
 _SHARED_BYTES = 48 << 10  # what a block may have without asking the driver
 _SHARED_PREFERRED = 26 << 10  # lets eight blocks of 256 threads live on a multiprocessor
 _PLAN_BYTES = 128 << 20  # plans of one launch; more RoIs are planned and pooled in turns
@@ -28,6 +33,22 @@ _BY_PLANES, _BY_BINS = 1, 2  # Way
 _WARPS, _LEAST_WARPS, _LINE_BYTES = 16, 4, 1024  # that share planes; scratch of a warp
 _POINT_CHUNK_BYTES, _TABLE_CELL_BYTES = 2048, 16  # CellChunk, CellTable
 _PASTED_ROWS, _PASTE_TAP_BYTES = 16, 24
+
+
+class Arrays(NamedTuple):
+    """What a call is of: maps, boxes and result, with the core's codes for the elements of maps and result."""
+
+    maps: tuple
+    element: int
+    boxes: object
+    batch_indices: object
+    out: object
+    result: int
+
+
+def arithmetic_of(element):
+    """The element that sums of maps of another are in."""
+    return FLOAT64 if element == FLOAT64 else FLOAT32
 
 
 class Kernel(NamedTuple):
@@ -53,12 +74,14 @@ class ResidentKernel(NamedTuple):
 class Call:
     """Maps, boxes and result of one call as the kernels take them."""
 
-    def __init__(self, maps, boxes, batch_indices, out, scales, box_numbers=4):
+    def __init__(self, arrays, scales, box_numbers=4):
+        maps, element, boxes, batch_indices, out, result = arrays
         self.launch = launch = Launch(box_numbers=box_numbers, classes=1)
         self.device, self.maps, self.out = runtime(), maps, out
-        self.element = self._element_of(maps[0])
-        self.item_size = ITEM_SIZES[self.element]
-        self.weight_size = 8 if self.element == 1 else 4
+        self.planning, self.reducing = (arithmetic_of(element),), (element, result)
+        self.item_size = maps[0].itemsize
+        self.wide = min(_MOST_WIDE, 16 // self.item_size)
+        self.weight_size = 8 if arithmetic_of(element) == FLOAT64 else 4
         self.count, launch.channels, launch.bins_h, launch.bins_w = out.shape
         launch.planned_bins = self.bins = launch.bins_h * launch.bins_w
         if launch.channels > _MAX_ITEMS:
@@ -78,10 +101,6 @@ class Call:
         launch.error = self.device.pointer(self.device.error_word())
         self.plan_items = max(launch.bins_h, launch.bins_w)  # that a block plans side by side
         self.kept = (boxes, batch_indices)
-
-    @staticmethod
-    def _element_of(array):
-        return element_code(array.dtype)
 
     def set_levels(self, levels):
         self.launch.levels_of_rois, (self.launch.level_stride,) = pointer_and_strides(levels)
@@ -106,8 +125,8 @@ class Call:
         self.launch.levels[: len(self.levels)] = self.levels
 
     def takes_wide_access(self, plan_bytes=0):
-        """Whether 16 bytes of channels can be read and written at once, everywhere, with that much of a plan in shared memory."""
-        wide = 16 // self.item_size
+        """Whether a thread's channels can be read and written at once, everywhere, with that much of a plan in shared memory."""
+        wide = self.wide
         launch = self.launch
         if launch.group_h or launch.channels % wide or launch.out_strides[1] != 1 or launch.out % 16:
             return False
@@ -153,7 +172,7 @@ class Call:
         cells = max([level.rows * level.columns for level in self.levels])
         often = 4 * self.count * plane >= launch.images * launch.level_count * cells
         short = cells * (launch.channels + 16) < 2**31
-        first, channel_bytes, block = _aligned(plan_bytes), (plane | 1) * self.item_size, _STAGED_CHANNELS
+        first, channel_bytes, block = _aligned(plan_bytes), (plane | 1) * self.out.itemsize, _STAGED_CHANNELS
         while block > 32 and first + block * channel_bytes > _SHARED_PREFERRED:
             block //= 2
         launch.channel_block, stage = block, first + block * channel_bytes
@@ -162,12 +181,11 @@ class Call:
     def pack_maps(self):
         """Replace every level by its channels-last copy. Returns what :meth:`_pack` has to fill these by: (blocks, call)."""
         launch, device, packings = self.launch, self.device, []
-        images, wide = launch.images, 16 // self.item_size
-        channels = -(-launch.channels // wide) * wide
+        images, channels = launch.images, self._packs(launch.channels) * self.wide
         for i, level in enumerate(self.levels):
             rows, columns = level.rows, level.columns
             row, cells = columns * channels, rows * columns
-            copy = device.empty(images * cells * channels, self.out.dtype)
+            copy = device.empty(images * cells * channels, self.maps[0].dtype)
             self.kept += (copy,)
             strides = level.image_stride, level.channel_stride, level.row_stride, level.column_stride
             packing = Launch(channels=launch.channels, source=level.data, source_strides=strides)
@@ -178,10 +196,14 @@ class Call:
         self._pass_levels()
         return packings
 
+    def _packs(self, channels):
+        """The threads of a wide kernel that so many channels take."""
+        return -(-channels // self.wide)
+
     def _pack(self, packings):
         shared_bytes = _TILE_SIDE * (_TILE_SIDE + 1) * self.item_size
         for blocks, packing in packings:
-            self.device.launch(self.element, "pack", blocks, self.device.threads, shared_bytes, packing)
+            self.device.launch(self.reducing, "pack", blocks, self.device.threads, shared_bytes, packing)
 
     def listing_kernel(self, family):
         """The kernel of a gathering family, as `run` takes it."""
@@ -230,7 +252,7 @@ class Call:
         launch, device = self.launch, self.device
         self._divide_work(False, name)
         for _ in self._turns(_MAX_AXIS // launch.slices):
-            device.launch(self.element, name, launch.count * launch.slices, device.threads, 0, launch)
+            device.launch(self.reducing, name, launch.count * launch.slices, device.threads, 0, launch)
 
     def _turns(self, step):
         """Sets the RoIs and bins of one launch after the other, at most `step` RoIs and as many bins as are planned at once."""
@@ -258,19 +280,19 @@ class Call:
         cells = math.prod(self.largest_extents)
         if cells > _MAX_AXIS:
             raise OverflowError("features: a bin of too many cells")
-        packs = -(-launch.channels * self.item_size // 16) if name == "points_wide" else launch.channels
+        packs = self._packs(launch.channels) if name == "points_wide" else launch.channels
         threads = min(device.threads, max(64, -(-packs // 32) * 32))
         launch.shared_items = min(cells, (_SHARED_BYTES - _POINT_CHUNK_BYTES) // _TABLE_CELL_BYTES)
         shared_bytes = max(_POINT_CHUNK_BYTES + launch.shared_items * _TABLE_CELL_BYTES, 16 * threads)
         launch.count = self.count
         blocks = min(self.count * self.bins, _MAX_AXIS)
-        device.launch(self.element, name, blocks, threads, shared_bytes, launch)
+        device.launch(self.reducing, name, blocks, threads, shared_bytes, launch)
         if cells > launch.shared_items:
             launch.scratch_cells = cells
             blocks = max(1, min(blocks, _PLAN_BYTES // (cells * _TABLE_CELL_BYTES)))
             scratch = device.empty(blocks * cells * _TABLE_CELL_BYTES, np.uint8)
             launch.scratch = device.pointer(scratch)
-            device.launch(self.element, name, blocks, threads, max(_POINT_CHUNK_BYTES, 16 * threads), launch)
+            device.launch(self.reducing, name, blocks, threads, max(_POINT_CHUNK_BYTES, 16 * threads), launch)
 
     def run(self, plan_name, plan, kernel, resident=None):
         """Plan the RoIs and reduce them by a kernel, or by `resident` where the device finds their bins large.
@@ -279,7 +301,7 @@ class Call:
         """
         if self.out.size == 0:
             return
-        launch, device, element, levels = self.launch, self.device, self.element, list(self.levels)
+        launch, device, levels = self.launch, self.device, list(self.levels)
         if kernel:
             name, threads, packings = self._prepare(kernel)
             if not resident:
@@ -298,11 +320,11 @@ class Call:
         plan_threads = min(device.plan_threads, -(-self.plan_items // 32) * 32)
         for _ in self._turns(step):
             launch.way = 0
-            device.launch(element, plan_name, launch.count, plan_threads, plan_threads * 8, launch)
+            device.launch(self.planning, plan_name, launch.count, plan_threads, plan_threads * 8, launch)
             if resident:
                 self._run_resident(resident, by_planes, packings if kernel else None)
             if kernel:
-                device.launch(element, name, launch.count * launch.slices, threads, kernel.shared_bytes, launch)
+                device.launch(self.reducing, name, launch.count * launch.slices, threads, kernel.shared_bytes, launch)
 
     def _prepare(self, kernel):
         """Divide the work of a kernel; returns its name, threads a block and what has to be packed for it."""
@@ -312,7 +334,7 @@ class Call:
         if not name.endswith("_staged"):
             return name, self.device.threads, ()
         packings = self.pack_maps()
-        packs = -(-min(launch.channel_block, launch.channels) * self.item_size // 16)
+        packs = self._packs(min(launch.channel_block, launch.channels))
         threads = _fitting_threads(packs * launch.bins_h * launch.bins_w, self.device.threads)
         return name.removesuffix("_staged") + "_wide", threads, packings
 
@@ -330,10 +352,10 @@ class Call:
         by_planes.first, by_planes.count = launch.first, launch.count
         if packings is not None:
             launch.many_cells = _CELLS_OF_LARGE_BINS * self.bins
-            device.launch(self.element, "choose", 1, device.threads, 8 * device.threads, launch)
+            device.launch(self.planning, "choose", 1, device.threads, 8 * device.threads, launch)
             by_planes.way, launch.way = _BY_PLANES, _BY_BINS
         blocks = resident.groups * resident.slices
-        device.launch(self.element, resident.name, blocks, resident.threads, resident.shared_bytes, by_planes)
+        device.launch(self.reducing, resident.name, blocks, resident.threads, resident.shared_bytes, by_planes)
         for _, packing in packings or ():
             packing.way, packing.choice = _BY_BINS, launch.choice
         self._pack(packings or ())
@@ -352,7 +374,7 @@ class Call:
         launch.channels_fastest = launch.out_strides[1] == 1 and launch.channels > 1
         width = 1
         if name.endswith("_wide"):
-            width = 16 // self.item_size
+            width = self.wide
         else:
             if self.bins > _MAX_BINS:
                 raise OverflowError(
@@ -366,17 +388,14 @@ class Call:
 
 
 class MaskCall(Call):
-    """The same for masks, whose kernels are those of float64 whatever the type of the masks."""
+    """The same for masks, whose kernels are beside the plans of float64 whatever the elements of masks and result."""
 
-    def __init__(self, masks, boxes, batch_indices, out, threshold):
-        super().__init__(masks, boxes, batch_indices, out, [(1.0, 1.0)])
+    def __init__(self, arrays, threshold):
+        super().__init__(arrays._replace(element=FLOAT64), [(1.0, 1.0)])
+        self.reducing = self.planning
         launch = self.launch
-        launch.mask_code, launch.out_code, launch.threshold = _mask_code(masks[0]), _mask_code(out), threshold
-        launch.one_image_each = batch_indices is None
-
-    @staticmethod
-    def _element_of(array):
-        return ELEMENTS["float64"]
+        launch.mask_code, launch.out_code, launch.threshold = arrays.element, arrays.result, threshold
+        launch.one_image_each = arrays.batch_indices is None
 
     def paste(self):
         """A block for some rows of each image."""
@@ -390,12 +409,7 @@ class MaskCall(Call):
         for first in range(0, self.count, step):
             launch.first, launch.count = first, min(step, self.count - first)
             blocks = launch.count * launch.slices
-            device.launch(self.element, "paste_masks", blocks, threads, launch.shared_items * _PASTE_TAP_BYTES, launch)
-
-
-def _mask_code(array):
-    """MaskCode of the kernels."""
-    return 7 if array.itemsize == 1 else array.itemsize == 8
+            device.launch(self.reducing, "paste_masks", blocks, threads, launch.shared_items * _PASTE_TAP_BYTES, launch)
 
 
 def _fitting_threads(items, most):

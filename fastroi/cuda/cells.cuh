@@ -82,7 +82,7 @@ __device__ inline int64_t class_of(const Launch& launch, int64_t channel) {
 }
 
 // Any layout: a thread per V channels of a bin.
-template <class T, int V, bool products>
+template <class T, class R, int V, bool products>
 __device__ inline void gather_direct(const Launch& launch) {
     const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
@@ -94,18 +94,18 @@ __device__ inline void gather_direct(const Launch& launch) {
         const T* const channel = image + input_channel(launch, at) * map.channel_stride;
         if (roi.image >= 0) add_cells<products>(launch, list, channel, map.row_stride, map.column_stride, sum);
         sum.finish();
-        write<T, V>(launch, k, at, sum.value);
+        write<R>(launch, k, at, sum.value);
     });
 }
 
 // Channels-last maps: a thread per 16 bytes of channels of a bin, 32-bit offsets in an image.
-template <class T, int V, bool products>
+template <class T, class R, int V, bool products>
 __device__ inline void gather_wide(const Launch& launch) {
     const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
     const Level& map = launch.levels[0];
     const T* const image = (const T*)map.data + (roi.image < 0 ? 0 : roi.image) * map.image_stride;
-    const WideWork<T, V> work(launch, slice_of_block(launch), dynamic_shared);
+    const WideWork<R, V> work(launch, slice_of_block(launch), dynamic_shared);
     work.for_each(launch, [&](const DirectItem& at) {
         CellSum<T, V> sum;
         const int64_t list = list_of(launch, k, 0, at.ph * launch.bins_w + at.pw);

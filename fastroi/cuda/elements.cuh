@@ -1,29 +1,23 @@
 // Element types, and how values and packs of them are read, written, multiplied and compared.
 #pragma once
 
+#include "element.h"
 #include "tap_rules.h"
 
 namespace fastroi {
 
-struct Float16 {
-    uint16_t bits;
+// A number of a map or a result in memory.
+template <class E>
+struct Stored {
+    using Element = E;
+    typename E::Stored number;
 };
-struct Bfloat16 {
-    uint16_t bits;
-};
+
+// What numbers of T are computed in.
+template <class T>
+using Sum = typename T::Element::Arithmetic;
 
 #ifndef FASTROI_CUDA_SHIM
-__device__ inline float float_of_half_bits(uint16_t bits) {
-    float v;
-    asm("cvt.f32.f16 %0, %1;" : "=f"(v) : "h"(bits));
-    return v;
-}
-__device__ inline uint16_t half_bits_of_float(float v) {
-    uint16_t bits;
-    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(v));
-    return bits;
-}
-
 // The same pointer, which the compiler no longer takes apart: an access at 32 bits behind it costs one instruction.
 template <class T>
 __device__ inline const T* opaque(const T* p) {
@@ -44,36 +38,31 @@ __device__ inline void put(Word* to, Word v) {
     *to = v;
 }
 
-__device__ inline float widened(float v) { return v; }
-__device__ inline double widened(double v) { return v; }
-__device__ inline float widened(Float16 v) { return float_of_half_bits(v.bits); }
-__device__ inline float widened(Bfloat16 v) { return __uint_as_float((uint32_t)v.bits << 16); }
+template <class E>
+__device__ inline typename E::Arithmetic widened(Stored<E> v) {
+    return E::widen(v.number);
+}
 
-template <class T>
-struct SumType {
-    using type = float;
-};
-template <>
-struct SumType<double> {
-    using type = double;
-};
-template <class T>
-using Sum = typename SumType<T>::type;
+// A result of the arithmetic A as it is stored.
+template <class R, class A>
+__device__ inline R rounded(A v) {
+    return {result_of<A, typename R::Element>::round(v)};
+}
 
-template <class T>
-__device__ inline T narrowed(Sum<T> v) {
-    return v;
+#ifndef FASTROI_CUDA_SHIM
+// One instruction has the numbers of Float16::widen and Float16::round; of NaNs it, as all arithmetic here, makes one and the same.
+__device__ inline float widened(Stored<Float16> v) {
+    float to;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(to) : "h"(v.number));
+    return to;
 }
 template <>
-__device__ inline Float16 narrowed<Float16>(float v) {
-    return {half_bits_of_float(v)};
+__device__ inline Stored<Float16> rounded<Stored<Float16>>(float v) {
+    Stored<Float16> to;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(to.number) : "f"(v));
+    return to;
 }
-template <>
-__device__ inline Bfloat16 narrowed<Bfloat16>(float v) {
-    const uint32_t bits = __float_as_uint(v);
-    if (v != v) return {(uint16_t)(bits >> 16 | 64)};
-    return {(uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
-}
+#endif
 
 __device__ inline float fused(float a, float b, float c) { return fmaf(a, b, c); }
 __device__ inline double fused(double a, double b, double c) { return fma(a, b, c); }
@@ -105,15 +94,21 @@ __device__ inline void add_product(A (&sum)[V], A weight, const A (&v)[V]) {
     for (int c = 0; c < V; c++) sum[c] = fused(weight, v[c], sum[c]);
 }
 
-// V consecutive channels, moved in one access of V * sizeof(T) bytes.
+constexpr int widest_access = 16;  // bytes
+
+// V consecutive channels, moved in one access of V * sizeof(T) bytes, or several of the widest.
 template <class T, int V>
-struct alignas(V * sizeof(T)) Pack {
+struct alignas(V * sizeof(T) < widest_access ? V * sizeof(T) : widest_access) Pack {
     T v[V];
 };
 
 // The built-in type of so many bytes.
 template <int bytes>
 struct Access;
+template <>
+struct Access<1> {
+    using Type = uint8_t;
+};
 template <>
 struct Access<2> {
     using Type = uint16_t;
@@ -131,23 +126,36 @@ struct Access<16> {
     using Type = uint4;
 };
 
+// A value as the words that it is moved in.
+template <class Value>
+struct Words {
+    static constexpr int bytes = sizeof(Value) < widest_access ? sizeof(Value) : widest_access;
+    static constexpr int count = sizeof(Value) / bytes;
+    using Word = typename Access<bytes>::Type;
+    static_assert(count * bytes == sizeof(Value), "a value is one word or some of the widest");
+    Word word[count];
+};
+
 // From global memory that no thread of the kernel writes.
 template <class Value>
 __device__ inline Value loaded(const Value* from) {
-    using Word = typename Access<sizeof(Value)>::Type;
-    const Word word = __ldg((const Word*)from);
+    using Moved = Words<Value>;
+    Moved moved;
+#pragma unroll
+    for (int i = 0; i < Moved::count; i++) moved.word[i] = __ldg((const typename Moved::Word*)from + i);
     Value value;
-    memcpy(&value, &word, sizeof value);
+    memcpy(&value, &moved, sizeof value);
     return value;
 }
 
 // To global memory.
 template <class Value>
 __device__ inline void stored(Value* to, const Value& value) {
-    using Word = typename Access<sizeof(Value)>::Type;
-    Word word;
-    memcpy(&word, &value, sizeof word);
-    put((Word*)to, word);
+    using Moved = Words<Value>;
+    Moved moved;
+    memcpy(&moved, &value, sizeof moved);
+#pragma unroll
+    for (int i = 0; i < Moved::count; i++) put((typename Moved::Word*)to + i, moved.word[i]);
 }
 
 template <class T, int V>
@@ -157,12 +165,12 @@ __device__ inline void load(const T* from, Sum<T> (&to)[V]) {
     for (int i = 0; i < V; i++) to[i] = widened(pack.v[i]);
 }
 
-template <class T, int V>
-__device__ inline void store(T* to, const Sum<T> (&from)[V]) {
-    Pack<T, V> pack;
+template <class R, class A, int V>
+__device__ inline void store(R* to, const A (&from)[V]) {
+    Pack<R, V> pack;
 #pragma unroll
-    for (int i = 0; i < V; i++) pack.v[i] = narrowed<T>(from[i]);
-    stored((Pack<T, V>*)to, pack);
+    for (int i = 0; i < V; i++) pack.v[i] = rounded<R>(from[i]);
+    stored((Pack<R, V>*)to, pack);
 }
 
 }  // namespace fastroi

@@ -59,7 +59,7 @@ struct Launch {
     int64_t offsets_are_double, offset_strides[4];
     int64_t classes, part_h, part_w, samples;
     double movement;
-    int64_t mask_code, out_code;  // MaskCode
+    int64_t mask_code, out_code;  // codes of Element
     double threshold;
     void* scratch;  // of bins whose cells do not fit into shared memory
     int64_t scratch_cells;
@@ -69,7 +69,7 @@ struct Launch {
     int64_t way;         // 0, or the Way that the kernel is part of: it does nothing where another was chosen
     int64_t* choice;     // a Way
     int64_t many_cells;  // of a RoI, from which on planes are worth keeping
-    const void* source;  // of pack the map, of mix the result that is not mixed yet
+    const void* source;  // of pack the map, of mix what is not mixed and rounded yet
     int64_t source_strides[4];
     Level levels[max_levels];
 };

@@ -1,4 +1,4 @@
-// Masks pasted and cropped; masks of every type are interpolated in double.
+// Masks pasted and cropped; masks of every element are interpolated in double.
 #pragma once
 
 #include "mask_rules.h"
@@ -7,44 +7,62 @@
 
 namespace fastroi {
 
-#if FASTROI_ELEMENT == 1  // masks of every type are interpolated in double
+#if FASTROI_ELEMENT == 1 && !defined(FASTROI_RESULT)  // with the plans of float64, whatever the elements of the masks
 
-enum MaskCode : int64_t { mask_float32 = 0, mask_float64 = 1, mask_uint8 = 7 };
+template <class E>
+constexpr bool is_integer = false;
+template <class Number, int32_t lowest, int32_t highest>
+constexpr bool is_integer<SmallInteger<Number, lowest, highest>> = true;
 
-// A cell of uint8 that a threshold in [0, 1] does not take is noted for its box, and counts as 0.
+__device__ inline bool is_thresholded(const Launch& launch) { return launch.out_code == (int64_t)Element::uint8; }
+
+// A cell of an integer that a threshold in [0, 1] does not take is noted for its box, and counts as 0.
+template <class E>
+__device__ inline double mask_cell_of(const Launch& launch, int64_t row, int64_t at) {
+    const typename E::Stored cell = ((const typename E::Stored*)launch.levels[0].data)[at];
+    if (!is_integer<E> || cell == 0 || cell == 1 || launch.threshold > 1 || !is_thresholded(launch))
+        return (double)E::widen(cell);
+    report(launch, row, error_mask_cell);
+    return 0;
+}
+
 __device__ inline double mask_cell(const Launch& launch, int64_t row, int64_t at) {
-    const void* const data = launch.levels[0].data;
-    if (launch.mask_code == mask_uint8) {
-        const uint8_t cell = ((const uint8_t*)data)[at];
-        if (cell <= 1 || launch.out_code != mask_uint8 || launch.threshold > 1) return (double)cell;
-        report(launch, row, error_mask_cell);
-        return 0;
+    switch ((Element)launch.mask_code) {
+#define FASTROI_X(name, code, type) \
+    case Element::name: return mask_cell_of<type>(launch, row, at);
+        FASTROI_ELEMENTS(FASTROI_X)
+#undef FASTROI_X
     }
-    return launch.mask_code == mask_float64 ? ((const double*)data)[at] : (double)((const float*)data)[at];
+    return 0;
+}
+
+template <class Value>
+__device__ inline void store_number(const Launch& launch, int64_t at, Value value) {
+    switch ((Element)launch.out_code) {
+#define FASTROI_X(name, code, type) \
+    case Element::name: ((Stored<type>*)launch.out)[at] = rounded<Stored<type>>(value); return;
+        FASTROI_ELEMENTS(FASTROI_X)
+#undef FASTROI_X
+    }
+}
+
+template <class Value>
+__device__ inline void store_value(const Launch& launch, int64_t at, Value value, bool strict) {
+    if (is_thresholded(launch))
+        ((uint8_t*)launch.out)[at] = is_in_mask(value, (Value)launch.threshold, strict);
+    else
+        store_number(launch, at, value);
 }
 
 // What an interpolated value becomes; masks of float64 are compared and kept as such, others as float32.
 __device__ inline void store_mask(const Launch& launch, int64_t at, double value, bool strict) {
-    const bool is_wide = launch.mask_code == mask_float64;
-    if (launch.out_code == mask_uint8) {
-        const bool is_set = is_wide ? is_in_mask(value, launch.threshold, strict)
-                                    : is_in_mask((float)value, (float)launch.threshold, strict);
-        ((uint8_t*)launch.out)[at] = is_set;
-    } else if (is_wide) {
-        ((double*)launch.out)[at] = value;
-    } else {
-        ((float*)launch.out)[at] = (float)value;
-    }
+    if (launch.mask_code == (int64_t)Element::float64)
+        store_value(launch, at, value, strict);
+    else
+        store_value(launch, at, (float)value, strict);
 }
 
-__device__ inline void store_no_mask(const Launch& launch, int64_t at) {
-    if (launch.out_code == mask_uint8)
-        ((uint8_t*)launch.out)[at] = 0;
-    else if (launch.mask_code == mask_float64)
-        ((double*)launch.out)[at] = 0;
-    else
-        ((float*)launch.out)[at] = 0;
-}
+__device__ inline void store_no_mask(const Launch& launch, int64_t at) { store_number(launch, at, 0.0f); }
 
 // A cell by its positions, which are cells plus one; 0 is off the mask.
 __device__ inline double pasted_cell(const Launch& launch, int64_t row, int64_t mask, int32_t y, int32_t x) {

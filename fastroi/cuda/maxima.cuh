@@ -32,7 +32,7 @@ __device__ inline void keep(Pack<A, N>* to, const A (&values)[N]) {
 
 // Maps whose columns are contiguous. Column maxima of each bin row go to shared memory, the bins' maxima come out of it.
 // Offsets inside a channel block are 32 bits wide: the host has checked that they fit.
-template <class T, bool with_argmax>
+template <class T, class R, bool with_argmax>
 __device__ inline void max_planar(const Launch& launch) {
     using A = Sum<T>;
     constexpr int N = lanes<A>;
@@ -41,7 +41,7 @@ __device__ inline void max_planar(const Launch& launch) {
     const PlannedRoi roi = launch.planned[k];
     const int32_t columns = (int32_t)(roi.x_end - roi.x_start), bins_h = (int32_t)launch.bins_h,
                   bins_w = (int32_t)launch.bins_w;
-    if (roi.image < 0 || columns <= 0) return fill<T>(launch, k, range, 0);
+    if (roi.image < 0 || columns <= 0) return fill<R>(launch, k, range, (A)0);
 
     Pack<A, N>* const maxima = (Pack<A, N>*)dynamic_shared;
     Pack<int32_t, N>* const rows = (Pack<int32_t, N>*)(maxima + launch.shared_items);
@@ -60,7 +60,7 @@ __device__ inline void max_planar(const Launch& launch) {
     const int32_t channel_stride = (int32_t)map.channel_stride, row_stride = (int32_t)map.row_stride;
     const int32_t column_stride = (int32_t)map.column_stride;
     const T* const image = (const T*)map.data + roi.image * map.image_stride + roi.x_start * map.column_stride;
-    T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0];
+    R* const out = (R*)launch.out + (launch.first + k) * launch.out_strides[0];
     const Tile tile(launch, columns, N);
     for (int64_t c0 = range.first; c0 < range.end; c0 += tile.channels)
         for (int32_t ph0 = 0; ph0 < bins_h; ph0 += tile.bin_rows) {
@@ -116,7 +116,7 @@ __device__ inline void max_planar(const Launch& launch) {
                     }
                 }
                 const int64_t c = c0 + bin.high * N;
-                T* to = out + c * launch.out_strides[1] + ph * launch.out_strides[2] + bin.low * launch.out_strides[3];
+                R* to = out + c * launch.out_strides[1] + ph * launch.out_strides[2] + bin.low * launch.out_strides[3];
                 int64_t* offset = nullptr;
                 if (with_argmax)
                     offset = launch.argmax + (launch.first + k) * launch.argmax_strides[0] +
@@ -125,7 +125,7 @@ __device__ inline void max_planar(const Launch& launch) {
 #pragma unroll
                 for (int i = 0; i < N; i++) {
                     if (bin.high * N + i >= channels) break;
-                    to[i * launch.out_strides[1]] = narrowed<T>(best[i]);
+                    to[i * launch.out_strides[1]] = rounded<R>(best[i]);
                     if (with_argmax)
                         offset[i * launch.argmax_strides[1]] =
                             best_row[i] < 0 ? -1 : best_row[i] * map.columns + roi.x_start + best_column[i];
@@ -136,7 +136,7 @@ __device__ inline void max_planar(const Launch& launch) {
 }
 
 // Any layout: a thread per V channels of a bin.
-template <class T, int V, bool with_argmax>
+template <class T, class R, int V, bool with_argmax>
 __device__ inline void max_direct(const Launch& launch) {
     using A = Sum<T>;
     const int64_t k = roi_of_block(launch);
@@ -174,7 +174,7 @@ __device__ inline void max_direct(const Launch& launch) {
                 }
             }
         }
-        write<T, V>(launch, k, at, best);
+        write<R>(launch, k, at, best);
         if (with_argmax)
             for (int c = 0; c < V; c++)
                 launch.argmax[(launch.first + k) * launch.argmax_strides[0] +
@@ -228,13 +228,13 @@ __device__ inline void raise_to_bin(const T* first, int32_t row_stride, int32_t 
 }
 
 // Channels-last maps: a thread per 16 bytes of channels of a bin, 32-bit offsets in an image.
-template <class T, int V>
+template <class T, class R, int V>
 __device__ inline void max_wide(const Launch& launch) {
     using A = Sum<T>;
     const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
-    const WideWork<T, V> work(launch, slice_of_block(launch), dynamic_shared);
-    if (roi.image < 0) return work.write_zeros(launch, k);
+    const WideWork<R, V> work(launch, slice_of_block(launch), dynamic_shared);
+    if (roi.image < 0) return work.template write_zeros<A>(launch, k);
     const Level& map = launch.levels[roi.level];
     const int32_t row_stride = (int32_t)map.row_stride, column_stride = (int32_t)map.column_stride;
     const T* const image = opaque((const T*)map.data + roi.image * map.image_stride);

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastroi._core import OPERATORS
 
-from .call import Call, Kernel, MaskCall
+from .call import FLOAT64, Call, Kernel, MaskCall, arithmetic_of
 from .launch import MAX_LEVELS
 from .runtime import pointer_and_strides, runtime
 
@@ -169,8 +169,8 @@ def _scales(p):
     return [(p["scale_h"], p["scale_w"])]
 
 
-def _roi_pool(p, maps, rois, batch, out):
-    call = Call(maps, rois, batch, out, _scales(p))
+def _roi_pool(p, arrays):
+    call = Call(arrays, _scales(p))
     _set(call.launch, p, "rule")
     if p["reduce"]:
         call.launch.mean = 1
@@ -180,100 +180,104 @@ def _roi_pool(p, maps, rois, batch, out):
     return _run_max(call)
 
 
-def _roi_align(p, maps, rois, batch, out):
-    _run_align(Call(maps, rois, batch, out, _scales(p)), p, p["reduce"])
+def _roi_align(p, arrays):
+    _run_align(Call(arrays, _scales(p)), p, p["reduce"])
 
 
-def _multiscale_roi_align(p, maps, rois, batch, out):
-    if len(maps) > MAX_LEVELS:
-        raise ValueError(f"feature_pyramid: {len(maps)} levels; at most {MAX_LEVELS} on a GPU")
+def _multiscale_roi_align(p, arrays):
+    if len(arrays.maps) > MAX_LEVELS:
+        raise ValueError(f"feature_pyramid: {len(arrays.maps)} levels; at most {MAX_LEVELS} on a GPU")
     vertical = p.arrays["scales"][0]
     horizontal = p.arrays["horizontal_scales"][0] if "horizontal_scales" in p.arrays else vertical
-    call = Call(maps, rois, batch, out, list(zip(vertical, horizontal, strict=True)))
+    call = Call(arrays, list(zip(vertical, horizontal, strict=True)))
     call.set_levels(p.arrays["level_of_roi"][0])
     _run_align(call, p, p["reduce"])
 
 
-def _ps_roi_pool(p, maps, rois, batch, out):
-    call = Call(maps, rois, batch, out, _scales(p))
+def _ps_roi_pool(p, arrays):
+    call = Call(arrays, _scales(p))
     call.set_groups(p["group_h"], p["group_w"], p["channel_order"])
     _set(call.launch, p, "rule")
     call.launch.arithmetic_is_float, call.launch.mean = p["arithmetic"], 1
     _run_sum(call, "ps_means")
 
 
-def _ps_roi_align(p, maps, rois, batch, out):
-    call = Call(maps, rois, batch, out, _scales(p))
+def _ps_roi_align(p, arrays):
+    call = Call(arrays, _scales(p))
     call.set_groups(p["group_h"], p["group_w"], p["channel_order"])
     _run_align(call, p, 0)
 
 
-def _roi_warp(p, maps, rois, batch, out):
-    _run_sum(Call(maps, rois, batch, out, _scales(p)), "warp")
+def _roi_warp(p, arrays):
+    _run_sum(Call(arrays, _scales(p)), "warp")
 
 
-def _prroi_pool(p, maps, rois, batch, out):
-    _run_sum(Call(maps, rois, batch, out, _scales(p)), "precise")
+def _prroi_pool(p, arrays):
+    _run_sum(Call(arrays, _scales(p)), "precise")
 
 
-def _area_pool(p, maps, rois, batch, out):
-    call = Call(maps, rois, batch, out, _scales(p))
+def _area_pool(p, arrays):
+    call = Call(arrays, _scales(p))
     call.launch.rule = p["reduce"]
     _run_sum(call, "area")
 
 
-def _crop_and_resize(p, maps, rois, batch, out):
-    call = Call(maps, rois, batch, out, [(1.0, 1.0)])
+def _crop_and_resize(p, arrays):
+    call = Call(arrays, [(1.0, 1.0)])
     call.launch.outside, call.launch.rule = p["extrapolation_value"], p["end"]
     _run_sum(call, "crop_nearest" if p["method"] else "crop")
 
 
-def _rotated_call(p, maps, rois, batch, out):
-    call = Call(maps, rois, batch, out, _scales(p), box_numbers=5)
+def _rotated_call(p, arrays):
+    call = Call(arrays, _scales(p), box_numbers=5)
     call.launch.degrees, call.launch.arithmetic_is_float = p["angle_unit"], p["arithmetic"]
     _set(call.launch, p, "clockwise")
     _set_sampling(call.launch, p)
     return call
 
 
-def _roi_align_rotated(p, maps, rois, batch, out):
-    call = _rotated_call(p, maps, rois, batch, out)
+def _roi_align_rotated(p, arrays):
+    call = _rotated_call(p, arrays)
     _set(call.launch, p, "aligned")
     _run_rotated(call)
 
 
-def _riroi_align_rotated(p, maps, rois, batch, out):
-    unmixed = _empty_like(out)
-    _run_rotated(_rotated_call(p, maps, rois, batch, unmixed))
-    mixing = _rotated_call(p, maps, rois, batch, out)
+def _riroi_align_rotated(p, arrays):
+    unmixed = _unmixed(arrays)
+    _run_rotated(_rotated_call(p, unmixed))
+    mixing = _rotated_call(p, arrays)
     _set(mixing.launch, p, "orientations")
-    mixing.launch.source, mixing.launch.source_strides = pointer_and_strides(unmixed)
+    mixing.launch.source, mixing.launch.source_strides = pointer_and_strides(unmixed.out)
     mixing.run_alone("mix")
 
 
-def _empty_like(out):
-    """Memory for the same values in the same order of axes: kernels of packed channels write it as they would write `out`."""
-    if out.strides[1] != out.itemsize:
-        return runtime().empty(out.shape, out.dtype)
+def _unmixed(arrays):
+    """The same call into memory for what is not yet mixed and rounded, in the result's order of axes: kernels of packed channels
+    write it as they would write the result.
+    """
+    out, arithmetic = arrays.out, arithmetic_of(arrays.element)
+    dtype = np.float64 if arithmetic == FLOAT64 else np.float32
     count, channels, rows, columns = out.shape
-    return runtime().empty((count, rows, columns, channels), out.dtype).transpose(0, 3, 1, 2)
+    if out.strides[1] == out.itemsize:
+        unmixed = runtime().empty((count, rows, columns, channels), dtype).transpose(0, 3, 1, 2)
+    else:
+        unmixed = runtime().empty(out.shape, dtype)
+    return arrays._replace(out=unmixed, result=arithmetic)
 
 
 def _set_offsets(call, p, name, movement):
-    """Offsets of moved bins; the half types are read as float32."""
+    """Offsets of moved bins."""
     call.launch.movement = movement
     if name not in p.arrays:
         return
     offsets = p.arrays[name][0]
-    if offsets.itemsize == 2:
-        offsets = offsets.astype(np.float32)
     call.launch.offsets, call.launch.offset_strides = pointer_and_strides(offsets)
     call.launch.offsets_are_double = offsets.itemsize == 8
     call.kept += (offsets,)
 
 
-def _deform_roi_pool(p, maps, rois, batch, out):
-    call = Call(maps, rois, batch, out, _scales(p))
+def _deform_roi_pool(p, arrays):
+    call = Call(arrays, _scales(p))
     launch = call.launch
     launch.arithmetic_is_float = p["arithmetic"]
     _set_sampling(launch, p)
@@ -282,8 +286,8 @@ def _deform_roi_pool(p, maps, rois, batch, out):
     _run_moved(call, "plan_moved", launch.sampling_h, launch.sampling_w)
 
 
-def _deform_ps_roi_pool(p, maps, rois, batch, out):
-    call = Call(maps, rois, batch, out, _scales(p))
+def _deform_ps_roi_pool(p, arrays):
+    call = Call(arrays, _scales(p))
     call.set_groups(p["group_h"], p["group_w"], 0)
     launch = call.launch
     launch.arithmetic_is_float, launch.samples = p["arithmetic"], p["sample_per_part"]
@@ -293,15 +297,15 @@ def _deform_ps_roi_pool(p, maps, rois, batch, out):
     _run_moved(call, "plan_parts", launch.samples, launch.samples)
 
 
-def _paste_masks(p, maps, rois, batch, out):
-    call = MaskCall(maps, rois, batch, out, p["threshold"])
+def _paste_masks(p, arrays):
+    call = MaskCall(arrays, p["threshold"])
     call.launch.arithmetic_is_float = p["arithmetic"]
     _set(call.launch, p, "rule")
     call.paste()
 
 
-def _crop_masks(p, maps, rois, batch, out):
-    _run_align(MaskCall(maps, rois, batch, out, p["threshold"]), p, 0, Kernel("crop_masks"))
+def _crop_masks(p, arrays):
+    _run_align(MaskCall(arrays, p["threshold"]), p, 0, Kernel("crop_masks"))
 
 
 def _run_align(call, p, reduce, kernel=None):
@@ -323,9 +327,9 @@ _OPERATORS = {
 }
 
 
-def run(params, maps, boxes, batch_indices, out):
+def run(params, arrays):
     """Run an operator on the current device."""
     name = params.operator.name
     if name not in _OPERATORS:
         raise TypeError(f"{name}: has no GPU implementation; pass NumPy arrays (cupy.asnumpy)")
-    _OPERATORS[name](params, maps, boxes, batch_indices, out)
+    _OPERATORS[name](params, arrays)

@@ -36,9 +36,9 @@ __device__ inline void load_planes(const Level& map, const T* from, int32_t chan
     const int64_t row_stride = map.row_stride, column_stride = map.column_stride;
     if (column_stride == 1 && row_stride == columns && (channels == 1 || map.channel_stride == cells) &&
         (uint64_t)from % 16 == 0) {
-        constexpr int32_t V = 16 / sizeof(T);
-        const Pack<T, V>* const packs = (const Pack<T, V>*)from;
-        move(count / V, [&](int32_t i) { return packs + i; }, (Pack<T, V>*)planes);
+        constexpr int32_t V = sizeof(uint4) / sizeof(T);
+        const uint4* const words = (const uint4*)from;
+        move(count / V, [&](int32_t i) { return words + i; }, (uint4*)planes);
         return move(count % V, [&](int32_t i) { return from + count / V * V + i; }, planes + count / V * V);
     }
     for (int32_t channel = 0; channel < channels; channel++, from += map.channel_stride, planes += cells)
@@ -52,13 +52,13 @@ __device__ inline void load_planes(const Level& map, const T* from, int32_t chan
 }
 
 // The warp's RoI and plane.
-template <class T>
+template <class T, class R>
 struct Resident {
     int64_t k;
     PlannedRoi roi;
     const T* plane;
     int32_t pitch;  // of its rows
-    T* out;         // of the RoI and channel
+    R* out;         // of the RoI and channel
     Sum<T>* scratch;
     int32_t lane;
 };
@@ -69,7 +69,7 @@ __device__ inline bool is_of(const PlannedRoi& roi, int64_t image, int64_t level
 }
 
 // Calls body(Resident) for every channel of the block and every RoI of the warp.
-template <class T, class Body>
+template <class T, class R, class Body>
 __device__ inline void for_each_resident(const Launch& launch, const Body& body) {
     const uint32_t slices = launch.slices, groups = (launch.channels + launch.channel_block - 1) / launch.channel_block;
     const uint32_t slice = blockIdx.x % slices, group = blockIdx.x / slices % groups;
@@ -86,7 +86,7 @@ __device__ inline void for_each_resident(const Launch& launch, const Body& body)
 
     const uint32_t warps = blockDim.x / warp_size, warp = threadIdx.x / warp_size, lane = threadIdx.x % warp_size;
     Sum<T>* const scratch = (Sum<T>*)after(planes + channels * cells) + warp * launch.shared_items;
-    T* const out = (T*)launch.out + launch.first * launch.out_strides[0] + first_channel * launch.out_strides[1];
+    R* const out = (R*)launch.out + launch.first * launch.out_strides[0] + first_channel * launch.out_strides[1];
     const int64_t step = slices * warps;
     for (int64_t first = slice * warps + warp; first < launch.count; first += step * warp_size) {
         const int64_t mine = first + lane * step;
@@ -95,8 +95,9 @@ __device__ inline void for_each_resident(const Launch& launch, const Body& body)
             const int64_t k = first + (__ffs(found) - 1) * step;
             const PlannedRoi roi = launch.planned[k];
             for (int32_t c = 0; c < channels; c++)
-                body(Resident<T>{k, roi, planes + c * cells, (int32_t)map.columns,
-                                 out + k * launch.out_strides[0] + c * launch.out_strides[1], scratch, (int32_t)lane});
+                body(Resident<T, R>{k, roi, planes + c * cells, (int32_t)map.columns,
+                                    out + k * launch.out_strides[0] + c * launch.out_strides[1], scratch,
+                                    (int32_t)lane});
         }
     }
 }
@@ -140,8 +141,8 @@ __device__ inline void for_each_strips(const T* row, int32_t columns, int32_t la
 
 // Reduces a RoI in two steps, as many bin rows at a time as scratch holds: reduction.columns() takes the cells of a bin row
 // column by column, reduction.bin() what that left in a line of scratch.
-template <class T, class Reduction>
-__device__ inline void reduce_resident(const Launch& launch, const Resident<T>& at, const Reduction& reduction) {
+template <class T, class R, class Reduction>
+__device__ inline void reduce_resident(const Launch& launch, const Resident<T, R>& at, const Reduction& reduction) {
     const int32_t bins_h = (int32_t)launch.bins_h, bins_w = (int32_t)launch.bins_w;
     const int32_t columns = (int32_t)(at.roi.x_end - at.roi.x_start);
     const int32_t rows = columns == 0 ? bins_h : smaller_of(bins_h, (int32_t)launch.shared_items / columns);
@@ -162,7 +163,7 @@ __device__ inline void reduce_resident(const Launch& launch, const Resident<T>& 
         for (uint32_t item = at.lane; item < (uint32_t)(bin_rows * bins_w); item += warp_size) {
             const int32_t row = item / (uint32_t)bins_w, pw = item % (uint32_t)bins_w;
             const Sum<T> value = at.roi.image < 0 ? 0 : reduction.bin(at.scratch + row * columns, ph0 + row, pw);
-            at.out[(ph0 + row) * launch.out_strides[2] + pw * launch.out_strides[3]] = narrowed<T>(value);
+            at.out[(ph0 + row) * launch.out_strides[2] + pw * launch.out_strides[3]] = rounded<R>(value);
         }
         __syncwarp();
     }
@@ -174,7 +175,8 @@ struct ResidentMax {
     const Range *y_bins, *x_bins;
     int32_t x_start, row_bytes;
 
-    __device__ ResidentMax(const Launch& launch, const Resident<T>& at)
+    template <class R>
+    __device__ ResidentMax(const Launch& launch, const Resident<T, R>& at)
         : y_bins((const Range*)launch.y_items + at.k * launch.bins_h),
           x_bins((const Range*)launch.x_items + at.k * launch.bins_w),
           x_start((int32_t)at.roi.x_start),
@@ -212,7 +214,8 @@ struct ResidentSum {
     const int32_t *y_first, *x_first;
     int32_t x_start, row_bytes;
 
-    __device__ ResidentSum(const Launch& launch_, const Resident<T>& at)
+    template <class R>
+    __device__ ResidentSum(const Launch& launch_, const Resident<T, R>& at)
         : launch(launch_),
           y_taps(opaque((const Tap<A>*)launch.y_items + at.k * launch.y_capacity)),
           x_taps(opaque((const Tap<A>*)launch.x_items + at.k * launch.x_capacity)),
@@ -248,9 +251,10 @@ struct ResidentSum {
     }
 };
 
-template <class T, class Reduction>
+template <class T, class R, class Reduction>
 __device__ inline void pool_resident(const Launch& launch) {
-    for_each_resident<T>(launch, [&](const Resident<T>& at) { reduce_resident(launch, at, Reduction(launch, at)); });
+    for_each_resident<T, R>(launch,
+                            [&](const Resident<T, R>& at) { reduce_resident(launch, at, Reduction(launch, at)); });
 }
 
 // --- which way ----------------------------------------------------------------------------------------------------------

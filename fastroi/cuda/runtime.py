@@ -1,25 +1,20 @@
-"""All that is asked of CuPy, and the element types that the kernels are compiled for."""
+"""All that is asked of CuPy."""
 
 from contextlib import nullcontext
-from functools import cache
 
 import numpy as np
 
-from . import OPTIONS, source
+from . import OPTIONS, element_options, source
 from .launch import BY_VALUE
 
-ELEMENTS = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
-ITEM_SIZES = (4, 8, 2, 2)
 NO_ERROR = 2**64 - 1
 
 
-@cache  # a dtype composes its name anew each time
-def element_code(dtype):
-    return ELEMENTS.get(dtype.name) if dtype.isnative else None
-
-
 class CupyRuntime:
-    """All that is asked of CuPy: arrays in, memory, one module per device and element type, launches, the error word."""
+    """All that is asked of CuPy: arrays in, memory, one module per device and set of kernels, launches, the error word.
+
+    A set is named by its elements, as `element_options` takes them.
+    """
 
     threads, plan_threads = 256, 128
 
@@ -87,23 +82,23 @@ class CupyRuntime:
             self._clear(word)
         return number
 
-    def kernel(self, element, name):
+    def kernel(self, kernel_set, name):
         device = self.current()
-        kernel = self._kernels.get((device, element, name))
+        kernel = self._kernels.get((device, kernel_set, name))
         if kernel is None:
-            module = self._kernels.get((device, element))
+            module = self._kernels.get((device, kernel_set))
             if module is None:
-                options = (*OPTIONS, f"-DFASTROI_ELEMENT={element}")
+                options = (*OPTIONS, *element_options(*kernel_set))
                 module = self.cupy.RawModule(code=source(), options=options, backend="nvrtc")
-                self._kernels[device, element] = module
-            kernel = self._kernels[device, element, name] = module.get_function("fastroi_" + name)
+                self._kernels[device, kernel_set] = module
+            kernel = self._kernels[device, kernel_set, name] = module.get_function("fastroi_" + name)
             if name.endswith("_resident"):
                 kernel.max_dynamic_shared_size_bytes = self.most_shared_bytes()
         return kernel
 
-    def launch(self, element, name, blocks, threads, shared_bytes, call):
+    def launch(self, kernel_set, name, blocks, threads, shared_bytes, call):
         arguments = (np.frombuffer(call, BY_VALUE),)
-        self.kernel(element, name)((blocks,), (threads,), arguments, shared_mem=shared_bytes)
+        self.kernel(kernel_set, name)((blocks,), (threads,), arguments, shared_mem=shared_bytes)
 
 
 _runtime = None

@@ -51,7 +51,7 @@ __device__ inline Sum<T> raised_to_corners(Sum<T> best, const SampleRow<T>& row,
     return best;
 }
 
-template <class T>
+template <class T, class R>
 __device__ inline void max_samples(const Launch& launch) {
     using A = Sum<T>;
     const int64_t k = roi_of_block(launch);
@@ -81,7 +81,7 @@ __device__ inline void max_samples(const Launch& launch) {
             else if (has_absent && launch.absent_is_zero)
                 best[0] = raised(best[0], (A)0);
         }
-        write<T, 1>(launch, k, at, best);
+        write<R>(launch, k, at, best);
     });
 }
 

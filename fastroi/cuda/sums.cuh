@@ -56,15 +56,15 @@ struct SharedTaps {
 
 // Maps whose columns are contiguous. The weighted rows of each bin row, for every column some bin takes, go to shared memory;
 // the bins' weighted columns come out of it. Columns are those of the hull, or one per tap where those are fewer.
-template <class T>
+template <class T, class R>
 __device__ inline void sum_planar(const Launch& launch) {
     using A = Sum<T>;
     constexpr int N = lanes<A>;
     const int64_t k = roi_of_block(launch);
     const ChannelRange range(launch, slice_of_block(launch));
     const PlannedRoi roi = launch.planned[k];
-    if (roi.image < 0) return fill<T>(launch, k, range, 0);
-    if (roi.x_length == 0 || roi.y_length == 0) return fill<T>(launch, k, range, (A)launch.outside);
+    if (roi.image < 0) return fill<R>(launch, k, range, (A)0);
+    if (roi.x_length == 0 || roi.y_length == 0) return fill<R>(launch, k, range, (A)launch.outside);
 
     const Level& map = launch.levels[roi.level];
     const int32_t bins_h = (int32_t)launch.bins_h, bins_w = (int32_t)launch.bins_w;
@@ -82,7 +82,7 @@ __device__ inline void sum_planar(const Launch& launch) {
     __syncthreads();
 
     const T* const image = (const T*)map.data + roi.image * map.image_stride + roi.x_start * map.column_stride;
-    T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0];
+    R* const out = (R*)launch.out + (launch.first + k) * launch.out_strides[0];
     const Tile tile(launch, columns, N);
     for (int64_t c0 = range.first; c0 < range.end; c0 += tile.channels)
         for (int32_t ph0 = 0; ph0 < bins_h; ph0 += tile.bin_rows) {
@@ -124,12 +124,12 @@ __device__ inline void sum_planar(const Launch& launch) {
                     }
                     finish_mean(launch, sum, rows, end - first);
                 }
-                T* const to = out + (c0 + bin.high * N) * launch.out_strides[1] + ph * launch.out_strides[2] +
+                R* const to = out + (c0 + bin.high * N) * launch.out_strides[1] + ph * launch.out_strides[2] +
                               bin.low * launch.out_strides[3];
 #pragma unroll
                 for (int i = 0; i < N; i++) {
                     if (bin.high * N + i >= channels) break;
-                    to[i * launch.out_strides[1]] = narrowed<T>(sum[i]);
+                    to[i * launch.out_strides[1]] = rounded<R>(sum[i]);
                 }
             }
             __syncthreads();
@@ -233,7 +233,7 @@ __device__ inline void sum_of_near_taps(const T* channels, int32_t rows, const O
     sum_of_taps(channels, rows, [&](int32_t i) { return row[i]; }, columns, [&](int32_t i) { return column[i]; }, sum);
 }
 
-template <class T, int V>
+template <class T, class R, int V>
 __device__ inline void sum_direct(const Launch& launch) {
     using A = Sum<T>;
     const int64_t k = roi_of_block(launch);
@@ -259,21 +259,22 @@ __device__ inline void sum_direct(const Launch& launch) {
                 [&](int32_t i) { return FarTap<A>{x_taps[x + i].index * column_stride, x_taps[x + i].weight}; }, sum);
             finish_mean(launch, sum, y_end - y, x_end - x);
         }
-        write<T, V>(launch, k, at, sum);
+        write<R>(launch, k, at, sum);
     });
 }
 
 // Channels-last maps: a thread per 16 bytes of channels of a bin, taps in shared memory, 32-bit offsets in an image.
-template <class T, int V>
+template <class T, class R, int V>
 __device__ inline void sum_wide(const Launch& launch) {
     using A = Sum<T>;
     const int64_t k = roi_of_block(launch);
     const PlannedRoi roi = launch.planned[k];
-    if (roi.image < 0) return WideWork<T, V>(launch, slice_of_block(launch), dynamic_shared).write_zeros(launch, k);
+    if (roi.image < 0)
+        return WideWork<R, V>(launch, slice_of_block(launch), dynamic_shared).template write_zeros<A>(launch, k);
     const Level& map = launch.levels[roi.level];
     const T* const image = opaque((const T*)map.data + roi.image * map.image_stride);
     const SharedTaps<A> taps(launch, k, roi, dynamic_shared, (int32_t)map.row_stride, (int32_t)map.column_stride, 0);
-    const WideWork<T, V> work(launch, slice_of_block(launch), after(taps.rest));
+    const WideWork<R, V> work(launch, slice_of_block(launch), after(taps.rest));
     const A outside = (A)launch.outside;
     __syncthreads();
     work.for_each(launch, [&](const DirectItem& at) {

@@ -221,7 +221,7 @@ __device__ inline int32_t list_many_cells(const RotatedBox<Real>& box, int64_t p
 }
 
 // One bin for all channels, if its cells fit into the memory of this launch: shared memory, or scratch where that is given.
-template <class T, int V, class Real>
+template <class T, class R, int V, class Real>
 __device__ inline void gather_bin_of_points(const Launch& launch, int64_t k, int64_t bin, const RoiBox& box) {
     using A = Sum<T>;
     const Level& map = launch.levels[0];
@@ -248,18 +248,18 @@ __device__ inline void gather_bin_of_points(const Launch& launch, int64_t k, int
         sum.finish();
         const DirectItem at = {c, (int32_t)ph, (int32_t)pw};
         if (!launch.staged) {
-            write<T, V>(launch, k, at, sum.value);
+            write<R>(launch, k, at, sum.value);
             continue;
         }
         for (int i = 0; i < V && c + i < launch.channels; i++) {
-            const Sum<T> one[1] = {sum.value[i]};
-            write<T, 1>(launch, k, {c + i, at.ph, at.pw}, one);
+            const A one[1] = {sum.value[i]};
+            write<R>(launch, k, {c + i, at.ph, at.pw}, one);
         }
     }
     __syncthreads();
 }
 
-template <class T, int V>
+template <class T, class R, int V>
 __device__ inline void gather_points(const Launch& launch) {
     const int64_t bins = launch.bins_h * launch.bins_w;
     for (int64_t item = blockIdx.x; item < launch.count * bins; item += gridDim.x) {
@@ -268,11 +268,11 @@ __device__ inline void gather_points(const Launch& launch) {
         if (box.image < 0) {
             const Sum<T> zero[1] = {0};
             for (int64_t c = threadIdx.x; c < launch.channels; c += blockDim.x)
-                write<T, 1>(launch, k, {c, (int32_t)(bin / launch.bins_w), (int32_t)(bin % launch.bins_w)}, zero);
+                write<R>(launch, k, {c, (int32_t)(bin / launch.bins_w), (int32_t)(bin % launch.bins_w)}, zero);
         } else if (launch.arithmetic_is_float) {
-            gather_bin_of_points<T, V, float>(launch, k, bin, box);
+            gather_bin_of_points<T, R, V, float>(launch, k, bin, box);
         } else {
-            gather_bin_of_points<T, V, double>(launch, k, bin, box);
+            gather_bin_of_points<T, R, V, double>(launch, k, bin, box);
         }
     }
 }
@@ -284,24 +284,22 @@ __device__ inline Orientation turned_orientation(const Launch& launch, const Roi
     return orientation_of<Real>(angle_in_radians<Real>(rotation_of(launch), box.number[4]), launch.orientations);
 }
 
-// From the pooled orientations of a RoI, turned by the angle of its box, to the result.
-template <class T>
+// From the pooled orientations of a RoI, not yet rounded, turned by the angle of its box, to the result.
+template <class A, class R>
 __device__ inline void mix(const Launch& launch) {
-    using A = Sum<T>;
     const int64_t k = roi_of_block(launch), count = launch.orientations;
     const RoiBox box = read_box(launch, launch.first + k);
-    const T* const source = (const T*)launch.source + (launch.first + k) * launch.source_strides[0];
+    const A* const source = (const A*)launch.source + (launch.first + k) * launch.source_strides[0];
     Orientation turn = {0, 0, 0};
     if (box.image >= 0)
         turn = launch.arithmetic_is_float ? turned_orientation<float>(launch, box)
                                           : turned_orientation<double>(launch, box);
     for_each_output<1>(launch, slice_of_block(launch), [&](const DirectItem& at) {
-        const T* const bin = source + at.ph * launch.source_strides[2] + at.pw * launch.source_strides[3];
+        const A* const bin = source + at.ph * launch.source_strides[2] + at.pw * launch.source_strides[3];
         const int64_t first = at.channel / count * count;
-        const A value[1] = {mixed<A>(turn, at.channel - first, count, [&](int64_t from) {
-            return widened(bin[(first + from) * launch.source_strides[1]]);
-        })};
-        write<T, 1>(launch, k, at, value);
+        const A value[1] = {mixed<A>(turn, at.channel - first, count,
+                                     [&](int64_t from) { return bin[(first + from) * launch.source_strides[1]]; })};
+        write<R>(launch, k, at, value);
     });
 }
 

@@ -54,14 +54,14 @@ struct ChannelRange {
     }
 };
 
-template <class T>
-__device__ inline void fill(const Launch& launch, int64_t k, const ChannelRange& range, Sum<T> value) {
-    T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0];
+template <class R, class A>
+__device__ inline void fill(const Launch& launch, int64_t k, const ChannelRange& range, A value) {
+    R* const out = (R*)launch.out + (launch.first + k) * launch.out_strides[0];
     int64_t* const argmax = launch.argmax ? launch.argmax + (launch.first + k) * launch.argmax_strides[0] : nullptr;
     const int64_t plane = launch.bins_h * launch.bins_w;
     for (int64_t item = threadIdx.x; item < (range.end - range.first) * plane; item += blockDim.x) {
         const int64_t c = range.first + item / plane, y = item % plane / launch.bins_w, x = item % launch.bins_w;
-        out[c * launch.out_strides[1] + y * launch.out_strides[2] + x * launch.out_strides[3]] = narrowed<T>(value);
+        out[c * launch.out_strides[1] + y * launch.out_strides[2] + x * launch.out_strides[3]] = rounded<R>(value);
         if (argmax)
             argmax[c * launch.argmax_strides[1] + y * launch.argmax_strides[2] + x * launch.argmax_strides[3]] = -1;
     }
@@ -104,22 +104,23 @@ __device__ inline void* after(const void* memory) {
 
 // Values of a RoI on their way to a channels-first result, a line of bins for each channel. Threads write V consecutive channels
 // of one bin and read consecutive bins: lines of an odd length, those of a warp side by side, keep both clear of bank conflicts.
-template <class T, int V>
+template <class R, int V>
 struct Stage {
-    T* values;
+    R* values;
     int32_t packs, plane, pitch;
 
     __device__ Stage(void* memory, int32_t packs_, int32_t plane_)
-        : values((T*)memory), packs(packs_), plane(plane_), pitch(plane_ | 1) {}
-    __device__ T* line(int32_t channel) const { return values + (channel % V * packs + channel / V) * pitch; }
+        : values((R*)memory), packs(packs_), plane(plane_), pitch(plane_ | 1) {}
+    __device__ R* line(int32_t channel) const { return values + (channel % V * packs + channel / V) * pitch; }
 
-    __device__ void write(int32_t channel, int32_t bin, const Sum<T> (&from)[V]) const {
-        T* const to = line(channel) + bin;
+    template <class A>
+    __device__ void write(int32_t channel, int32_t bin, const A (&from)[V]) const {
+        R* const to = line(channel) + bin;
 #pragma unroll
-        for (int i = 0; i < V; i++) to[i * packs * pitch] = narrowed<T>(from[i]);
+        for (int i = 0; i < V; i++) to[i * packs * pitch] = rounded<R>(from[i]);
     }
 
-    __device__ void copy_to(T* out, int32_t channels) const {
+    __device__ void copy_to(R* out, int32_t channels) const {
         Odometer at(threadIdx.x, blockDim.x, channels, plane);
         for (int32_t i = threadIdx.x; i < channels * plane; i += blockDim.x, at.advance())
             out[i] = line(at.middle)[at.low];
@@ -128,11 +129,11 @@ struct Stage {
 
 // What a block of a wide kernel reduces: some of a RoI's bins over all channels, or all bins over a block of channels. Items
 // are counted in 32 bits.
-template <class T, int V>
+template <class R, int V>
 struct WideWork {
     int32_t first, step, count, packs;
     int64_t first_channel, channels;
-    Stage<T, V> stage;
+    Stage<R, V> stage;
 
     __device__ WideWork(const Launch& launch, int64_t slice, void* memory)
         : stage(memory, 0, (int32_t)(launch.bins_h * launch.bins_w)) {
@@ -152,17 +153,19 @@ struct WideWork {
             body(DirectItem{first_channel + (int64_t)at.low * V, at.high, at.middle});
     }
 
-    __device__ void write(const Launch& launch, int64_t k, const DirectItem& at, const Sum<T> (&values)[V]) const {
+    template <class A>
+    __device__ void write(const Launch& launch, int64_t k, const DirectItem& at, const A (&values)[V]) const {
         if (launch.staged)
             return stage.write((int32_t)(at.channel - first_channel), at.ph * (int32_t)launch.bins_w + at.pw, values);
-        T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0] + at.channel;
-        store<T, V>(out + at.ph * launch.out_strides[2] + at.pw * launch.out_strides[3], values);
+        R* const out = (R*)launch.out + (launch.first + k) * launch.out_strides[0] + at.channel;
+        store(out + at.ph * launch.out_strides[2] + at.pw * launch.out_strides[3], values);
     }
 
     // The result of a RoI that was refused.
+    template <class A>
     __device__ void write_zeros(const Launch& launch, int64_t k) const {
-        Sum<T> zeros[V];
-        set_all(zeros, (Sum<T>)0);
+        A zeros[V];
+        set_all(zeros, (A)0);
         for_each(launch, [&](const DirectItem& at) { write(launch, k, at, zeros); });
         finish(launch, k);
     }
@@ -171,15 +174,15 @@ struct WideWork {
     __device__ void finish(const Launch& launch, int64_t k) const {
         if (!launch.staged) return;
         __syncthreads();
-        stage.copy_to((T*)launch.out + (launch.first + k) * launch.out_strides[0] + first_channel * stage.plane,
+        stage.copy_to((R*)launch.out + (launch.first + k) * launch.out_strides[0] + first_channel * stage.plane,
                       (int32_t)channels);
     }
 };
 
-template <class T, int V>
-__device__ inline void write(const Launch& launch, int64_t k, const DirectItem& at, const Sum<T> (&values)[V]) {
-    T* const out = (T*)launch.out + (launch.first + k) * launch.out_strides[0] + at.channel * launch.out_strides[1];
-    store<T, V>(out + at.ph * launch.out_strides[2] + at.pw * launch.out_strides[3], values);
+template <class R, class A, int V>
+__device__ inline void write(const Launch& launch, int64_t k, const DirectItem& at, const A (&values)[V]) {
+    R* const out = (R*)launch.out + (launch.first + k) * launch.out_strides[0] + at.channel * launch.out_strides[1];
+    store(out + at.ph * launch.out_strides[2] + at.pw * launch.out_strides[3], values);
 }
 
 }  // namespace fastroi

@@ -12,13 +12,19 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from gpu_cases import ELEMENTS, PAIRS
 
-from fastroi import cuda
+from fastroi import _core, cuda
 
 pytestmark = pytest.mark.native
 
 ARCHITECTURES = ("75", "80", "90")
-ELEMENTS = (0, 1, 2, 3)
+PLANS = tuple((_core.elements()[name],) for name in ("float32", "float64"))
+SETS = {
+    tuple(_core.elements()[name] for name in pair): tuple(ELEMENTS[name].itemsize for name in pair)
+    for pair in (*PAIRS, *((name, name) for name in ("float32", "float64")))
+}  # of kernels that reduce, with the sizes of a cell and of a result
+WIDE = ("max_wide", "sum_wide", "cells_wide", "products_wide", "points_wide")
 MOST_SPILLED_BYTES = 128
 
 
@@ -38,13 +44,13 @@ def nvrtc():
 
 
 class Program:
-    """The kernels of one element type, compiled for `target` (sm_90: machine code, compute_90: PTX)."""
+    """A set of kernels, compiled for `target` (sm_90: machine code, compute_90: PTX)."""
 
-    def __init__(self, element, target, *options):
+    def __init__(self, kernel_set, target, *options):
         self.library, self.program = nvrtc(), ctypes.c_void_p()
         text = cuda.source().encode()
         assert self.library.nvrtcCreateProgram(ctypes.byref(self.program), text, b"fastroi.cu", 0, None, None) == 0
-        options = [*cuda.OPTIONS, f"-DFASTROI_ELEMENT={element}", f"-arch={target}", "-default-device", *options]
+        options = [*cuda.OPTIONS, *cuda.element_options(*kernel_set), f"-arch={target}", "-default-device", *options]
         array = (ctypes.c_char_p * len(options))(*[o.encode() for o in options])
         status = self.library.nvrtcCompileProgram(self.program, len(options), array)
         self.log = self.output("ProgramLog").decode()
@@ -65,30 +71,54 @@ class Program:
         self.library.nvrtcDestroyProgram(ctypes.byref(self.program))
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("element", ELEMENTS)
-def test_nvrtc_compiles_every_kernel(element, architecture):
-    """And none but a few words of any is kept in memory for want of registers."""
-    with Program(element, f"sm_{architecture}", "--ptxas-options=-v") as program:
+def spilled_bytes(kernel_set, architecture):
+    """{kernel: bytes that are kept in memory for want of registers}."""
+    with Program(kernel_set, f"sm_{architecture}", "--ptxas-options=-v") as program:
         assert len(program.output("CUBIN")) > 1000
-    spills = dict(re.findall(r"entry function 'fastroi_(\w+)'.*?(\d+) bytes spill loads", program.log, re.DOTALL))
-    assert {"max_wide", "sum_wide", "max_resident", "sum_resident", "pack", "points_wide"} <= set(spills)
-    assert max(int(loads) for loads in spills.values()) <= MOST_SPILLED_BYTES, spills
-    assert not any(int(spills[name]) for name in ("max_wide", "max_resident", "sum_resident", "pack", "points_wide")), (
-        spills
-    )
+    found = re.findall(r"entry function 'fastroi_(\w+)'.*?(\d+) bytes spill loads", program.log, re.DOTALL)
+    return {name: int(loads) for name, loads in found}
 
 
-@pytest.mark.parametrize("element", ELEMENTS)
-def test_accesses_of_16_bytes_stay_whole(element):
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("kernel_set", PLANS)
+def test_nvrtc_compiles_every_plan(kernel_set, architecture):
+    spills = spilled_bytes(kernel_set, architecture)
+    assert {"plan_ranges", "plan_align", "plan_rotated", "choose"} <= set(spills)
+    assert ("paste_masks" in spills) == (kernel_set == PLANS[1])
+    assert max(spills.values()) <= MOST_SPILLED_BYTES, spills
+
+
+@pytest.mark.parametrize(
+    ("kernel_set", "architecture"),
+    [(each, arch) for each in SETS for arch in (ARCHITECTURES if each[0] == each[1] else ARCHITECTURES[-1:])],
+)
+def test_nvrtc_compiles_every_kernel(kernel_set, architecture):
+    """And none but a few words of any is kept in memory for want of registers."""
+    spills = spilled_bytes(kernel_set, architecture)
+    assert {*WIDE, "max_resident", "sum_resident", "pack"} <= set(spills)
+    assert max(spills.values()) <= MOST_SPILLED_BYTES, spills
+    assert not any(spills[name] for name in ("max_wide", "max_resident", "sum_resident", "pack", "points_wide")), spills
+
+
+def access(kind, size):
+    """The instruction that moves so many bytes at once, 16 at most."""
+    return re.compile(kind + {2: r"\.[bu]16", 4: r"\.[bu]32", 8: r"\.v2\.[bu]32", 16: r"\.v4\.[bu]32"}[min(size, 16)])
+
+
+@pytest.mark.parametrize("kernel_set", SETS)
+def test_wide_accesses_stay_whole(kernel_set):
     """A compiler that takes one apart writes strided words, which no result shows."""
-    with Program(element, "compute_90") as program:
+    with Program(kernel_set, "compute_90") as program:
         kernels = program.output("PTX").decode().split(".entry fastroi_")[1:]
     text = {kernel.split("(", 1)[0]: kernel for kernel in kernels}
-    for name in ("max_wide", "sum_wide", "cells_wide", "products_wide", "points_wide", "pack"):
-        assert "st.global.v4.u32" in text[name], name
-    for name in ("max_wide", "sum_wide", "cells_wide", "products_wide", "points_wide", "max_resident", "sum_resident"):
-        assert re.search(r"ld\.global\.nc\.v4", text[name]), name
+    cell, result = SETS[kernel_set]
+    channels = min(8, 16 // cell)
+    for name in WIDE:
+        assert access(r"st\.global", channels * result).search(text[name]), name
+        assert access(r"ld\.global\.nc", channels * cell).search(text[name]), name
+    assert access(r"st\.global", channels * cell).search(text["pack"])
+    for name in ("max_resident", "sum_resident"):
+        assert access(r"ld\.global\.nc", 16).search(text[name]), name
 
 
 def test_nvcc_compiles_every_kernel(tmp_path):
@@ -97,6 +127,8 @@ def test_nvcc_compiles_every_kernel(tmp_path):
         return
     (tmp_path / "kernels.cu").write_text(cuda.source(), "utf-8")
     for architecture in ARCHITECTURES:
-        command = ["nvcc", "-cubin", *cuda.OPTIONS, "-DFASTROI_ELEMENT=2", f"-arch=sm_{architecture}", "kernels.cu"]
-        done = subprocess.run([*command, "-o", "out.cubin"], cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        for kernel_set in (PLANS[1], next(iter(SETS))):
+            options = *cuda.OPTIONS, *cuda.element_options(*kernel_set), f"-arch=sm_{architecture}"
+            command = ["nvcc", "-cubin", *options, "kernels.cu", "-o", "out.cubin"]
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr

@@ -17,6 +17,16 @@ from helpers import (
 
 import fastroi
 from fastroi import _core
+from fastroi._checks.call import named_dtype
+
+ELEMENTS = {name: named_dtype(name) for name in _core.elements()}
+INTEGERS = [kind for kind in ELEMENTS.values() if kind.kind in "iu"]
+
+# Each element once as that of maps and once as that of results; all pairs are in the long set.
+PAIRS = (
+    ("uint8", "float32"), ("float16", "float16"), ("bfloat16", "bfloat16"), ("int8", "uint16"), ("uint16", "int8"),
+    ("int16", "float64"), ("float64", "uint8"), ("float32", "int16"),
+)  # fmt: skip
 
 ALIGNED = _core.OPERATORS["roi_align"].fields["aligned"].choices
 RATIOS = {"asymmetric": (0, 1, 2, 5), "half_pixel": (0, 1, 2, 5)}
@@ -157,13 +167,14 @@ def with_channels_of(name, settings, features, size):
 
 
 def random_offsets(name, settings, features, count, size):
-    """Offsets of `count` boxes; a class for each output channel of a position-sensitive operator."""
+    """Offsets of `count` boxes; a class for each output channel of a position-sensitive operator. Beside maps of integers halves."""
     rng = np.random.default_rng(count)
+    kind = np.dtype(np.float16) if features.dtype.kind in "iu" else features.dtype
     if name == "deform_roi_pool":
-        return rng.standard_normal((count, 2, *size)).astype(features.dtype)
+        return rng.standard_normal((count, 2, *size)).astype(kind)
     groups = math.prod(np.broadcast_to(settings["group_size"] or size, 2))
     parts = np.broadcast_to(settings["part_size"] or size, 2)
-    return rng.standard_normal((count, 2 * features.shape[1] // groups, *parts)).astype(features.dtype)
+    return rng.standard_normal((count, 2 * features.shape[1] // groups, *parts)).astype(kind)
 
 
 def turned(rois):
@@ -197,6 +208,40 @@ def check_large_maps(rng, dtype, to_device, read, expected_of):
                 yield name
 
 
+def element_map(rng, shape, kind):
+    """A map of an element, of integers about as far as 8 bits reach and some beyond."""
+    if kind.kind not in "iu":
+        return feature_map(rng, shape).astype(kind)
+    limits = np.iinfo(kind)
+    return rng.integers(max(limits.min, -300), min(limits.max, 300), shape, kind, endpoint=True)
+
+
+def assert_same_bits(got, expected, what):
+    """NaNs apart, of which there is one on a GPU."""
+    assert got.dtype == expected.dtype, what
+    assert got.shape == expected.shape, what
+    bits = [np.ascontiguousarray(array).view(f"u{array.itemsize}") for array in (got, expected)]
+    both_nan = (got != got) & (expected != expected)
+    assert ((bits[0] == bits[1]) | both_nan).all(), what
+
+
+def check_elements(rng, kind, results, to_device, read, expected_of, names=tuple(OPERATORS), shapes=SHAPES):
+    """Maps of one element to results of some: every operator; settings, layouts and results take turns. Returns how many were compared."""
+    compared = 0
+    for shape, size, scale in shapes:
+        features, rois = element_map(rng, shape, kind), moderate_rois(rng, 20, shape, scale)
+        for name in names:
+            choices = OPERATORS[name]
+            for result in results:
+                settings = {**choices[compared % len(choices)], "dtype": result}
+                layout = ("NCHW", "NHWC")[compared // len(choices) % 2]
+                arguments = name, settings, features, rois, size, scale, layout
+                pooled = read(run_operator(*arguments, to_device))
+                assert_same_bits(pooled, expected_of(run_operator, *arguments), (arguments[:2], shape, layout))
+                compared += 1
+    return compared
+
+
 def half_bound(expected, magnitude, taps, dtype):
     """One rounding to the half type after a float32 sum."""
     unit, least = (2.0**-11, 2.0**-25) if dtype == "float16" else (2.0**-8, 2.0**-134)
@@ -213,8 +258,8 @@ def compare_plans(runtime, to_device, read):
     plans = []
     launch = runtime.launch
 
-    def recording(element, name, blocks, threads, shared_bytes, call):
-        launch(element, name, blocks, threads, shared_bytes, call)
+    def recording(kernel_set, name, blocks, threads, shared_bytes, call):
+        launch(kernel_set, name, blocks, threads, shared_bytes, call)
         if name.startswith("plan_"):
             plans.append({
                 "bins": (call.bins_h, call.bins_w),

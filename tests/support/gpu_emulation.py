@@ -1,9 +1,12 @@
 """The GPU path without a GPU: the package's host code as it is, over NumPy memory and the kernels compiled as C++ (cuda_shim)."""
 
 import ctypes
+import fcntl
+import hashlib
 import os
 import platform
 import subprocess
+import tempfile
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import numpy as np
 from fastroi import cuda
 from fastroi.cuda import runtime as device_runtime
 
+BUILT = Path(__file__).parents[2] / "build" / "emulated"
 SHIM = Path(__file__).parents[1] / "gpu" / "cuda_shim" / "shim.cpp"
 # Fused products are written in the kernels; without the instruction std::fma is the same number, slowly.
 _FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", "-Wno-unknown-pragmas")
@@ -47,17 +51,35 @@ def compile_cpp(*arguments):
     assert done.returncode == 0, done.stderr
 
 
-def compile_kernels(element, folder, *arguments):
-    """Compile the kernels of one element type as C++, with more arguments for the compiler."""
+def compile_kernels(kernel_set, folder, *arguments):
+    """Compile a set of kernels as C++, with more arguments for the compiler."""
     (folder / "kernels.cu").write_text(cuda.source(), "utf-8")
-    compile_cpp(*_FUSED, f"-DFASTROI_ELEMENT={element}", f"-I{folder}", SHIM, *arguments)
+    compile_cpp(*_FUSED, *cuda.element_options(*kernel_set), f"-I{folder}", SHIM, *arguments)
+
+
+def built_library(kernel_set):
+    """A set of kernels as a shared library, which stays under build/ until its text changes."""
+    text = (cuda.source(), SHIM.read_text("utf-8"), platform.machine(), os.environ.get("CXX", "g++"), *_FLAGS)
+    version = hashlib.sha256("\0".join(text).encode()).hexdigest()[:16]
+    name = "_".join(map(str, kernel_set))
+    BUILT.mkdir(parents=True, exist_ok=True)
+    with open(BUILT / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of processes that ask at once one compiles
+        library = BUILT / f"{name}-{version}.so"
+        if not library.exists():
+            for stale in BUILT.glob(f"{name}-*.so"):
+                stale.unlink()
+            with tempfile.TemporaryDirectory(dir=BUILT) as folder:
+                compile_kernels(kernel_set, Path(folder), "-shared", "-o", Path(folder) / "kernels.so")
+                os.replace(Path(folder) / "kernels.so", library)
+        return ctypes.CDLL(str(library))
 
 
 class EmulatedRuntime:
     """What fastroi.cuda asks of a device. `threads` is small: a result must not depend on it."""
 
-    def __init__(self, folder, threads=64, reversed_order=False):
-        self.folder, self.threads, self.plan_threads = folder, threads, threads
+    def __init__(self, threads=64, reversed_order=False):
+        self.threads, self.plan_threads = threads, threads
         self.reversed_order = reversed_order
         self.libraries = {}
         self.shared_kilobytes = 227
@@ -98,20 +120,17 @@ class EmulatedRuntime:
         self.word[0] = 2**64 - 1
         return number
 
-    def build(self, element):
-        """The kernels of one element type as a shared library."""
-        library = self.folder / f"kernels{element}.so"
-        compile_kernels(element, self.folder, "-shared", "-o", library)
-        return ctypes.CDLL(str(library))
+    def build(self, kernel_set):
+        return built_library(kernel_set)
 
-    def library(self, element):
-        if element not in self.libraries:
-            self.libraries[element] = self.build(element)
-        return self.libraries[element]
+    def library(self, kernel_set):
+        if kernel_set not in self.libraries:
+            self.libraries[kernel_set] = self.build(kernel_set)
+        return self.libraries[kernel_set]
 
-    def launch(self, element, name, blocks, threads, shared_bytes, call, first=0, step=1):
+    def launch(self, kernel_set, name, blocks, threads, shared_bytes, call, first=0, step=1):
         """Run every `step`-th block from `first` on."""
-        library = self.library(element)
+        library = self.library(kernel_set)
         assert ctypes.sizeof(call) == library.shim_launch_bytes()
         self.launched.append(name)
         sizes = blocks, threads, ctypes.c_size_t(shared_bytes), int(self.reversed_order), first, step

@@ -56,9 +56,7 @@ To bits_as(From from) {
     std::memcpy(&to, &from, sizeof to);
     return to;
 }
-float __uint_as_float(uint32_t v) { return bits_as<float>(v); }
 float __int_as_float(int32_t v) { return bits_as<float>(v); }
-uint32_t __float_as_uint(float v) { return bits_as<uint32_t>(v); }
 
 struct uint2 {
     uint32_t x, y;
@@ -78,9 +76,6 @@ template <class T>
 const T* opaque(const T* p) {
     return p;
 }
-
-float float_of_half_bits(uint16_t bits) { return (float)bits_as<_Float16>(bits); }
-uint16_t half_bits_of_float(float v) { return bits_as<uint16_t>((_Float16)v); }
 
 void atomicMin(unsigned long long* at, unsigned long long v) {
     if (v < *at) *at = v;
