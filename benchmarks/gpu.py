@@ -125,12 +125,25 @@ def copy_bandwidth(cupy, size=1 << 30):
 
 
 def rotating(cupy, shape, dtype):
-    """As many random arrays as fill the second-level cache twice; half of a mask of booleans is set."""
+    """As many random arrays as fill the second-level cache twice."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     cache = cupy.cuda.Device().attributes["L2CacheSize"]
     rng = cupy.random.default_rng(1)
     arrays = (rng.standard_normal(shape, dtype=np.float32) for _ in range(max(2, -(-2 * cache // size))))
-    return [a > 0 if dtype == "bool" else a.astype(dtype) for a in arrays]
+    return [stored(array, dtype) for array in arrays]
+
+
+def stored(numbers, dtype):
+    """Random numbers as cells: half of a mask of booleans is set, integers are those that every element has."""
+    if dtype == "bool":
+        return numbers > 0
+    return (20 * abs(numbers) if "int" in dtype else numbers).astype(dtype)
+
+
+def floor_bytes(case, dtype):
+    """What any implementation must at least read and write; results of integers are float32."""
+    size = np.dtype(dtype).itemsize
+    return case.bytes_moved(size)[0] + case.bytes_moved(4 if "int" in dtype else size)[1]
 
 
 def rotating_maps(cupy, case, layout, dtype):
@@ -151,7 +164,7 @@ def fastroi_call(cupy, case, layout, dtype):
     if case.op.startswith("deform"):
         shape = (case.roi_count, 2, *case.output_size)
         offsets = np.random.default_rng(3).standard_normal(shape, dtype=np.float32)
-        arguments = arguments[0], cupy.asarray(offsets).astype(dtype), *arguments[1:]
+        arguments = arguments[0], stored(cupy.asarray(offsets), dtype), *arguments[1:]
     return lambda i: operator(maps[i % len(maps)], *arguments, layout=layout, **case.params)
 
 
@@ -244,7 +257,7 @@ def main(argv=None):
         for layout, dtype, call, peer in variants(cupy, case, options.layouts.split(","), options.dtypes.split(",")):
             if dtype not in peers:
                 peers[dtype] = _peer_us(cupy, peer)
-            floor_us = sum(case.bytes_moved(np.dtype(dtype).itemsize)) / bandwidth * 1e6
+            floor_us = floor_bytes(case, dtype) / bandwidth * 1e6
             print(_row(case, layout, dtype, floor_us, peers[dtype], *_median_us(cupy, call())), flush=True)
             cupy.get_default_memory_pool().free_all_blocks()
 

@@ -5,8 +5,8 @@ PYTHONPATH=tests/support compute-sanitizer --tool memcheck python tests/gpu/gpu_
 
 import cupy
 import numpy as np
-from gpu_cases import LARGE_MAPS, OPERATORS, SHAPES, mask_calls, moderate_rois, run_operator
-from helpers import feature_map, to_layout
+from gpu_cases import LARGE_MAPS, OPERATORS, SHAPES, element_map, mask_calls, moderate_rois, run_operator
+from helpers import to_layout
 
 import fastroi
 
@@ -16,8 +16,8 @@ def main():
     for shape, size, scale in SHAPES[:4]:
         rois = moderate_rois(rng, 12, shape, scale)
         rois[-1, 1] = np.nan  # a refused row reads and writes its share too
-        for dtype in (np.float32, np.float16):
-            features = feature_map(rng, shape).astype(dtype)
+        for dtype in map(np.dtype, ("float32", "float16", "int8")):
+            features = element_map(rng, shape, dtype)
             for layout in ("NCHW", "NHWC"):
                 for name, settings in OPERATORS.items():
                     run_operator(name, settings[-1], features, rois, size, scale, layout, cupy.asarray)
@@ -27,8 +27,8 @@ def main():
     for shape, size, scale, count in LARGE_MAPS:
         rois = moderate_rois(rng, count, shape, scale)
         rois[-1, 1] = np.nan
-        for dtype in (np.float32, np.float16):
-            features = cupy.asarray(feature_map(rng, shape).astype(dtype))
+        for dtype in map(np.dtype, ("float32", "float16", "int8")):
+            features = cupy.asarray(element_map(rng, shape, dtype))
             for operator in (fastroi.roi_pool, fastroi.roi_align, fastroi.prroi_pool):
                 operator(features, cupy.asarray(rois), size, scale)
     for (masks, boxes, *more), keywords, name in mask_calls(rng):

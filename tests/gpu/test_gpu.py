@@ -4,15 +4,21 @@ import numpy as np
 import oracle_align
 import pytest
 from gpu_cases import (
+    ELEMENTS,
     OPERATORS,
+    PAIRS,
     SHAPES,
     TURNED,
+    assert_same_bits,
+    check_elements,
     check_large_maps,
     check_masks,
     compare_plans,
+    element_map,
     half_bound,
     moderate_rois,
     run_operator,
+    turned,
 )
 from helpers import assert_same, awkward_rois, expected_max, feature_map, from_layout, to_layout
 
@@ -29,7 +35,7 @@ covered = set()
 def cupy():
     import cupy
 
-    fastroi.gpu.warmup(("float32", "float64", "float16", "bfloat16"))
+    fastroi.gpu.warmup(("float32", "float64", "float16", "bfloat16", *PAIRS))
     yield cupy
     device = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
     print(f"\n{device}, CuPy {cupy.__version__}: " + ", ".join(sorted(covered)))
@@ -105,6 +111,34 @@ def test_half_types_are_rounded_once(dtype, cupy):
     covered.add(dtype)
 
 
+def cpu_fused(operator, *arguments, **settings):
+    with fastroi.simd.use(FUSED[0]):
+        return operator(*arguments, **settings)
+
+
+@pytest.mark.parametrize(("kind", "result"), PAIRS)
+def test_every_element_has_the_bits_of_the_cpu(kind, result, cupy):
+    """Turned boxes apart: the bits of those are in question before any rounding."""
+    names, results = [name for name in OPERATORS if name not in TURNED], [ELEMENTS[result]]
+    arguments = ELEMENTS[kind], results, cupy.asarray, lambda array: array.get(), cpu_fused, names
+    compared = check_elements(np.random.default_rng(70), *arguments)
+    covered.add(f"{kind} to {result}: {compared} results bit for bit")
+
+
+@pytest.mark.parametrize(("kind", "result"), PAIRS)
+def test_turned_boxes_of_every_element(kind, result, cupy):
+    """Whose angle is 0, for which no cosine is in question."""
+    rng = np.random.default_rng(71)
+    features = element_map(rng, (2, 6, 20, 33), ELEMENTS[kind])
+    rois = turned(moderate_rois(rng, 30, features.shape, 1.0))
+    rois[:, 5] = 0
+    for operator, options in ((fastroi.roi_align_rotated, {}), (fastroi.riroi_align_rotated, {"orientations": 3})):
+        arguments = (3, 2), 1.0, 2
+        expected = cpu_fused(operator, features, rois, *arguments, dtype=ELEMENTS[result], **options)
+        pooled = operator(cupy.asarray(features), cupy.asarray(rois), *arguments, dtype=ELEMENTS[result], **options)
+        assert_same_bits(pooled.get(), expected, (kind, result, operator.__name__))
+
+
 def test_plans_are_those_of_the_cpu(cupy):
     def read(address, size):
         host = np.empty(size, np.uint8)
@@ -117,12 +151,8 @@ def test_plans_are_those_of_the_cpu(cupy):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_planes_kept_in_shared_memory(dtype, cupy):
-    def expected_of(operator, *arguments, **settings):
-        with fastroi.simd.use(FUSED[0]):
-            return operator(*arguments, **settings)
-
     rng = np.random.default_rng(69)
-    names = list(check_large_maps(rng, dtype, cupy.asarray, lambda array: array.get(), expected_of))
+    names = list(check_large_maps(rng, dtype, cupy.asarray, lambda array: array.get(), cpu_fused))
     assert len(names) == 30
     covered.add(f"large maps: {', '.join(sorted(set(names)))}")
 
