@@ -3,7 +3,7 @@
 import hypothesis.extra.numpy as arrays
 import numpy as np
 from helpers import assert_same, from_layout, to_layout
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastroi
@@ -101,13 +101,17 @@ def test_out_equals_a_fresh_result(case, rule, layout, reduce, size):
     assert out.tobytes() == fresh.tobytes()
 
 
+def within(numbers, least, most):
+    """Numbers whose size is between these, or 0."""
+    sizes = np.abs(numbers)
+    return np.where(sizes < least, 0, np.copysign(np.minimum(sizes, most), numbers))
+
+
 @given(cases(), RULES.filter(lambda rule: rule != "mmcv"), LAYOUTS, SIZES, st.integers(-9, 9))
 def test_powers_of_two_move_between_scale_and_boxes(case, rule, layout, size, power):
     """Not mmcv's rule: it adds one image pixel to the far corner before scaling."""
     features, rois = case
-    sizes = np.abs(rois[:, 1:])
-    assume((sizes < 1e30).all())
-    assume(((sizes == 0) | (sizes > 1e-30)).all())
+    rois[:, 1:] = within(rois[:, 1:], 1e-30, 1e30)
     moved = rois.copy()
     moved[:, 1:] *= 2.0**power
     assert_same(
