@@ -294,7 +294,7 @@ struct BinCells {
     // The bin's sum for NV vectors of channels, from byte `at` of a cell on. Always inlined: as a function it would return through memory.
     template <int NV, class W>
     [[gnu::always_inline]] inline Block<T, NV> sum(W& watch, ptrdiff_t at) const {
-        const auto column = [&](int32_t t) {
+        const auto column = [&](int32_t t) __attribute__((always_inline)) {
             watch.read(row_count);
             return column_sum<NV>(origin + at + columns[t] * column_stride);
         };
