@@ -29,6 +29,8 @@ from benchmarks.cases import Case
 ROOT = Path(__file__).resolve().parents[1]
 CORE_CHOOSES, SCAN, TABLES = range(3)
 """Kinds of ways, as in paths.cpp."""
+DICTATIONS = {"choose_tables": "dictate_tables", "lines_pay": "dictate_lines"}
+"""What the core asks itself, and what answers in its place."""
 BINS = 7
 LIMIT = 1.15
 """A choice that takes longer, in proportion to the faster way, is marked."""
@@ -192,8 +194,11 @@ def link_dictated_package(folder: Path) -> Path:
     flags = ["-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-I", ROOT / "src", "-I", ROOT / "fastroi/include"]
     run(compiler, *flags, "-c", Path(__file__).with_suffix(".cpp"), "-o", dictator)
     runs = next(path for path in objects if path.name == "src_run_run.o")
-    chooses, dictates = symbol(dictator, "U", "choose_tables"), symbol(dictator, "T", "dictate_tables")
-    run("objcopy", "--redefine-sym", f"{chooses}={dictates}", runs, dictated)
+    dictations = [
+        f"--redefine-sym={symbol(dictator, 'U', asked)}={symbol(dictator, 'T', answers)}"
+        for asked, answers in DICTATIONS.items()
+    ]
+    run("objcopy", *dictations, runs, dictated)
     shutil.copytree(ROOT / "fastroi", package / "fastroi", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     library = package / "fastroi" / f"_core{sysconfig.get_config_var('EXT_SUFFIX')}"
     others = [path for path in objects if path != runs]

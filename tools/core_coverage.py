@@ -23,7 +23,7 @@ from core_copy import ROOT
 # Tests that look at the objects or the memory of a usual build, and those that would only compile the counting one again.
 LEFT_OUT = (
     "tests/abi/test_embedding.py", "tests/abi/test_public_header.py", "tests/abi/test_symbols.py", "tests/gpu", "tests/docs",
-    "tests/cli/test_cli.py::test_no_room_for_the_result",
+    "tests/cli/test_cli.py::test_no_room_for_the_result", "tests/unit/test_mutants.py",
 )  # fmt: skip
 # Counts of a process are written when it ends as it should, which workers of xdist do not: two processes share the tests instead.
 SHARES = (("tests/operators",), ("tests", "--ignore=tests/operators"))

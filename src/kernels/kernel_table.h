@@ -49,6 +49,22 @@ struct SampleMaximum {
     bool from_zero;       // the maximum starts at 0, not at minus infinity
 };
 
+// A map of few channels: planes whose rows are contiguous numbers, of one channel or of all of them in turn.
+struct LineMap {
+    const unsigned char* origin;         // (possibly virtual) address of cell (0, 0) of the first plane
+    ptrdiff_t plane_stride, row_stride;  // bytes
+    int64_t interleaved;                 // numbers per column: channels of a plane
+    Watch* watch = nullptr;
+};
+
+// Lines [first, end): line l is bin row l % y.count of plane l / y.count.
+struct Lines {
+    int64_t first, end;
+};
+
+constexpr int line_bytes = 64;  // of the lines that are reduced together
+constexpr int64_t line_scratch_bytes = 36 << 10;
+
 // Bin rows whose reduced columns a kernel keeps together, in the first-level cache.
 constexpr int64_t column_scratch_bytes = 16 << 10;
 
@@ -57,6 +73,9 @@ template <class T>
 struct Port {
     // Widens cells [rows) x [columns) into dst, blocks packed densely row by row.
     void (*pack)(const PlanarBlock& map, Range rows, Range columns, T* dst);
+
+    // Widens `count` numbers, `stride` bytes apart, into a contiguous run.
+    void (*load_line)(const unsigned char* from, ptrdiff_t stride, int64_t count, T* to);
 
     // Rounds rows x columns bins of lanes and transposes them into planes. staging: (rows * columns * lanes + lanes) numbers
     // or, if they are larger, elements.
@@ -124,6 +143,24 @@ struct BlockKernels {
     const Port<T>& port(Element element) const { return ports[(int)element]; }
 };
 
+// The same reductions of maps of few channels, with columns and lines as lanes. At most line_bytes of lines; bin column pw of channel
+// j of line first + i goes to bins[(j * x.count + pw) * line_bytes / sizeof(T) + i], and the other lanes hold anything. scratch:
+// line_scratch_bytes, finite or of the map.
+template <class T>
+struct LineKernels {
+    int64_t vector_lanes;  // numbers of a row that are reduced together
+    void (*max_range_lines)(const LineMap& map, const RangeAxis& y, const RangeAxis& x, Lines lines, T* bins,
+                            T* scratch);
+    void (*sum_tap_lines)(const LineMap& map, const TapAxis<T>& y, const TapAxis<T>& x, T outside, Lines lines, T* bins,
+                          T* scratch);
+    void (*max_sample_lines)(const LineMap& map, const SampleAxis<T>& y, const SampleAxis<T>& x, SampleMaximum mode,
+                             Lines lines, T* bins, T* scratch);
+
+    // y * map_width + x of the first cell of rows x columns that equals `value` in a channel of the first plane, -1 if none.
+    int64_t (*find_in_lines)(const LineMap& map, int64_t channel, Range rows, Range columns, T value,
+                             int64_t map_width);
+};
+
 constexpr int block_widths = 3;  // 64, 128 and 256 bytes
 
 // Rows of masks, in float64. Products and sums are rounded apart on every instruction set: on which side of a threshold a pixel
@@ -151,6 +188,8 @@ struct KernelTable {
     void (*end_streaming)();         // makes streamed stores visible to other threads
     BlockKernels<float> f32[block_widths];
     BlockKernels<double> f64[block_widths];
+    LineKernels<float> lines_f32;
+    LineKernels<double> lines_f64;
     MaskKernels masks;
 };
 

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "gather.inl"
+#include "lines.inl"
 #include "masks.inl"
 #include "planar.inl"
 #include "ranges.inl"
@@ -19,9 +20,9 @@ template <class T, class E, int NV>
 constexpr Port<T> port_of() {
     using R = result_of<T, E>;
     if constexpr (std::is_same_v<typename E::Arithmetic, T>)
-        return {pack<E, NV>, unpack<E, NV>, stream<E>};
+        return {pack<E, NV>, load_line<E>, unpack<E, NV>, stream<E>};
     else
-        return {nullptr, unpack<R, NV>, stream<R>};
+        return {nullptr, nullptr, unpack<R, NV>, stream<R>};
 }
 
 template <class T, int NV>
@@ -42,6 +43,11 @@ constexpr BlockKernels<T> block_kernels() {
     return kernels;
 }
 
+template <class T>
+constexpr LineKernels<T> line_kernels() {
+    return {Vec<T>::lanes, max_range_lines<T>, sum_tap_lines<T>, max_sample_lines<T>, find_in_lines<T>};
+}
+
 constexpr KernelTable kernel_table(const char* name, int packed_width, int direct_width) {
     return {name,
             packed_width,
@@ -49,6 +55,8 @@ constexpr KernelTable kernel_table(const char* name, int packed_width, int direc
             end_streaming,
             {block_kernels<float, 64>(), block_kernels<float, 128>(), block_kernels<float, 256>()},
             {block_kernels<double, 64>(), block_kernels<double, 128>(), block_kernels<double, 256>()},
+            line_kernels<float>(),
+            line_kernels<double>(),
             mask_kernels()};
 }
 

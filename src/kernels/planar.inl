@@ -113,6 +113,12 @@ void pack(const PlanarBlock& map, Range rows, Range columns, T* dst) {
     }
 }
 
+template <class E, class T = typename E::Arithmetic>
+void load_line(const unsigned char* from, ptrdiff_t stride, int64_t count, T* to) {
+    if (stride == item<E>) return widen_run<E>(from, count, to);
+    for (int64_t i = 0; i < count; i++) to[i] = widened<E>(from + i * stride);
+}
+
 // Whole cache lines past the cache; the ragged ends, which a neighbour shares, the ordinary way.
 template <class T>
 inline void stream_copy(const T* src, unsigned char* dst, int64_t bytes) {

@@ -12,6 +12,12 @@ namespace {
 template <class T>
 struct Vec;
 
+// Ones in the first `count` of eight times 32 bits.
+inline __m256i first_lanes(int64_t count) {
+    alignas(32) static constexpr int32_t ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i*)(ones + 8 - count));
+}
+
 template <>
 struct Vec<float> {
     static constexpr int lanes = 8;
@@ -19,6 +25,10 @@ struct Vec<float> {
     __m256 n;
 
     static Vec load(const void* p) { return {_mm256_loadu_ps((const float*)p)}; }
+    // The first `count` lanes; the others are 0, and their memory is not read.
+    static Vec load_part(const void* p, int64_t count) {
+        return {_mm256_maskload_ps((const float*)p, first_lanes(count))};
+    }
     void store(void* p) const { _mm256_storeu_ps((float*)p, n); }
     void stream(void* p) const { _mm256_stream_ps((float*)p, n); }
     static Vec broadcast(float x) { return {_mm256_set1_ps(x)}; }
@@ -54,6 +64,9 @@ struct Vec<double> {
     __m256d n;
 
     static Vec load(const void* p) { return {_mm256_loadu_pd((const double*)p)}; }
+    static Vec load_part(const void* p, int64_t count) {
+        return {_mm256_maskload_pd((const double*)p, first_lanes(2 * count))};
+    }
     void store(void* p) const { _mm256_storeu_pd((double*)p, n); }
     void stream(void* p) const { _mm256_stream_pd((double*)p, n); }
     static Vec broadcast(double x) { return {_mm256_set1_pd(x)}; }

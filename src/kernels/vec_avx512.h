@@ -19,6 +19,10 @@ struct Vec<float> {
     __m512 n;
 
     static Vec load(const void* p) { return {_mm512_loadu_ps(p)}; }
+    // The first `count` lanes; the others are 0, and their memory is not read.
+    static Vec load_part(const void* p, int64_t count) {
+        return {_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p)};
+    }
     void store(void* p) const { _mm512_storeu_ps(p, n); }
     void stream(void* p) const { _mm512_stream_ps((float*)p, n); }
     static Vec broadcast(float x) { return {_mm512_set1_ps(x)}; }
@@ -54,6 +58,9 @@ struct Vec<double> {
     __m512d n;
 
     static Vec load(const void* p) { return {_mm512_loadu_pd(p)}; }
+    static Vec load_part(const void* p, int64_t count) {
+        return {_mm512_maskz_loadu_pd((__mmask8)((1u << count) - 1), p)};
+    }
     void store(void* p) const { _mm512_storeu_pd(p, n); }
     void stream(void* p) const { _mm512_stream_pd((double*)p, n); }
     static Vec broadcast(double x) { return {_mm512_set1_pd(x)}; }

@@ -22,6 +22,12 @@ struct Vec16Bytes {
         memcpy(&v.n, p, 16);
         return v;
     }
+    // The first `count` lanes; the others are 0, and their memory is not read.
+    static V load_part(const void* p, int64_t count) {
+        T parts[lanes] = {};
+        for (int64_t i = 0; i < count; i++) memcpy(parts + i, (const char*)p + i * sizeof(T), sizeof(T));
+        return load(parts);
+    }
     void store(void* p) const { memcpy(p, &n, 16); }
     void stream(void* p) const { store(p); }
     static V broadcast(T x) {

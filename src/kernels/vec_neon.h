@@ -3,6 +3,7 @@
 #include <arm_neon.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 namespace fastroi {
 namespace {
@@ -17,6 +18,12 @@ struct Vec<float> {
     float32x4_t n;
 
     static Vec load(const void* p) { return {vreinterpretq_f32_u8(vld1q_u8((const uint8_t*)p))}; }
+    // The first `count` lanes; the others are 0, and their memory is not read.
+    static Vec load_part(const void* p, int64_t count) {
+        float parts[lanes] = {};
+        for (int64_t i = 0; i < count; i++) memcpy(parts + i, (const char*)p + i * sizeof(float), sizeof(float));
+        return load(parts);
+    }
     void store(void* p) const { vst1q_u8((uint8_t*)p, vreinterpretq_u8_f32(n)); }
     void stream(void* p) const { store(p); }
     static Vec broadcast(float x) { return {vdupq_n_f32(x)}; }
@@ -47,6 +54,12 @@ struct Vec<double> {
     float64x2_t n;
 
     static Vec load(const void* p) { return {vreinterpretq_f64_u8(vld1q_u8((const uint8_t*)p))}; }
+    // The first `count` lanes; the others are 0, and their memory is not read.
+    static Vec load_part(const void* p, int64_t count) {
+        double parts[lanes] = {};
+        for (int64_t i = 0; i < count; i++) memcpy(parts + i, (const char*)p + i * sizeof(double), sizeof(double));
+        return load(parts);
+    }
     void store(void* p) const { vst1q_u8((uint8_t*)p, vreinterpretq_u8_f64(n)); }
     void stream(void* p) const { store(p); }
     static Vec broadcast(double x) { return {vdupq_n_f64(x)}; }

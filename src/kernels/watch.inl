@@ -37,8 +37,8 @@ template <class Body>
 }
 
 // body(watch) reduces, twice compiled.
-template <class Body>
-inline void reduce_with(const MapTile& map, const Body& body) {
+template <class Map, class Body>
+inline void reduce_with(const Map& map, const Body& body) {
     if (__builtin_expect(map.watch != nullptr, 0)) return reduce_watched(map.watch, body);
     Unwatched nobody;
     body(nobody);

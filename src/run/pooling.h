@@ -74,6 +74,8 @@ private:
                 process_strips(work_.blocks[b], rois, item, buffers, worker);
             return;
         }
+        if constexpr (Reduction::lines)
+            if (rois.access == Access::lines) return process_lines(rois, item, buffers, worker);
         if constexpr (Reduction::tables)
             if (rois.access == Access::tables) return process_tables(rois, item, buffers, worker);
         if (item.windows > 1) return process_window_row(item, buffers, worker);
@@ -179,6 +181,18 @@ private:
     // ways/windows.h
     void process_window_row(const WorkItem& item, const Buffers& buffers, Worker& worker);
 
+    // ways/lines.h
+    void process_lines(const ImageRois& rois, const WorkItem& item, const Buffers& buffers, Worker& worker);
+    void pool_lines(const ImageRois& rois, int64_t roi, const Buffers& buffers, Worker& worker, Watch* watch);
+    LineMap lines_in_place(const ImageRois& rois, Watch* watch) const;
+    LineMap widen_lines(const ImageRois& rois, Range rows, Range columns, int64_t interleaved, T* dst,
+                        Watch* watch) const;
+    void unpack_lines(const ImageRois& rois, int64_t roi, Lines lines, int64_t channel, int64_t bin_rows, T* bins,
+                      T* staging) const;
+    template <class Axis>
+    void write_argmax_of_lines(const ImageRois& rois, int64_t roi, LineMap map, Lines lines, const Axis& y,
+                               const Axis& x, const T* bins) const;
+
     // ways/strips.h
     void process_strips(const ChannelBlock<T>& block, const ImageRois& rois, const WorkItem& item,
                         const Buffers& buffers, Worker& worker);
@@ -196,6 +210,7 @@ private:
 
 }  // namespace fastroi
 
+#include "ways/lines.h"
 #include "ways/rois.h"
 #include "ways/rows.h"
 #include "ways/strips.h"

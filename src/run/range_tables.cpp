@@ -143,7 +143,7 @@ int64_t table_strip_columns(const ImageRois& rois, int64_t block_bytes) {
 TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& order,
                           const std::vector<ImageRois>& images, int64_t wide_block_bytes, int64_t narrow_block_bytes,
                           const Scan& scan) {
-    TableChoice choice{false, true, 0, 0};
+    TableChoice choice{false, true, 0, 0, 0};
     int64_t cells = 0, most_cells = 0;
     for (const ImageRois& image : images) {
         choice.one_strip = choice.one_strip && table_strip_columns(image, wide_block_bytes) >= length(image.columns);
@@ -159,6 +159,7 @@ TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& ord
     if (scan.fits) best = cost_of_scans(samples, scan.read_cell_bytes) * share + packing * scan.packed_cells;
     const double pieces = scan.streaming_saves * samples[0].bins() * (double)order.size();
     const double fixed = packing * (double)cells + pieces, level = doubling_cost * (double)cells;
+    choice.cost = best;
     if (best < fixed + level) return choice;
 
     const int limits = levels_worth_considering(samples);
@@ -175,7 +176,7 @@ TableChoice choose_tables(const RangeRois& rois, const std::vector<int64_t>& ord
             const double cost =
                 fixed + cost_of_visits(samples, r, c, cell_cost) * share + level * doublings(samples, r, c);
             if (cost >= best) continue;
-            best = cost;
+            best = choice.cost = cost;
             choice.pays = true, choice.row_levels = r, choice.column_levels = c;
         }
     return choice;

@@ -22,6 +22,7 @@ struct TableChoice {
     bool pays;
     bool one_strip;
     int row_levels, column_levels;  // the highest level made
+    double cost = 0;                // cycles of a 64-byte vector of channels
 };
 
 // RoI order[index] reads a table at the runs of y and x; `alone` if that is all its bins need.

@@ -167,12 +167,21 @@ struct MaxOverRanges : Planned<RangePlan> {
     int64_t map_columns;
 
     static constexpr bool scans_columns = true;
+    static constexpr bool lines = true;
     static constexpr bool strips = false;
     static constexpr bool tables = true;
 
     void reduce(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x,
                 const BinTile& bins, T* scratch) const {
         kernels.max_ranges(map, y, x, bins, scratch);
+    }
+    void reduce_lines(const LineKernels<T>& kernels, const LineMap& map, const RangeAxis& y, const RangeAxis& x,
+                      Lines lines, T* bins, T* scratch) const {
+        kernels.max_range_lines(map, y, x, lines, bins, scratch);
+    }
+    int64_t find(const LineKernels<T>& kernels, const LineMap& map, int64_t channel, Range rows, Range columns,
+                 T maximum) const {
+        return kernels.find_in_lines(map, channel, rows, columns, maximum, map_columns);
     }
     void argmax(const BlockKernels<T>& kernels, const MapTile& map, const RangeAxis& y, const RangeAxis& x,
                 const BinTile& bins, int64_t* offsets) const {
@@ -185,6 +194,7 @@ template <class T>
 struct MeanOverRanges : Planned<RangePlan> {
     using Element = T;
     static constexpr bool scans_columns = false;
+    static constexpr bool lines = false;
     static constexpr bool strips = false;
     static constexpr bool tables = false;
 
@@ -210,6 +220,7 @@ struct SumOverTaps : Planned<TapPlan<T>> {
     T outside;
 
     static constexpr bool scans_columns = true;
+    static constexpr bool lines = true;
     static constexpr bool strips = true;
     static constexpr bool tables = false;
 
@@ -218,6 +229,10 @@ struct SumOverTaps : Planned<TapPlan<T>> {
         if (!bins_share_columns(y, x, block_store)) return kernels.sum_bins(map, y, x, outside, bins);
         kernels.sum_taps(map, y, x, outside, bins, scratch);
         finish(kernels, y, x, bins);
+    }
+    void reduce_lines(const LineKernels<T>& kernels, const LineMap& map, const TapAxis<T>& y, const TapAxis<T>& x,
+                      Lines lines, T* bins, T* scratch) const {
+        kernels.sum_tap_lines(map, y, x, outside, lines, bins, scratch);
     }
     // What storing a column's sum counts as in loads: a block's stay in the first-level cache, and whole bins also spare a copy.
     static constexpr int64_t block_store = 0, whole_bin_store = 2;
@@ -257,6 +272,7 @@ struct MaxOverSamples : Planned<SamplePlan<T>> {
     SampleMaximum mode;
 
     static constexpr bool scans_columns = true;
+    static constexpr bool lines = true;
     static constexpr bool strips = false;
     static constexpr bool tables = false;
 
@@ -264,12 +280,17 @@ struct MaxOverSamples : Planned<SamplePlan<T>> {
                 const BinTile& bins, T* scratch) const {
         kernels.max_samples(map, y, x, mode, bins, scratch);
     }
+    void reduce_lines(const LineKernels<T>& kernels, const LineMap& map, const SampleAxis<T>& y, const SampleAxis<T>& x,
+                      Lines lines, T* bins, T* scratch) const {
+        kernels.max_sample_lines(map, y, x, mode, lines, bins, scratch);
+    }
 };
 
 template <class T>
 struct SumOverCells : Planned<GatherPlan<T>> {
     using Element = T;
     static constexpr bool scans_columns = false;
+    static constexpr bool lines = false;
     static constexpr bool strips = false;
     static constexpr bool tables = false;
 

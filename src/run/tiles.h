@@ -53,6 +53,7 @@ enum class Access {
     packed_map,  // a channel block of the touched part of the map is packed once and serves many RoIs
     packed_roi,  // each RoI packs what it touches: few or small RoIs on a large map
     strips,      // column strips of the map are packed in turn: large RoIs, whose bins wait in scratch
+    lines,       // few channels: columns of the map and bin rows are the lanes, not channels
     tables  // tables of maxima over runs of cells are made of the packed map, or of strips of it: see range_tables.h
 };
 

@@ -4,9 +4,11 @@
 #include <stdint.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
+#include "line_choice.h"
 #include "range_tables.h"
 #include "reductions.h"
 #include "../size.h"
@@ -58,6 +60,7 @@ public:
         touch_cells();
         stream = (int64_t)order.size() * bins_per_roi() * job.out.channels * out_item > stream_threshold;
         choose_blocks();
+        if constexpr (Reduction::lines) choose_lines();
         for (ImageRois& image : images) choose_access(image);
         choose_threads();
         make_tables();
@@ -134,6 +137,24 @@ public:
                out.row_stride == out.columns * out.column_stride;
     }
 
+    // Whether all channels of a cell lie together: then they make one plane of interleaved numbers, elsewhere a plane each.
+    int64_t interleaved_channels(const Tensor& map) const {
+        const bool together = map.channel_stride == map_item && map.column_stride == job.out.channels * map_item;
+        return together ? job.out.channels : 1;
+    }
+    bool lines_are_in_place(const Tensor& map) const {
+        return map_element == own_element<T> && (interleaved_channels(map) > 1 || map.column_stride == map_item);
+    }
+    static constexpr int64_t lines_together() { return line_bytes / number; }
+    const LineKernels<T>& line_kernels() const {
+        if constexpr (sizeof(T) == 4)
+            return job.execution.kernels->lines_f32;
+        else
+            return job.execution.kernels->lines_f64;
+    }
+    // Of the narrowest blocks: its lanes are as many as lines that are reduced together.
+    const Port<T>& line_port() const { return widths(*job.execution.kernels)[0].port(out_element); }
+
     // Of all channels, before they are rounded.
     int64_t bin_row_bytes() const { return job.out.columns * job.out.channels * number; }
     int64_t streamed_rows() const {
@@ -178,6 +199,15 @@ private:
     Access scan_access(const ImageRois& rois, int64_t block_bytes) const;
     static int64_t packed_roi_cells(const ImageRois& rois);
 
+    // work_plan/lines.h
+    void choose_lines();
+    bool lines_pay() const;
+    bool lines_fit() const;
+    LineWork line_work() const;
+    void add_line_work(LineWork& work, int64_t roi, const Tensor& map, double times) const;
+    int64_t block_vectors() const;
+    void plan_line_scratch();
+
     // work_plan/items.h
     void choose_threads();
     void cut_image(int64_t index);
@@ -197,7 +227,7 @@ private:
     int64_t tallest_rows(int64_t roi, const ChannelWindow& w) const;
 
     TableChoice table_choice{};
-    bool direct = false, use_strips = false, join_windows = false;
+    bool direct = false, use_strips = false, use_lines = false, join_windows = false;
     int64_t block_lanes = 1;
     int64_t scan_block_bytes = 0;  // of the channels that a scan takes together
 };
@@ -208,4 +238,5 @@ private:
 #include "work_plan/blocks.h"
 #include "work_plan/images.h"
 #include "work_plan/items.h"
+#include "work_plan/lines.h"
 #include "work_plan/memory.h"

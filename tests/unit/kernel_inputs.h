@@ -290,10 +290,11 @@ template <class Item>
 class Map {
 public:
     template <class T>
-    Map(Trial<T>& t, Range rows, Range columns, int64_t channels, Values values, bool planar = false) {
+    Map(Trial<T>& t, Range rows, Range columns, int64_t channels, Values values, bool planar = false,
+        bool dense = false) {
         const int64_t extents[3] = {channels, length_of(rows), length_of(columns)};
         watch_ = !t.timing && t.random.one_in(2) ? patient() : nullptr;
-        layout_ = t.timing || t.random.one_in(3)
+        layout_ = dense || t.timing || t.random.one_in(3)
                       ? dense_layout(extents, !planar, sizeof(Item))
                       : random_layout(t.random, extents, !planar, sizeof(Item), t.random.one_in(4) ? 1 : sizeof(Item));
         unsigned char* const memory = t.memory.guarded(layout_.bytes, t.timing || t.random.one_in(2));
@@ -307,6 +308,10 @@ public:
 
     const unsigned char* origin() const { return (const unsigned char*)origin_; }
     ptrdiff_t stride(int axis) const { return layout_.stride[axis]; }
+    // Of a dense one: planes, or one plane of so many interleaved channels.
+    LineMap lines(int64_t interleaved) const {
+        return {origin(), stride(channels_axis), stride(rows_axis), interleaved, watch_};
+    }
     MapTile tile() const { return {origin(), stride(rows_axis), stride(columns_axis), watch_}; }
     BinTile bins() const { return {(unsigned char*)origin_, stride(rows_axis), stride(columns_axis)}; }
     Item at(int64_t y, int64_t x, int64_t lane) const { return read<Item>(address(y, x, lane)); }

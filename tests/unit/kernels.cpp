@@ -124,6 +124,25 @@ void check_unpack(Trial<T>& t) {
     t.time("bin", rows * columns, call);
 }
 
+template <class T, class Stored>
+void check_load_line(Trial<T>& t) {
+    const int64_t count = t.size(0, 70, 32), step = t.sometimes(2) ? t.random.between(-3, 3) : 1;
+    const int64_t reach = std::abs(step) * std::max<int64_t>(0, count - 1);
+    const int64_t items = count ? reach + 1 : 0, first = step < 0 ? reach : 0;
+    unsigned char* const from = t.memory.guarded(items * (int64_t)sizeof(Stored), t.random.one_in(2));
+    for (int64_t i = 0; i < items; i++)
+        unit::write(from + i * sizeof(Stored), random_value<Stored>(t.random, Values::extremes));
+    Output<T> out(t, count * (int64_t)sizeof(T));
+    const auto at = [&](int64_t i) { return from + (first + i * step) * (int64_t)sizeof(Stored); };
+    const auto call = [&] {
+        t.kernels.port(own_element<Stored>).load_line(at(0), step * (ptrdiff_t)sizeof(Stored), count, (T*)out.data());
+    };
+    call();
+    for (int64_t i = 0; i < count; i++) out.expect(i * (ptrdiff_t)sizeof(T), (T)read<Stored>(at(i)));
+    out.compare(t);
+    t.time("cell", std::max<int64_t>(1, count), call);
+}
+
 template <class T>
 void check_stream(Trial<T>& t) {
     const int64_t count = t.size(0, 400, 4096);
@@ -287,6 +306,24 @@ void each_candidate(Trial<T>& t, const Map<T>& map, const Sample<T>& y, const Sa
 }
 
 template <class T>
+T maximum_of_samples(Trial<T>& t, const Map<T>& map, const Samples<T>& y, const Samples<T>& x, SampleMaximum mode,
+                     int64_t ph, int64_t pw, int64_t lane) {
+    if (y.first[ph] == y.first[ph + 1] || x.first[pw] == x.first[pw + 1]) return 0;
+    T best = mode.from_zero ? (T)0 : (T)lowest;
+    for (int32_t i = y.first[ph]; i < y.first[ph + 1]; i++) {
+        // By corners: all points of a row of corners come before the next row's.
+        for (int row = 0; row < (mode.corners ? 2 : 1); row++)
+            for (int32_t j = x.first[pw]; j < x.first[pw + 1]; j++) {
+                int corner = 0;
+                each_candidate(t, map, y.samples[i], x.samples[j], mode.corners, lane, [&](T candidate) {
+                    if (!mode.corners || corner++ / 2 == row) best = t.larger(candidate, best);
+                });
+            }
+    }
+    return mode.absent_is_zero && (y.absent[ph] || x.absent[pw]) ? t.larger(0, best) : best;
+}
+
+template <class T>
 void check_max_samples(Trial<T>& t) {
     const Samples<T> y(t), x(t);
     const SampleMaximum mode{t.sometimes(2), t.sometimes(2), t.sometimes(2)};
@@ -295,21 +332,8 @@ void check_max_samples(Trial<T>& t) {
     T* const scratch = t.scratch(length_of(x.axis.hull) * t.lanes());
     const auto call = [&] { t.kernels.max_samples(map.tile(), y.axis, x.axis, mode, bins.tile(), scratch); };
     call();
-    bins.expect_all([&](int64_t ph, int64_t pw, int64_t lane) -> T {
-        if (y.first[ph] == y.first[ph + 1] || x.first[pw] == x.first[pw + 1]) return 0;
-        T best = mode.from_zero ? (T)0 : (T)lowest;
-        for (int32_t i = y.first[ph]; i < y.first[ph + 1]; i++) {
-            // By corners: all points of a row of corners come before the next row's.
-            for (int row = 0; row < (mode.corners ? 2 : 1); row++)
-                for (int32_t j = x.first[pw]; j < x.first[pw + 1]; j++) {
-                    int corner = 0;
-                    each_candidate(t, map, y.samples[i], x.samples[j], mode.corners, lane, [&](T candidate) {
-                        if (!mode.corners || corner++ / 2 == row) best = t.larger(candidate, best);
-                    });
-                }
-        }
-        return mode.absent_is_zero && (y.absent[ph] || x.absent[pw]) ? t.larger(0, best) : best;
-    });
+    bins.expect_all(
+        [&](int64_t ph, int64_t pw, int64_t lane) { return maximum_of_samples(t, map, y, x, mode, ph, pw, lane); });
     bins.compare(t);
     t.time("bin", bins.count(), call);
 }
@@ -357,18 +381,21 @@ struct TapSum {
     bool has_taps(int64_t ph, int64_t pw) const {
         return y.first[ph] < y.first[ph + 1] && x.first[pw] < x.first[pw + 1];
     }
-    T column_sum(int64_t ph, int64_t column, int64_t lane) const {
+    static T column_sum(const TapSum& s, const Map<T>& map, int64_t ph, int64_t column, int64_t lane) {
+        const Trial<T>& t = s.t;
+        const TapAxis<T>& y = s.y;
         T sum = y.weight[y.first[ph]] * map.at(y.index[y.first[ph]], column, lane);
         for (int32_t i = y.first[ph] + 1; i < y.first[ph + 1]; i++)
             sum = t.multiply_add(y.weight[i], map.at(y.index[i], column, lane), sum);
         return sum;
     }
-    T sum(int64_t ph, int64_t pw, int64_t lane) const {
-        T sum = x.weight[x.first[pw]] * column_sum(ph, x.index[x.first[pw]], lane);
-        for (int32_t i = x.first[pw] + 1; i < x.first[pw + 1]; i++)
-            sum = t.multiply_add(x.weight[i], column_sum(ph, x.index[i], lane), sum);
+    T sum_in(const Map<T>& other, int64_t ph, int64_t pw, int64_t lane) const {
+        const auto column = [&](int32_t tap) { return column_sum(*this, other, ph, x.index[tap], lane); };
+        T sum = x.weight[x.first[pw]] * column(x.first[pw]);
+        for (int32_t i = x.first[pw] + 1; i < x.first[pw + 1]; i++) sum = t.multiply_add(x.weight[i], column(i), sum);
         return sum;
     }
+    T sum(int64_t ph, int64_t pw, int64_t lane) const { return sum_in(map, ph, pw, lane); }
     T divided(int64_t ph, int64_t pw, T sum) const {
         return sum / (T)((y.first[ph + 1] - y.first[ph]) * (x.first[pw + 1] - x.first[pw]));
     }
@@ -575,6 +602,138 @@ void check_add_u8(Trial<double>& t) { check_add(t, t.isa.masks.add_u8); }
 void check_add_f32(Trial<double>& t) { check_add(t, t.isa.masks.add_f32); }
 void check_add_f64(Trial<double>& t) { check_add(t, t.isa.masks.add_f64); }
 
+// --- lines -------------------------------------------------------------------------------------------------------------
+
+template <class T>
+const LineKernels<T>& line_kernels(const KernelTable& table) {
+    if constexpr (sizeof(T) == 4)
+        return table.lines_f32;
+    else
+        return table.lines_f64;
+}
+
+// Some lines of a map of few channels, planes or interleaved, and where their bins go.
+template <class T>
+class LineTrial {
+public:
+    LineTrial(Trial<T>& t, Range rows, Range columns, int64_t bin_rows, int64_t bin_columns, Values values)
+        : t_(t),
+          channels_(t.size(1, 9, 3)),
+          interleaved_(t.sometimes(2) ? channels_ : 1),
+          bin_rows_(bin_rows),
+          bin_columns_(bin_columns),
+          map_(t, rows, columns, channels_, values, interleaved_ == 1, true),
+          lines_(some_lines(t, channels_ / interleaved_ * bin_rows)),
+          bins_(t, interleaved_ * bin_columns * line_bytes) {}
+
+    const Map<T>& map() const { return map_; }
+    LineMap line_map() const { return map_.lines(interleaved_); }
+    Lines lines() const { return lines_; }
+    T* bins() { return (T*)bins_.data(); }
+    T* scratch() { return scratch_; }
+
+    // expected_bin(ph, pw, channel) for all; lanes without a line hold anything.
+    template <class ExpectedBin>
+    void compare(const ExpectedBin& expected_bin) {
+        constexpr int64_t lanes = line_bytes / (int64_t)sizeof(T);
+        for (int64_t bin = 0; bin < interleaved_ * bin_columns_; bin++)
+            for (int64_t lane = 0; lane < lanes; lane++) {
+                const ptrdiff_t at = (bin * lanes + lane) * (ptrdiff_t)sizeof(T);
+                const int64_t line = lines_.first + lane, channel = line / bin_rows_ + bin / bin_columns_;
+                const bool used = line < lines_.end;
+                bins_.expect(at, used ? expected_bin(line % bin_rows_, bin % bin_columns_, channel)
+                                      : read<T>(bins_.data() + at));
+            }
+        bins_.compare(t_);
+    }
+    int64_t count() const { return (lines_.end - lines_.first) * bin_columns_ * interleaved_; }
+
+private:
+    static Lines some_lines(Trial<T>& t, int64_t all) {
+        const int64_t most = line_bytes / (int64_t)sizeof(T);
+        const int64_t first = t.timing ? 0 : t.random.below(all);
+        return {first, std::min(all, first + (t.timing ? most : t.random.between(1, most)))};
+    }
+
+    Trial<T>& t_;
+    int64_t channels_, interleaved_, bin_rows_, bin_columns_;
+    Map<T> map_;
+    Lines lines_;
+    Output<T> bins_;
+    T* const scratch_ = t_.scratch(line_scratch_bytes / (int64_t)sizeof(T));
+};
+
+template <class T>
+void check_max_range_lines(Trial<T>& t) {
+    const Ranges y(t), x(t);
+    LineTrial<T> l(t, y.axis.hull, x.axis.hull, y.axis.count, x.axis.count, t.values_of_maxima());
+    const auto call = [&] {
+        line_kernels<T>(t.isa).max_range_lines(l.line_map(), y.axis, x.axis, l.lines(), l.bins(), l.scratch());
+    };
+    call();
+    l.compare([&](int64_t ph, int64_t pw, int64_t channel) {
+        return maximum_or_nothing(l.map(), y.bins[ph], x.bins[pw], channel);
+    });
+    t.time("bin", l.count(), call);
+}
+
+template <class T>
+void check_sum_tap_lines(Trial<T>& t) {
+    const TapSum<T> s(t, t.lanes());
+    LineTrial<T> l(t, s.y.hull, s.x.hull, s.y.count, s.x.count, t.values_of_sums());
+    const auto call = [&] {
+        line_kernels<T>(t.isa).sum_tap_lines(l.line_map(), s.y, s.x, s.outside, l.lines(), l.bins(), l.scratch());
+    };
+    call();
+    l.compare([&](int64_t ph, int64_t pw, int64_t channel) {
+        if (!s.has_taps(ph, pw)) return s.outside;
+        const T sum = s.sum_in(l.map(), ph, pw, channel);
+        return s.mean ? s.divided(ph, pw, sum) : sum;
+    });
+    t.time("bin", l.count(), call);
+}
+
+template <class T>
+void check_max_sample_lines(Trial<T>& t) {
+    const Samples<T> y(t), x(t);
+    const SampleMaximum mode{t.sometimes(2), t.sometimes(2), t.sometimes(2)};
+    LineTrial<T> l(t, y.axis.hull, x.axis.hull, y.axis.count, x.axis.count, t.values_of_maxima());
+    const auto call = [&] {
+        line_kernels<T>(t.isa).max_sample_lines(l.line_map(), y.axis, x.axis, mode, l.lines(), l.bins(), l.scratch());
+    };
+    call();
+    l.compare([&](int64_t ph, int64_t pw, int64_t channel) {
+        return maximum_of_samples(t, l.map(), y, x, mode, ph, pw, channel);
+    });
+    t.time("bin", l.count(), call);
+}
+
+template <class T>
+void check_find_in_lines(Trial<T>& t) {
+    const int64_t channels = t.size(1, 9, 3), interleaved = t.sometimes(2) ? channels : 1;
+    const auto some = [&](int64_t most) {
+        const int32_t start = (int32_t)t.random.below(100);
+        return Range{start, start + (int32_t)(t.sometimes(30) ? 0 : t.size(1, most, 9))};
+    };
+    const Range rows = some(5), columns = some(60);
+    const Map<T> map(t, rows, columns, channels, t.values_of_maxima(), interleaved == 1, true);
+    const int64_t channel = t.random.below(interleaved), map_width = columns.end + t.random.below(9);
+    const T value = t.sometimes(8) ? (T)1 : maximum_or_nothing(map, rows, columns, channel);
+    int64_t expected = -1, found = 0;
+    for (int64_t y = rows.end - 1; y >= rows.start; y--)
+        for (int64_t x = columns.end - 1; x >= columns.start; x--)
+            if (map.at(y, x, channel) == value) expected = y * map_width + x;
+    const auto call = [&] {
+        found = line_kernels<T>(t.isa).find_in_lines(map.lines(interleaved), channel, rows, columns, value, map_width);
+    };
+    call();
+    Output<int64_t> out(t, sizeof(int64_t));
+    unit::write(out.data(), found);
+    out.expect(0, expected);
+    out.compare(t);
+    t.time("bin", 1, call);
+}
+
 // --- the table ---------------------------------------------------------------------------------------------------------
 
 // A kernel and what its cells or bins are stored as, and its check for each arithmetic; nullptr: there is no such kernel.
@@ -603,7 +762,12 @@ constexpr Row rows[] = {
     ROW(add_strip),
     ROW(divide_bins),
     ROW(max_samples),
+    ROW(max_range_lines),
+    ROW(sum_tap_lines),
+    ROW(max_sample_lines),
+    ROW(find_in_lines),
     ROW(gather),
+    PORT_ROW(load_line, "", (check_load_line<float, float>), (check_load_line<double, double>)),
     ROW(stream),
     MASK_ROW(combine),
     MASK_ROW(interpolate),

@@ -29,8 +29,8 @@ def check_all(isas, *command):
 
 def test_every_kernel_of_the_table_is_checked():
     text = (ROOT / "src/kernels/kernel_table.h").read_text()
-    tables = re.findall(r"struct (?:Port|BlockKernels|MaskKernels) \{(.*?)\n\};", text, re.DOTALL)
-    assert len(tables) == 3
+    tables = re.findall(r"struct (?:Port|BlockKernels|LineKernels|MaskKernels) \{(.*?)\n\};", text, re.DOTALL)
+    assert len(tables) == 4
     assert {name for table in tables for name in re.findall(r"\(\*(\w+)\)\(", table)} == set(KERNELS)
     program = run(sys.executable, HERE / "program.py", "kernels").strip()
     assert set(run(program, "--list").split()) == set(KERNELS)

@@ -18,7 +18,7 @@ using namespace fastroi;
 
 // What the trials came across: each of it at least once.
 struct Seen {
-    int64_t accesses[5] = {}, window_rows = 0, streamed = 0, listed = 0;
+    int64_t accesses[6] = {}, window_rows = 0, streamed = 0, listed = 0;
 } seen;
 
 // --- jobs --------------------------------------------------------------------------------------------------------------
@@ -314,6 +314,21 @@ void check_scratch_of_roi(const Work& work, int64_t roi, const ImageRois& rois, 
     }
 }
 
+// What ports widen for a RoI, and the bins of the lines that are reduced together.
+template <class Work>
+void check_scratch_of_lines(const Work& work, const WorkItem& item, const ImageRois& rois) {
+    using T = typename std::decay_t<decltype(work.reduction)>::Element;
+    const Tensor& map = work.map_of(rois);
+    CHECK_THAT(line_scratch_bytes, <=, work.scratch.columns);
+    CHECK_THAT(work.job.out.columns * work.interleaved_channels(map) * line_bytes, <=, work.scratch.bins);
+    CHECK_THAT((work.job.out.columns + work.lines_together()) * line_bytes, <=, work.scratch.staging);
+    if (work.lines_are_in_place(map)) return;
+    for (int64_t i = item.first; i < item.end; i++) {
+        const int64_t cells = work.hull_cells(work.order[i], work.window(rois));
+        CHECK_THAT(cells * work.job.out.channels * (int64_t)sizeof(T), <=, work.scratch.packed);
+    }
+}
+
 // What run.cpp will pack and keep fits into its part of the scratch; `capped`: jobs of which no RoI may take more than the cap.
 template <class Work>
 void check_scratch(const Work& work, bool capped) {
@@ -330,6 +345,10 @@ void check_scratch(const Work& work, bool capped) {
             CHECK_THAT(length(rois.rows) * work.strip_width(rois) * block, <=, s.packed);
             CHECK_THAT(work.job.out.rows * work.strip_width(rois) * block, <=, s.columns);
             CHECK_THAT((item.end - item.first) * bins * block, <=, s.bins);
+            continue;
+        }
+        if (rois.access == Access::lines) {
+            check_scratch_of_lines(work, item, rois);
             continue;
         }
         if (rois.access == Access::tables) {
@@ -497,8 +516,8 @@ int main(int count, char** arguments) {
         unit::each_trial("work_plans", row.name, given, row.check);
         printf("%s\n", row.name);
     }
-    const char* const names[] = {"direct", "packed_map", "packed_roi", "strips", "tables"};
-    for (int i = 0; i < 5; i++) printf("%s %lld\n", names[i], (long long)unit::seen.accesses[i]);
+    const char* const names[] = {"direct", "packed_map", "packed_roi", "strips", "lines", "tables"};
+    for (int i = 0; i < 6; i++) printf("%s %lld\n", names[i], (long long)unit::seen.accesses[i]);
     printf("window_rows %lld\nstreamed %lld\n", (long long)unit::seen.window_rows, (long long)unit::seen.streamed);
     printf("listed %lld\n", (long long)unit::seen.listed);
 }

@@ -72,7 +72,10 @@ inline void WorkPlan<T, Reduction>::make_tables() {
 
 template <class T, class Reduction>
 inline void WorkPlan<T, Reduction>::choose_access(ImageRois& rois) {
-    rois.access = use_strips ? Access::strips : table_choice.pays ? Access::tables : scan_access(rois, block_bytes());
+    rois.access = use_lines           ? Access::lines
+                  : use_strips        ? Access::strips
+                  : table_choice.pays ? Access::tables
+                                      : scan_access(rois, block_bytes());
     if (job.windows.size() == 1 && shared_bytes(rois) > cached_block_bytes) sort_by_row(rois);
 }
 

@@ -7,7 +7,7 @@ namespace fastroi {
 // Bytes that the RoIs of a work item share: of the map in place, or of a packed block.
 template <class T, class Reduction>
 inline int64_t WorkPlan<T, Reduction>::shared_bytes(const ImageRois& rois) const {
-    if (rois.access == Access::direct)
+    if (rois.access == Access::direct || rois.access == Access::lines)
         return estimated_product(rois.hull_cells(), estimated_product(job.out.channels, map_item));
     return rois.access == Access::packed_map ? estimated_product(rois.hull_cells(), block_bytes()) : 0;
 }

@@ -6,6 +6,7 @@ namespace fastroi {
 
 template <class T, class Reduction>
 inline void WorkPlan<T, Reduction>::plan_scratch() {
+    if (use_lines) return plan_line_scratch();
     int64_t most_packed = 0, column_cells = 0, rois_of_bins = 1;
     for (const ImageRois& rois : images) {
         const bool scan = rois.access != Access::strips && rois.access != Access::tables;
