@@ -104,6 +104,13 @@ def row(point: Point) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def record(point: Point, isa: str) -> str:
+    """Return what a fit needs as a line of JSON."""
+    values = {"isa": isa, "operator": point.operator, "layout": point.layout, "chosen": point.chosen}
+    values |= {"map": point.case.map_shape, "side": point.case.sides[1], "work": point.work}
+    return json.dumps(values | {"channels": point.seconds[CHANNELS], "lines": point.seconds[LINES]})
+
+
 def summary(points: list[Point]) -> str:
     above = sum(point.regret > LIMIT for point in points)
     worst = max(point.regret for point in points)
@@ -131,19 +138,10 @@ def print_table(isa, operators, layouts, channels, sides, rounds, dump) -> None:
             for name, case in grid(operators, channels, sides):
                 points.append(measure(name, case, layout, core, rounds))
                 print(row(points[-1]), flush=True)
+                if dump:
+                    with open(dump, "a") as file:
+                        file.write(record(points[-1], fastroi.simd.active()) + "\n")
         print(f"\n{summary(points)}")
-        if dump:
-            with open(dump, "a") as file:
-                for p in points:
-                    record = {
-                        "isa": fastroi.simd.active(),
-                        "operator": p.operator,
-                        "layout": p.layout,
-                        "chosen": p.chosen,
-                    }
-                    record |= {"map": p.case.map_shape, "side": p.case.sides[1], "work": p.work}
-                    record |= {"channels": p.seconds[CHANNELS], "lines": p.seconds[LINES]}
-                    file.write(json.dumps(record) + "\n")
 
 
 def main(arguments=None) -> int:

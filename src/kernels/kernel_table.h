@@ -68,7 +68,8 @@ constexpr int64_t line_scratch_bytes = 36 << 10;
 // Bin rows whose reduced columns a kernel keeps together, in the first-level cache.
 constexpr int64_t column_scratch_bytes = 16 << 10;
 
-// The way of one element into the arithmetic T and back; without pack() where maps of it are computed in another. No other kernel knows how a map or an output is stored.
+// The way of one element into the arithmetic T and back; without a way in where maps of it are computed in another. No other kernel knows
+// how a map or an output is stored.
 template <class T>
 struct Port {
     // Widens cells [rows) x [columns) into dst, blocks packed densely row by row.

@@ -1,11 +1,14 @@
 """Maps of few channels: a map cut down to c channels gives the bits that these channels give among many, whatever lies between
 its numbers, on every instruction set and with any number of threads."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
 import fastroi
+from benchmarks import lines, paths
 
 MANY = 48  # channels as lanes, always
 POOL_RULES = ("floor", "fast_rcnn", "fast_rcnn_f64", "chainer", "acl", "mmcv", "mnn", "opencv")
@@ -203,3 +206,46 @@ def test_results_go_to_any_strides_and_nowhere_else(out_layout):
     np.testing.assert_array_equal(out, expected)
     out[...] = 77
     assert (memory == 77).all()
+
+
+DICTATED = """
+import sys
+sys.path += [%r, %r]
+from benchmarks import lines
+import test_lines as t
+core = lines.dictated_core()
+compared = 0
+for channels in range(1, 33):
+    for isa in t.fastroi.simd.supported():
+        for i, name in enumerate(t.CALLS):
+            form, dtype = list(t.FORMS)[(channels + i) %% len(t.FORMS)], ("float32", "float64")[(channels + i) %% 2]
+            layout, shaped = t.FORMS[form]
+            maps = shaped(t.awkward_map(23, 61, dtype, channels)[:, :channels])
+            size, results = t.SIZES[(channels + i) %% len(t.SIZES)], []
+            with t.fastroi.simd.use(isa):
+                for lanes in (lines.CHANNELS, lines.LINES):
+                    core.dictate_lanes(lanes)
+                    results.append(t.bits(t.CALLS[name](maps, t.boxes(23, 61, channels), size, layout=layout)))
+            assert (results[0] == results[1]).all(), (name, form, dtype, channels, isa)
+            compared += 1
+print(compared)
+"""
+
+
+@pytest.mark.native
+def test_lines_and_channels_as_lanes_give_the_same_bits():
+    """Up to as many channels as lines are ever chosen for, also where they would not be."""
+    here = Path(__file__).resolve().parent
+    statements = DICTATED % (str(here), str(here.parent / "support"))
+    done = paths.run_dictated(statements, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) >= 32 * len(CALLS)
+
+
+def test_a_choice_that_takes_longer_is_marked():
+    name, case = next(lines.grid(lines.OPERATORS, [3], [12]))
+    seconds = {lines.CHANNELS: 2.0, lines.LINES: 1.0}
+    points = [lines.Point(name, case, "NCHW", chosen, seconds, {}) for chosen in seconds]
+    assert [point.regret for point in points] == [2, 1]
+    assert ["**above**" in lines.row(point) for point in points] == [True, False]
+    assert lines.summary(points).startswith("2 points, 1 above")
