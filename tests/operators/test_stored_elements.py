@@ -205,3 +205,24 @@ def test_a_share_of_one_refuses_other_integers_than_0_and_1(operator, kind):
     with pytest.raises(ValueError, match=match):
         getattr(fastroi, operator)(masks, [[0, 0, 4, 4]] * 2, (4, 4))
     assert not getattr(fastroi, operator)(masks, [[0, 0, 4, 4]] * 2, (4, 4), 1.5)[0].any()
+
+
+@pytest.mark.parametrize("kind", NARROW, ids=str)
+@pytest.mark.parametrize("channels", [1, 3, 7])
+def test_few_channels(channels, kind, isa, rng):
+    """They are pooled by lines."""
+    values = stored_as(kind)(rng.standard_normal((1, channels, 40, 60)).astype(np.float32))
+    boxes = np.sort(rng.uniform(-5, 65, (60, 2, 2)), axis=1).reshape(60, 4)
+    calls = [
+        lambda features, **options: fastroi.roi_pool(features, boxes, (3, 5), **options),
+        lambda features, **options: fastroi.roi_pool(features, boxes, 4, reduce="mean", **options),
+        lambda features, **options: fastroi.roi_align(features, boxes, (4, 3), **options),
+        lambda features, **options: fastroi.roi_align(features, boxes, 3, reduce="max", **options),
+        lambda features, **options: fastroi.area_pool(features, boxes, 7, **options),
+    ]
+    for call, layout in itertools.product(calls, LAYOUTS):
+        named = {"layout": "NHWC" if layout == "NHWC" else "NCHW"}
+        expected = call(in_layout(values.astype(np.float32), layout), **named)
+        for out_kind in (np.dtype(np.float32), kind):
+            got = call(in_layout(values, layout), dtype=out_kind, **named)
+            assert (bits(got) == bits(nearest(expected, out_kind))).all(), (layout, out_kind)

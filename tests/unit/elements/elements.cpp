@@ -44,7 +44,7 @@ SumOverTaps<float> mean_part(const std::vector<Box>& boxes, const Job& job) {
 template <class Reduction>
 int ways(const Reduction& reduction, const Job& job) {
     const WorkPlan<float, Reduction> work(reduction, job, reduction.all());
-    int bits = work.streams_rows() ? 64 : work.stream ? 32 : 0;
+    int bits = work.streams_rows() ? 128 : work.stream ? 64 : 0;
     for (const ImageRois& rois : work.images) bits |= 1 << (int)rois.access;
     return bits;
 }

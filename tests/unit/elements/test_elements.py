@@ -29,7 +29,9 @@ WIDTHS = range(3)
 GUARD = mmap.PAGESIZE
 PROT_NONE = 0
 LAYOUTS = {"NCHW": (0, 1, 2, 3), "NHWC": (0, 2, 3, 1), "strided": (3, 1, 0, 2)}
-WAYS = {"direct": 1, "packed map": 2, "packed roi": 4, "strips": 8, "tables": 16, "streamed": 32, "streamed rows": 64}
+WAYS = {
+    "direct": 1, "packed map": 2, "packed roi": 4, "strips": 8, "lines": 16, "tables": 32, "streamed": 64, "streamed rows": 128,
+}  # fmt: skip
 
 
 class Tensor(ctypes.Structure):  # fastroi_tensor
@@ -349,7 +351,8 @@ FAR_APART = np.array([[10, 10, 14, 14], [280, 180, 285, 183], [20, 150, 23, 155]
 ACCESS = {
     "small boxes far apart": ((1, 17, 200, 300), (4, 4), FAR_APART, "packed roi", "packed roi"),
     "too many bins to wait": ((1, 35, 20, 24), (33, 33), 9, "packed map", "packed map"),
-    "many large boxes": ((1, 20, 96, 96), (1, 1), 200, "tables", "strips"),
+    "few channels": ((1, 2, 200, 300), (4, 4), FAR_APART, "lines", "lines"),
+    "many large boxes": ((1, 36, 96, 96), (1, 1), 200, "tables", "strips"),
 }
 
 
