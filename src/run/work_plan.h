@@ -202,6 +202,7 @@ private:
     // work_plan/lines.h
     void choose_lines();
     bool lines_pay() const;
+    bool is_not_worth_a_choice() const;
     bool lines_fit() const;
     LineWork line_work() const;
     void add_line_work(LineWork& work, int64_t roi, const Tensor& map, double times) const;

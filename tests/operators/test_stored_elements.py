@@ -223,6 +223,6 @@ def test_few_channels(channels, kind, isa, rng):
     for call, layout in itertools.product(calls, LAYOUTS):
         named = {"layout": "NHWC" if layout == "NHWC" else "NCHW"}
         expected = call(in_layout(values.astype(np.float32), layout), **named)
-        for out_kind in (np.dtype(np.float32), kind):
+        for out_kind in (*WIDE, kind):
             got = call(in_layout(values, layout), dtype=out_kind, **named)
             assert (bits(got) == bits(nearest(expected, out_kind))).all(), (layout, out_kind)

@@ -46,8 +46,17 @@ double rounds_of(const SampleAxis<T>& axis) {
 template <class T, class Reduction>
 inline bool WorkPlan<T, Reduction>::lines_pay() const {
     if (job.windows.size() > 1 || order.empty() || bins_per_roi() == 0 || job.out.channels == 0) return false;
-    if (job.out.channels > most_line_channels || !lines_fit()) return false;
+    if (job.out.channels > most_line_channels || is_not_worth_a_choice() || !lines_fit()) return false;
     return fastroi::lines_pay(line_work());
+}
+
+// Few cells and bins are reduced sooner than the better way is found.
+template <class T, class Reduction>
+inline bool WorkPlan<T, Reduction>::is_not_worth_a_choice() const {
+    constexpr int64_t few = 256;
+    int64_t numbers = (int64_t)order.size() * bins_per_roi();
+    for (const ImageRois& rois : images) numbers = estimated_sum(numbers, rois.touched_cells);
+    return estimated_product(numbers, job.out.channels) < few;
 }
 
 // Whether what ports widen for one RoI fits into a thread's scratch, and its reduced bins.
@@ -128,7 +137,7 @@ inline void WorkPlan<T, Reduction>::plan_line_scratch() {
     scratch.packed = bytes(Size(widened, "features") * number);
     scratch.columns = bytes(Size(line_scratch_bytes, "features"));
     scratch.bins = bytes((bins * interleaved + lines_together()) * line_bytes);
-    scratch.staging = bytes((bins + lines_together()) * line_bytes);
+    scratch.staging = bytes((bins + lines_together()) * line_bytes * std::max<int64_t>(1, out_item / number));
     const Size total = Size(scratch.packed, "features") + scratch.columns + scratch.bins + scratch.staging;
     scratch.total = total.count();
 }
