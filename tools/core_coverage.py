@@ -43,9 +43,12 @@ def apart():
 
 
 def write_compiler(tree):
-    """A compiler that counts, for all that is built or linked: the extension module, and the programs of the tests."""
+    """A compiler that counts, for all that is built or linked: the extension module, and the programs of the tests.
+
+    Atomically: the compiler takes a counter for a loop variable, and another thread that counts as well makes the loop endless.
+    """
     script = tree / "counting-c++"
-    core_copy.write_if_new(script, b'#!/bin/sh\nexec c++ --coverage "$@"\n')
+    core_copy.write_if_new(script, b'#!/bin/sh\nexec c++ --coverage -fprofile-update=atomic "$@"\n')
     script.chmod(0o755)
     return script
 
