@@ -351,7 +351,7 @@ FAR_APART = np.array([[10, 10, 14, 14], [280, 180, 285, 183], [20, 150, 23, 155]
 ACCESS = {
     "small boxes far apart": ((1, 17, 200, 300), (4, 4), FAR_APART, "packed roi", "packed roi"),
     "too many bins to wait": ((1, 35, 20, 24), (33, 33), 9, "packed map", "packed map"),
-    "few channels": ((1, 2, 200, 300), (4, 4), FAR_APART, "lines", "lines"),
+    "few channels": ((1, 2, 200, 300), (8, 8), FAR_APART, "lines", "lines"),
     "many large boxes": ((1, 36, 96, 96), (1, 1), 200, "tables", "strips"),
 }
 
