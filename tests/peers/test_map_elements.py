@@ -96,7 +96,7 @@ def test_recorded_results(package, inputs):
     check(package, replay.GOLDEN, inputs)
 
 
-for _package in set(PACKAGES) & set(live.PACKAGES):
+for _package in sorted(set(PACKAGES) & set(live.PACKAGES)):
 
     @pytest.mark.peers
     def _live(tmp_path, package=_package):
