@@ -22,7 +22,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from . import deformable, ops, rotated
 from ._arrays import plain_array
 from ._checks.call import Features, checked_choice
 from ._checks.numbers import integer, real_number
+from ._core import OPERATORS, TAKES_LEVELS, TAKES_MASKS
 from ._devices import HOST
 
 if TYPE_CHECKING:
@@ -37,45 +38,11 @@ if TYPE_CHECKING:
 
     from ._types import Array, Formula, Layout
 
-__all__ = [
-    "FORMULAS",
-    "area_pool",
-    "crop_and_resize",
-    "deform_ps_roi_pool",
-    "deform_roi_pool",
-    "prroi_pool",
-    "ps_roi_align",
-    "ps_roi_pool",
-    "riroi_align_rotated",
-    "roi_align",
-    "roi_align_rotated",
-    "roi_pool",
-    "roi_warp",
-]
-
 _INTEGERS = tuple(map(np.dtype, (np.uint8, np.int8, np.uint16, np.int16)))
 _BLOCK_BYTES = 32 << 20
 _ROUNDED_AT_ONCE = 1 << 16  # numbers, which stay in a cache from the first pass over them to the last
 _SEVERAL_CHANNELS = {"group_size", "orientations"}  # parameters of operators whose results need more than one channel
 _NOT_OURS = {"dtype", "out"}
-
-
-class Operator(Protocol):
-    """An operator of this module: the arguments of its namesake in :mod:`fastroi`, and these."""
-
-    def __call__(
-        self,
-        features: ArrayLike,
-        /,
-        *args: Any,
-        scale: float,
-        zero_point: int,
-        out_scale: float | None = None,
-        out_zero_point: int | None = None,
-        formula: Formula = "torchvision",
-        out: NDArray[Any] | None = None,
-        **options: Any,
-    ) -> Any: ...
 
 
 def _half_away(values: Array, out: Array) -> None:
@@ -176,7 +143,7 @@ def _blocks(channels: int, bytes_of_one: int) -> Iterator[slice]:
     return (slice(first, min(first + step, channels)) for first in range(0, channels, step))
 
 
-def _affine(function: Callable[..., Any]) -> Operator:
+def _affine(function: Callable[..., Any]) -> Callable[..., Any]:
     """The operator on affine maps of the one on real maps."""
     native = inspect.signature(function)
     own = native.replace(parameters=[p for name, p in native.parameters.items() if name not in _NOT_OURS])
@@ -320,15 +287,19 @@ _EXAMPLES = {
     """,
 }
 
-area_pool = _affine(ops.area_pool)
-crop_and_resize = _affine(ops.crop_and_resize)
-deform_ps_roi_pool = _affine(deformable.deform_ps_roi_pool)
-deform_roi_pool = _affine(deformable.deform_roi_pool)
-prroi_pool = _affine(ops.prroi_pool)
-ps_roi_align = _affine(ops.ps_roi_align)
-ps_roi_pool = _affine(ops.ps_roi_pool)
-riroi_align_rotated = _affine(rotated.riroi_align_rotated)
-roi_align = _affine(ops.roi_align)
-roi_align_rotated = _affine(rotated.roi_align_rotated)
-roi_pool = _affine(ops.roi_pool)
-roi_warp = _affine(ops.roi_warp)
+_ROOMS = (ops, rotated, deformable)
+
+
+def _operators() -> dict[str, Callable[..., Any]]:
+    """Every operator of the table but those of masks, which stand for no reals, and of levels, which have scales of their own."""
+    names = [name for name, row in OPERATORS.items() if not row.flags & (TAKES_MASKS | TAKES_LEVELS)]
+    return {name: _affine(getattr(room, name)) for name in names for room in _ROOMS if name in room.__all__}
+
+
+_OPERATORS = _operators()
+globals().update(_OPERATORS)
+__all__ = ["FORMULAS"] + list(_OPERATORS)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Callable[..., Any]: ...
