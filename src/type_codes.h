@@ -4,6 +4,8 @@
 
 namespace fastroi {
 
+inline bool is_integer(int32_t dtype) { return dtype >= FASTROI_INT8 && dtype <= FASTROI_UINT64; }
+
 // Calls body with a value of the arithmetic that features of a dtype are computed in.
 template <class Body>
 void with_arithmetic_of(int32_t dtype, const Body& body) {

@@ -114,19 +114,6 @@ inline __m256 widen(Int16, __m128i n) { return _mm256_cvtepi32_ps(_mm256_cvtepi1
 inline __m256 widen(Uint8, __m128i n) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(n)); }
 inline __m256 widen(Int8, __m128i n) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(n)); }
 
-#define FASTROI_LOADS(E, stored)                                                             \
-    inline Vec<float> load(E element, const void* p) { return {widen(element, stored(p))}; } \
-    inline Vec<float> load_groups(E element, const void* p, ptrdiff_t group_stride) {        \
-        return {widen(element, stored##_of_groups(p, group_stride))};                        \
-    }
-FASTROI_LOADS(Float16, words)
-FASTROI_LOADS(Bfloat16, words)
-FASTROI_LOADS(Uint16, words)
-FASTROI_LOADS(Int16, words)
-FASTROI_LOADS(Uint8, bytes)
-FASTROI_LOADS(Int8, bytes)
-#undef FASTROI_LOADS
-
 // To nearest, not above `high`, NaN to 0; below 32 bits the lowest number.
 inline __m256i nearest(__m256 v, float high) {
     const __m256 inside = _mm256_min_ps(v, _mm256_set1_ps(high));
@@ -175,3 +162,5 @@ inline void end_streaming() { _mm_sfence(); }
 
 }  // namespace
 }  // namespace fastroi
+
+#include "narrow_loads.h"

@@ -130,19 +130,6 @@ inline __m512 widen(Int16, __m256i n) { return _mm512_cvtepi32_ps(_mm512_cvtepi1
 inline __m512 widen(Uint8, __m128i n) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(n)); }
 inline __m512 widen(Int8, __m128i n) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(n)); }
 
-#define FASTROI_LOADS(E, stored)                                                             \
-    inline Vec<float> load(E element, const void* p) { return {widen(element, stored(p))}; } \
-    inline Vec<float> load_groups(E element, const void* p, ptrdiff_t group_stride) {        \
-        return {widen(element, stored##_of_groups(p, group_stride))};                        \
-    }
-FASTROI_LOADS(Float16, words)
-FASTROI_LOADS(Bfloat16, words)
-FASTROI_LOADS(Uint16, words)
-FASTROI_LOADS(Int16, words)
-FASTROI_LOADS(Uint8, bytes)
-FASTROI_LOADS(Int8, bytes)
-#undef FASTROI_LOADS
-
 // To nearest, NaN to 0. What exceeds 32 bits becomes 0x80000000, the largest of all in saturated unsigned numbers, the lowest in signed.
 inline __m512i nearest_unsigned(Vec<float> v) {
     const __m512 from_zero = _mm512_max_ps(v.n, _mm512_setzero_ps());  // NaN leaves 0
@@ -182,3 +169,5 @@ inline void end_streaming() { _mm_sfence(); }
 
 }  // namespace
 }  // namespace fastroi
+
+#include "narrow_loads.h"

@@ -7,6 +7,7 @@
 #include "../element.h"
 #include "../plan/pace.h"
 #include "../refusal.h"
+#include "../type_codes.h"
 
 namespace fastroi {
 namespace {
@@ -53,8 +54,6 @@ NumberReader reader_of(int32_t dtype) {
     with_reader(dtype, [&](auto read) { reader = read; });
     return reader;
 }
-
-bool is_integer(int32_t dtype) { return dtype >= FASTROI_INT8 && dtype <= FASTROI_UINT64; }
 
 // The first image index that a floating dtype can no longer tell from its neighbour.
 int64_t exact_integers(int32_t dtype) {

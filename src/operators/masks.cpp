@@ -23,7 +23,7 @@ Tensor read_masks(const fastroi_tensor* masks, const char* name) {
 // uint8 for masks compared with a threshold, else a float for what they are interpolated to.
 Tensor read_mask_output(const fastroi_tensor* out, int64_t count) {
     const Tensor t = read_output(out, count, 1, "out");
-    const bool is_float = is_element(out->dtype) && (out->dtype < FASTROI_INT8 || out->dtype > FASTROI_UINT64);
+    const bool is_float = is_element(out->dtype) && !is_integer(out->dtype);
     if (!is_float && out->dtype != FASTROI_UINT8)
         refuse(FASTROI_INVALID_TYPE, -1, "out: dtype code %d; uint8 or a float required", out->dtype);
     return t;

@@ -58,8 +58,6 @@ void for_each_mask(const Job& job, int64_t count, const MakePool& make_pool) {
 
 // --- cells of integers -----------------------------------------------------------------------------------------------------
 
-bool is_integer(int32_t dtype) { return dtype >= FASTROI_INT8 && dtype <= FASTROI_UINT64; }
-
 // A threshold in [0, 1] is a share of one, so 255 of a mask of 0 and 255 must not meet it unseen.
 bool must_be_zero_or_one(const MaskPart& part) {
     return is_integer(part.dtype) && part.result_dtype == FASTROI_UINT8 && part.threshold <= 1;
