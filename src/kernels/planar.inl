@@ -178,6 +178,19 @@ inline void scatter_bin(const unsigned char* bin, unsigned char* to, ptrdiff_t p
     for (int lane = 0; lane < Block<T, NV>::lanes; lane++) memcpy(to + lane * plane, numbers + lane * item<E>, item<E>);
 }
 
+// Fewer bins than lanes. What lies behind the last bin is nobody's number, and is not rounded.
+template <class E, int NV, class T = typename E::Arithmetic>
+inline void transpose_few_bins(const unsigned char* bins, int64_t count, unsigned char* planes) {
+    constexpr int R = best_tile<Own<T>>;
+    T numbers[R][Vec<T>::lanes];
+    for (int first = 0; first < Block<T, NV>::lanes; first += R) {
+        transpose_tile<Own<T>, R>(bins + first * (ptrdiff_t)sizeof(T), Block<T, NV>::bytes, (unsigned char*)numbers,
+                                  sizeof numbers[0]);
+        for (int i = 0; i < R; i++)
+            store(E{}, Vec<T>::load_part(numbers[i], count), planes + (first + i) * count * item<E>);
+    }
+}
+
 // Rounded, at planes[lane * count + bin]. With fewer bins than lanes a tile spills into the next plane's start, which is written
 // after it.
 template <class E, int NV, class T = typename E::Arithmetic>
@@ -185,6 +198,7 @@ template <class E, int NV, class T = typename E::Arithmetic>
     constexpr int R = best_tile<Own<T>>;
     constexpr int W = Vec<T>::lanes;
     constexpr int64_t few = 2;  // bins over (49 = 3 * 16 + 1) that are cheaper one by one than as another row of tiles
+    if (!is_own<E> && count < W) return transpose_few_bins<E, NV>(bins, count, planes);
     const int64_t in_tiles = count > W && count % W <= few ? count - count % W : count;
     for (int lane = 0; lane < Block<T, NV>::lanes; lane += R)
         for (int64_t b = 0; b < in_tiles; b += W) {

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from searching import EVERYDAY, LONG, search
 
 import fastroi
+from fastroi._checks.call import named_dtype
 
 REFUSALS = (ValueError, TypeError, OverflowError, MemoryError)
 MOST_WORK = (
@@ -102,8 +103,19 @@ def check_result(name, arguments, result):
     bins = values.shape[1:3] if masks or arguments.get("layout") == "NHWC" else values.shape[2:]
     assert list(bins) == sides
     assert values.ndim == (3 if masks else 4)
-    assert values.dtype in (np.float32, np.float64, np.bool_)
+    assert values.dtype == dtype_of(arguments)
     assert len(values) == count_of(arguments)
+
+
+def dtype_of(arguments):
+    """Of a result: what is asked for, else the map's, float32 for integers; bool of masks under a threshold."""
+    if "masks" in arguments and arguments.get("threshold", 0.5) is not None:
+        return np.bool_
+    if arguments.get("dtype") is not None:
+        return named_dtype(arguments["dtype"])
+    maps = next(value for parameter, value in arguments.items() if ROLE_OF[parameter] == "map")
+    own = np.asarray(maps[0] if "feature_pyramid" in arguments else maps).dtype
+    return own if own.kind not in "biu" else np.float32
 
 
 def count_of(arguments):
